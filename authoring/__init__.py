@@ -1,0 +1,1 @@
+"""What authors and the nightly run use: build, run, compare and grade the lessons."""
