@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def flights() -> pd.DataFrame:
-    """The default data set, loaded once."""
+    """Load the default data set once."""
     from course_utils import datasets
 
     return datasets.load_flights("nyc2013")

@@ -52,5 +52,5 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
 
 
 def curriculum() -> list[dict[str, Any]]:
-    """The lessons in order: number, slug, title, deck section, minutes, aims, needs, exercises, whether written."""
+    """Return the lessons in order: number, slug, title, deck section, minutes, aims, needs, exercises."""
     return read_toml("curriculum.toml")["lesson"]
