@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,8 @@ from course_utils.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DATASETS = ("nyc2013", "allyears2k")  # the default first
 
 
 def _open(name: str) -> Any:
@@ -54,3 +57,17 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
 def curriculum() -> list[dict[str, Any]]:
     """Return the lessons in order: number, slug, title, deck section, minutes, aims, needs, exercises."""
     return read_toml("curriculum.toml")["lesson"]
+
+
+def active_dataset() -> str:
+    """Name the data set that lessons run on: environment variable ``COURSE_DATASET``, else ``nyc2013``.
+
+    Raises
+    ------
+    UsageError
+        The variable names a data set that the course does not have.
+    """
+    name = os.environ.get("COURSE_DATASET", "").strip() or DATASETS[0]
+    if name not in DATASETS:
+        raise UsageError(f"COURSE_DATASET names {name!r}", mend=f"set it to one of {', '.join(DATASETS)}, or unset it")
+    return name

@@ -1,0 +1,105 @@
+"""From counts to dollars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from course_utils import metrics, money
+from course_utils.errors import DataError, UsageError
+
+DECK = metrics.from_sklearn([[3768, 3178], [2009, 5558]])
+FOUR = {"warned, late": 7, "warned, on time": -3, "not warned, late": -11, "not warned, on time": 2}
+
+
+def test_the_decks_matrix_is_a_loss_at_the_stated_revenue():
+    """The deck's counts, read rightly, are worth -$389,700 at $100 and $5,205,900 at $700."""
+    assert money.value(DECK, money.payoff("deck_100")) == -389_700
+    assert money.value(DECK, money.payoff("deck_700")) == 5_205_900
+
+
+def test_revenue_moves_the_threshold():
+    """Break-even is .25 at $100 and .40 at $700 of revenue."""
+    assert money.break_even(money.payoff("deck_100")) == pytest.approx(0.25)
+    assert money.break_even(money.payoff("deck_700")) == pytest.approx(0.40)
+
+
+def test_break_even_is_where_both_actions_are_worth_the_same():
+    """At the break-even probability a warned and an unwarned flight are worth the same on average."""
+    p = money.break_even(FOUR)
+    warned = p * FOUR["warned, late"] + (1 - p) * FOUR["warned, on time"]
+    silent = p * FOUR["not warned, late"] + (1 - p) * FOUR["not warned, on time"]
+    assert warned == pytest.approx(silent)
+
+
+@pytest.mark.parametrize("harm", [{"not warned, late": 7}, {"warned, on time": 2}])
+def test_no_threshold_where_warning_is_free_or_useless(harm):
+    """A payoff under which warnings never cost or never help has no break-even, and the error says so."""
+    with pytest.raises(UsageError, match="no threshold decides"):
+        money.break_even(FOUR | harm)
+
+
+def test_each_flights_dollars_add_up_to_the_value():
+    """Summing flights one by one gives the value of the counted cells."""
+    late, warned = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 1, 0, 0])
+    assert money.dollars(late, warned, FOUR).sum() == money.value(metrics.confusion(late, warned), FOUR) == -3
+
+
+def test_curve_ends_at_always_and_never():
+    """The value curve starts at 'warn always' and ends at 'warn never'."""
+    late, p = np.array([1, 0, 0]), np.array([0.9, 1.0, 0.1])
+    curve = money.curve(late, p, FOUR)
+    assert curve.iloc[0] == pytest.approx(1000 * (7 - 3 - 3) / 3)
+    assert curve.iloc[-1] == pytest.approx(1000 * (-11 + 2 + 2) / 3)
+    assert curve.index[0] == 0
+    assert curve.index[-1] > 1
+
+
+def test_days_make_the_interval_wide():
+    """When flights of a day share their luck, the interval by days is several times that by flights."""
+    rng = np.random.default_rng(0)
+    days = np.repeat(np.arange(60), 400)
+    worth = np.repeat(rng.normal(size=60), 400) + rng.normal(size=60 * 400)
+    by_day = money.bootstrap(worth, days, draws=400)
+    by_flight = money.bootstrap(worth, np.arange(len(worth)), draws=400)
+    assert by_day.width > 5 * by_flight.width
+    assert by_day.low < by_day.mean < by_day.high
+
+
+def test_the_interval_is_as_wide_as_theory_says():
+    """For independent days the interval agrees with mean ± 1.96 standard errors."""
+    worth = np.random.default_rng(1).normal(size=500)
+    estimate = money.bootstrap(worth, np.arange(500), draws=4000)
+    assert estimate.width == pytest.approx(2 * 1.96 * worth.std() / np.sqrt(500) * 1000, rel=0.06)
+
+
+def test_the_same_seed_draws_the_same_days():
+    """Asked twice, the interval is the same to the last digit."""
+    worth, days = np.arange(100.0), np.arange(100) // 5
+    assert money.bootstrap(worth, days) == money.bootstrap(worth, days)
+
+
+def test_policies_are_compared_on_the_same_flights():
+    """Against a policy, the table holds differences, and leaves that policy out."""
+    late = np.tile([1, 0, 0, 0], 50)
+    days = np.repeat(np.arange(20), 10)
+    table = money.policies(late, {"always": late >= 0, "oracle": late == 1}, FOUR, days, against="always", draws=50)
+    assert table.index.tolist() == ["oracle"]
+    assert table.loc["oracle", "dollars"] == 0.75 * (2 + 3) * 1000
+    assert table.loc["oracle", "warned"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("error", "call", "words"),
+    [
+        (UsageError, lambda: money.payoff("deck"), "deck_100"),
+        (UsageError, lambda: money.policies([1], {"a": [True]}, FOUR, [0], against="b"), "choose one of a"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "give each flight its day"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "more than one day"),
+        (DataError, lambda: money.dollars([1, 0], [True], FOUR), "same flights"),
+    ],
+)
+def test_bad_input_is_refused(error, call, words):
+    """A wrong name or lengths that do not fit are refused, with the mend."""
+    with pytest.raises(error, match=words):
+        call()
