@@ -1,9 +1,37 @@
-"""What tests share."""
+"""What tests share: the flights, which tests run by default, and in which order."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Fast ones first, so that a mistake shows early; notebooks before the few long tests of the whole.
+ORDER = ("unit", "exercises", "authoring", "lessons", "deck", "notebooks", "solutions", "system")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave nightly tests out unless marks are asked for."""
+    if not config.option.markexpr:
+        config.option.markexpr = "not nightly"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put tests in order, those of a file together as they stand."""
+
+    def place(item: pytest.Item) -> int:
+        parts = item.path.relative_to(config.rootpath).parts if item.path.is_relative_to(config.rootpath) else ()
+        folder = parts[1] if parts[:1] == ("tests",) else parts[0] if parts else ""
+        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +40,37 @@ def flights() -> pd.DataFrame:
     from course_utils import datasets
 
     return datasets.load_flights("nyc2013")
+
+
+@pytest.fixture(scope="session")
+def write_notebook() -> Callable[..., Path]:
+    """Give a function that writes a small notebook: ``write_notebook(folder, "00_name", "1 + 1", …)``."""
+    import nbformat
+    from nbformat import v4
+
+    def write(
+        folder: Path,
+        name: str,
+        *cells: str,
+        outputs: dict[int, list[dict]] | None = None,
+        tags: dict[int, list[str]] | None = None,
+        run: bool = False,
+    ) -> Path:
+        code = [v4.new_code_cell(source) for source in cells]
+        for number, cell in enumerate(code):
+            cell.execution_count = number + 1 if run else None
+            cell.outputs = [nbformat.from_dict(output) for output in (outputs or {}).get(number, [])]
+            cell.metadata["tags"] = (tags or {}).get(number, [])
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.ipynb"
+        nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# Lesson"), *code], metadata=kernel), path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def notebook(write_notebook: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Give `write_notebook` for a folder `notebooks` of this test's own."""
+    return partial(write_notebook, tmp_path / "notebooks")

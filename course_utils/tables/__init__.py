@@ -59,6 +59,47 @@ def curriculum() -> list[dict[str, Any]]:
     return read_toml("curriculum.toml")["lesson"]
 
 
+def workflow(*steps: int) -> pd.DataFrame:
+    """Return what to consider in some of the six steps of the workflow, or in all.
+
+    Returns
+    -------
+    DataFrame, one row a consideration
+        'step', 'consider', 'the airline' (its example) and 'where' (the lessons that do it, or why none needs to).
+
+    Raises
+    ------
+    UsageError
+        There is no such step.
+    """
+    import pandas as pd
+
+    table = read_toml("workflow.toml")
+    titles = {step["number"]: f"{step['number']} {step['short']}" for step in table["step"]}
+    for step in steps:
+        if step not in titles:
+            raise UsageError(f"there is no step {step!r}", mend=f"choose from {', '.join(map(str, titles))}")
+    rows = [
+        {
+            "step": titles[item["step"]],
+            "consider": item["consideration"],
+            "the airline": item["example"],
+            "where": "lesson " + ", ".join(item["lessons"]) if item["lessons"] else f"nowhere: {item['why']}",
+        }
+        for item in table["item"]
+        if not steps or item["step"] in steps
+    ]
+    return pd.DataFrame(rows).set_index("step")
+
+
+def canvas() -> pd.DataFrame:
+    """Return the stakeholder canvas: its keys, and the question that each answers."""
+    import pandas as pd
+
+    fields = read_toml("canvas.toml")["field"]
+    return pd.DataFrame({"question": {field["key"]: field["question"] for field in fields}}).rename_axis("key")
+
+
 def active_dataset() -> str:
     """Name the data set that lessons run on: environment variable ``COURSE_DATASET``, else ``nyc2013``.
 

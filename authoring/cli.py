@@ -1,0 +1,162 @@
+"""The command line of the course: ``course --help``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from authoring import surroundings
+from course_utils import tables
+from course_utils.errors import CourseError
+
+PASS_ON = {"ignore_unknown_options": True}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def course() -> None:
+    """Deploying ML models into production: open, run, test and build the lessons.
+
+    Learners need `lab`, `reset`, `doctor` and `run`; authors need the rest.
+    """
+
+
+@course.command()
+@click.option("--browser/--no-browser", default=True, help="Open a browser window.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def lab(browser: bool, options: tuple[str, ...]) -> int:
+    """Open JupyterLab at lesson 00 in your own copy, my_lessons/.
+
+    What follows -- goes to JupyterLab, for example: course lab -- --port=9000
+    """
+    from authoring import learners
+
+    for name in learners.changed():
+        click.echo(f"The course has a newer {name}. `course reset {name[:2]}` puts it in place and keeps yours.")
+    return learners.lab(browser=browser, options=options)
+
+
+@course.command()
+@click.argument("lesson")
+def reset(lesson: str) -> int:
+    """Put a fresh copy of LESSON (its number) into my_lessons/ and keep yours under another name."""
+    from authoring import learners
+
+    fresh, kept = learners.reset(lesson)
+    click.echo(f"{fresh.parent.name}/{fresh.name} is fresh." + (f" Yours is now {kept.name}." if kept else ""))
+    return 0
+
+
+@course.command()
+def doctor() -> int:
+    """Say whether this machine can run the lessons, and how to mend what is wrong."""
+    from authoring import learners
+    from course_utils import doctor as course_doctor
+
+    code = course_doctor.main()
+    for name in learners.changed():
+        click.echo(f"note: the course has a newer {name}: `course reset {name[:2]}` puts it in place and keeps yours")
+    return code
+
+
+@course.command()
+@click.argument("lessons", nargs=-1)
+@click.option("--dataset", type=click.Choice(tables.DATASETS), default=tables.DATASETS[0], show_default=True)
+@click.option("--solutions", is_flag=True, help="Run the solutions instead of the learner's notebooks.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Lessons run at a time.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: one in runs/]")
+@click.option("--cell-limit", type=click.IntRange(1), default=60, show_default=True, help="Seconds a cell may take.")
+def run(lessons: tuple[str, ...], dataset: str, solutions: bool, jobs: int, out: Path | None, cell_limit: int) -> int:
+    """Run LESSONS (numbers or names; none: all) from top to bottom; committed notebooks stay as they are."""
+    from authoring import run as runner
+
+    folder = surroundings.ROOT / ("solutions" if solutions else "notebooks")
+    runs = surroundings.ROOT / "runs"
+    default = f"{folder.name}-{dataset}" if dataset != tables.DATASETS[0] else folder.name
+    chosen = runner.choose(lessons, folder)
+    _at_hand(dataset)
+    try:
+        outcomes = runner.run(
+            chosen,
+            out or runs / default,
+            dataset=dataset,
+            jobs=jobs,
+            cell_limit=cell_limit,
+            times=runs / runner.TIMES,
+        )
+    except KeyboardInterrupt:
+        click.echo("\nStopped; no lesson is left running.", err=True)
+        return 130
+    return int(runner.failed(outcomes))
+
+
+def _at_hand(dataset: str) -> None:
+    """Refuse a data set that is not here once, before every lesson does."""
+    if dataset != tables.DATASETS[0]:
+        from course_utils import datasets
+
+        datasets.load_flights(dataset)
+
+
+@course.command(context_settings=PASS_ON)
+@click.option("--nightly", is_flag=True, help="The long tests too, five-run determinism and the other data sets.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def test(nightly: bool, options: tuple[str, ...]) -> int:
+    """Run all tests and compare every committed notebook with a fresh run. OPTIONS go to pytest."""
+    from authoring import gate
+
+    return gate.test(options, nightly=nightly)
+
+
+@course.command()
+def check() -> int:
+    """Look at style, lessons, generated files and unit tests: the author's loop, under a minute."""
+    from authoring import gate
+
+    return gate.check()
+
+
+@course.command()
+@click.argument("lessons", nargs=-1)
+@click.option("--check", is_flag=True, help="Change nothing; say what is stale, and exit 1 if anything is.")
+def build(lessons: tuple[str, ...], check: bool) -> int:
+    """Make notebooks/ and solutions/ from lessons/ (LESSONS: numbers; none: all)."""
+    from authoring import build as builder
+
+    return _tell(builder.build(lessons, check=check), check)
+
+
+@course.command()
+@click.option("--check", is_flag=True, help="Change nothing; say what is stale, and exit 1 if anything is.")
+def generate(check: bool) -> int:
+    """Make the files that follow from the lock, the tables and the dictionary."""
+    from authoring import generate as generator
+
+    return _tell(generator.generate(check=check), check)
+
+
+def _tell(messages: list[str], check: bool) -> int:
+    for message in messages:
+        click.echo(message)
+    return int(check and bool(messages))
+
+
+def main() -> None:
+    """Run the command line; a refusal of the course is one readable line, not a traceback."""
+    try:
+        code = course(standalone_mode=False)
+    except CourseError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nStopped.", err=True)
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

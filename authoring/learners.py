@@ -1,0 +1,161 @@
+"""The learner's own copies of the lessons: made once, never overwritten, reset on request.
+
+They lie in ``my_lessons/``, which Git ignores, so that doing an exercise dirties no committed file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from authoring import processes, surroundings
+from course_utils import tables
+from course_utils.errors import UsageError
+
+FOLDER = "my_lessons"
+#: Fingerprints of the lessons as they were when they were copied.
+ORIGINALS = ".originals.json"
+
+
+def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
+    """Copy each lesson that has no copy yet, and say which.
+
+    Returns
+    -------
+    list of str
+        Names of the copied notebooks.
+
+    Raises
+    ------
+    UsageError
+        There are no lessons to copy.
+    """
+    lessons = _lessons(root)
+    if not lessons:
+        raise UsageError("notebooks holds no lesson", mend="restore it from Git")
+    missing = [lesson for lesson in lessons if not (root / FOLDER / lesson.name).exists()]
+    for lesson in missing:
+        _copy(lesson, root)
+    return [lesson.name for lesson in missing]
+
+
+def changed(root: Path = surroundings.ROOT) -> list[str]:
+    """Name the lessons that the course has changed since the learner's copy was made."""
+    known = _originals(root)
+    return [
+        lesson.name
+        for lesson in _lessons(root)
+        if (root / FOLDER / lesson.name).exists() and known.get(lesson.name) != _fingerprint(lesson)
+    ]
+
+
+def reset(number: str, root: Path = surroundings.ROOT) -> tuple[Path, Path | None]:
+    """Put a fresh copy of a lesson in place and keep the old one under a numbered name.
+
+    Parameters
+    ----------
+    number : str
+        ``12``, or the notebook's name.
+    root : Path
+        The clone.
+
+    Returns
+    -------
+    fresh : Path
+        The new copy.
+    kept : Path or None
+        Where the old one is now; None if there was none.
+
+    Raises
+    ------
+    UsageError
+        There is no such lesson.
+    """
+    stem = Path(number).stem
+    found = [lesson for lesson in _lessons(root) if stem == lesson.stem or stem.zfill(2) == lesson.stem[:2]]
+    if not found:
+        choices = ", ".join(lesson.stem[:2] for lesson in _lessons(root))
+        raise UsageError(f"there is no lesson {number!r}", mend=f"choose from {choices}")
+    mine = root / FOLDER / found[0].name
+    kept = None
+    if mine.exists():
+        count = 1
+        while (kept := mine.with_name(f"{mine.stem}.mine-{count}.ipynb")).exists():
+            count += 1
+        mine.replace(kept)
+    _copy(found[0], root)
+    return mine, kept
+
+
+def lab(
+    *,
+    browser: bool = True,
+    options: tuple[str, ...] = (),
+    root: Path = surroundings.ROOT,
+    start: Callable[..., int] = processes.foreground,
+) -> int:
+    """Open JupyterLab at the first lesson of the learner's own copies.
+
+    Parameters
+    ----------
+    browser : bool
+        Open a browser window.
+    options : tuple of str
+        More options for ``jupyter lab``.
+    root : Path
+        The clone. It is JupyterLab's folder too, so that ``solutions/`` can be looked at.
+    start : callable
+        Starts the command; a test puts its own here.
+
+    Returns
+    -------
+    int
+        JupyterLab's exit code.
+    """
+    copy_lessons(root)
+    first = min((root / FOLDER).glob("[0-9][0-9]_*.ipynb")).name
+    settings = {
+        "ServerApp.root_dir": str(root),
+        "FileContentsManager.preferred_dir": str(root / FOLDER),
+        "LabApp.default_url": f"/lab/tree/{FOLDER}/{first}",
+        "ServerApp.answer_yes": "True",  # Ctrl-C stops at once
+        **tables.read_toml("quiet.toml")["jupyterlab"],
+    }
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
+    if not browser:
+        command.append("--no-browser")
+    environment = {**os.environ, **surroundings.quiet()}
+    return start([*command, *options], cwd=root, env=environment)
+
+
+def _lessons(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _originals(root: Path) -> dict[str, str]:
+    try:
+        return json.loads((root / FOLDER / ORIGINALS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _copy(lesson: Path, root: Path) -> None:
+    folder = root / FOLDER
+    folder.mkdir(exist_ok=True)
+    originals = _originals(root) | {lesson.name: _fingerprint(lesson)}
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".copying-") as scratch:
+        copy, record = Path(scratch) / "lesson", Path(scratch) / "originals"
+        shutil.copyfile(lesson, copy)
+        record.write_text(json.dumps(originals, indent=1, sort_keys=True), encoding="utf-8")
+        copy.replace(folder / lesson.name)
+        record.replace(folder / ORIGINALS)

@@ -1,0 +1,113 @@
+"""Knowledge checks that work without scripts, by keyboard, and in a notebook that nobody has run yet.
+
+Questions, keys and the reason for every option stand in ``tables/quizzes.toml``.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from course_utils.errors import UsageError
+from course_utils.page import Page
+from course_utils.tables import read_toml
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_VERDICTS = {"right": "✓ Right.", "part": "· True, but not the whole answer.", "wrong": "✗ Not so."}
+_HOW_MANY = {1: "Choose one answer, then check it.", 2: "Choose two answers, then check them."}
+
+
+def quiz(name: str) -> None:
+    """Show a knowledge check: a question, its options, feedback for each of them, and the key.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"K1.1"``, the first question of the deck's first knowledge check.
+
+    Raises
+    ------
+    UsageError
+        There is no knowledge check of that name.
+    """
+    question = load(name)
+    Page(as_html(question), as_text(question)).show()
+
+
+def questions() -> list[dict[str, Any]]:
+    """Return the knowledge checks of the course: name, lesson, question, options or rubric, and a summary."""
+    return read_toml("quizzes.toml")["quiz"]
+
+
+def key(question: dict[str, Any]) -> str:
+    """Return the letters of the right options, such as ``"ac"``; '' for an open question."""
+    return "".join(letter for letter, option in _options(question) if option["verdict"] == "right")
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return one knowledge check by its name.
+
+    Raises
+    ------
+    UsageError
+        There is no knowledge check of that name.
+    """
+    for question in questions():
+        if question["name"] == name:
+            return question
+    known = ", ".join(question["name"] for question in questions())
+    raise UsageError(f"there is no knowledge check {name!r}", mend=f"choose one of {known}")
+
+
+def _options(question: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    return list(zip(_LETTERS, question.get("options", []), strict=False))
+
+
+def as_html(question: dict[str, Any]) -> str:
+    """Return a question as HTML: a group of labelled boxes, each followed by its folded feedback."""
+    parts = [f"<fieldset><legend><b>{escape(question['name'])}</b> {escape(question['question'])}</legend>"]
+    if "options" in question:
+        parts.append(f"<p><i>{_HOW_MANY[len(key(question))]}</i></p>")
+        parts += [_option_html(letter, option) for letter, option in _options(question)]
+    else:
+        parts.append("<p><i>Write down your own answer first, then compare.</i></p>")
+    parts.append("</fieldset>")
+    parts.append(f"<details><summary>Key to {escape(question['name'])}</summary>{_key_html(question)}</details>")
+    return "\n".join(parts)
+
+
+def _option_html(letter: str, option: dict[str, str]) -> str:
+    # Boxes, not radio buttons, even where one answer is right: in JupyterLab the arrow keys that move within a group of
+    # radio buttons move to another cell instead. Until a cell is run, JupyterLab shows its boxes dimmed; the folds work
+    # all the same. The label holds its box, so that no ids are needed, which two checks on a page could have in common.
+    return (
+        f'<div style="margin: 4px 0"><label><input type="checkbox"> {letter}) {escape(option["text"])}</label>\n'
+        f'<details style="margin-left: 24px"><summary>Check option {letter}</summary>'
+        f"<p>{_VERDICTS[option['verdict']]} {escape(option['why'])}</p></details></div>"
+    )
+
+
+def _key_html(question: dict[str, Any]) -> str:
+    if "options" in question:
+        return f"<p><b>{_key_text(question)}</b> {escape(question['summary'])}</p>"
+    points = "".join(f"<li><b>{escape(point['text'])}</b> {escape(point['why'])}</li>" for point in question["rubric"])
+    return f"<p>{escape(question['summary'])}</p><ul>{points}</ul>"
+
+
+def _key_text(question: dict[str, Any]) -> str:
+    return f"Right: {' and '.join(key(question))}."
+
+
+def as_text(question: dict[str, Any]) -> str:
+    """Return a question as plain text, the key and the reasons below a line."""
+    lines = [f"{question['name']}  {question['question']}"]
+    if "options" in question:
+        lines += [f"  {letter}) {option['text']}" for letter, option in _options(question)]
+        lines += ["--- key ---", f"{_key_text(question)} {question['summary']}"]
+        lines += [
+            f"  {letter}) {_VERDICTS[option['verdict']]} {option['why']}" for letter, option in _options(question)
+        ]
+    else:
+        lines += ["--- compare ---", question["summary"]]
+        lines += [f"  - {point['text']} {point['why']}" for point in question["rubric"]]
+    return "\n".join(lines)

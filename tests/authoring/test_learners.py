@@ -1,0 +1,120 @@
+"""The learner's own copies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from authoring import learners
+from course_utils.errors import UsageError
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Make a clone with two lessons."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("00_start_here", "12_static_training"):
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(f"{name} as delivered")
+    return tmp_path
+
+
+def _mine(clone: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (clone / "my_lessons").glob("*.ipynb")}
+
+
+def test_first_use_copies_every_lesson(clone: Path) -> None:
+    """The first time, every lesson is copied; the second time, none."""
+    assert learners.copy_lessons(clone) == ["00_start_here.ipynb", "12_static_training.ipynb"]
+    assert _mine(clone)["00_start_here.ipynb"] == "00_start_here as delivered"
+    assert learners.copy_lessons(clone) == []
+
+
+def test_my_work_is_never_overwritten_and_new_lessons_arrive(clone: Path) -> None:
+    """What I wrote stays when the course changes; lessons that are new are added."""
+    learners.copy_lessons(clone)
+    (clone / "my_lessons" / "12_static_training.ipynb").write_text("my answers")
+    (clone / "notebooks" / "12_static_training.ipynb").write_text("12 as delivered later")
+    (clone / "notebooks" / "13_dynamic_training.ipynb").write_text("13 as delivered")
+    assert learners.copy_lessons(clone) == ["13_dynamic_training.ipynb"]
+    assert _mine(clone)["12_static_training.ipynb"] == "my answers"
+
+
+def test_lessons_that_changed_are_named(clone: Path) -> None:
+    """After a pull I learn which lessons are newer than my copies; my own edits do not count."""
+    learners.copy_lessons(clone)
+    (clone / "my_lessons" / "00_start_here.ipynb").write_text("my answers")
+    assert learners.changed(clone) == []
+    (clone / "notebooks" / "12_static_training.ipynb").write_text("12 as delivered later")
+    assert learners.changed(clone) == ["12_static_training.ipynb"]
+    learners.reset("12", clone)
+    assert learners.changed(clone) == []
+
+
+def test_reset_keeps_each_old_copy(clone: Path) -> None:
+    """A reset gives me the lesson as delivered and keeps what I had, however often I do it."""
+    learners.copy_lessons(clone)
+    for number, text in ((1, "first try"), (2, "second try")):
+        (clone / "my_lessons" / "12_static_training.ipynb").write_text(text)
+        fresh, kept = learners.reset("12", clone)
+        assert fresh.read_text() == "12_static_training as delivered"
+        assert kept.name == f"12_static_training.mine-{number}.ipynb"
+        assert kept.read_text() == text
+    assert len(_mine(clone)) == 4
+
+
+def test_reset_before_first_use_just_copies(clone: Path) -> None:
+    """A reset of a lesson that I never opened gives me the lesson."""
+    fresh, kept = learners.reset("0", clone)
+    assert (fresh.name, kept) == ("00_start_here.ipynb", None)
+
+
+def test_reset_of_no_lesson_is_refused(clone: Path) -> None:
+    """A wrong number is refused with the numbers there are."""
+    with pytest.raises(UsageError, match=r"no lesson '77'.*choose from 00, 12"):
+        learners.reset("77", clone)
+
+
+def test_committed_lessons_are_only_read(clone: Path) -> None:
+    """No learner's command writes the committed notebooks, and nothing half-copied is left."""
+    for lesson in (clone / "notebooks").iterdir():
+        lesson.chmod(0o444)
+    (clone / "notebooks").chmod(0o555)
+    learners.copy_lessons(clone)
+    learners.reset("12", clone)
+    (clone / "notebooks").chmod(0o755)
+    names = {path.name for path in (clone / "my_lessons").iterdir()}
+    assert names == {
+        ".originals.json",
+        "00_start_here.ipynb",
+        "12_static_training.ipynb",
+        "12_static_training.mine-1.ipynb",
+    }
+
+
+def test_lab_opens_my_first_lesson_quietly(clone: Path) -> None:
+    """JupyterLab opens at lesson 00 of my own copies, with this environment's Python, and phones nobody."""
+    calls = []
+
+    def start(command: list[str], **options) -> int:
+        calls.append((command, options))
+        return 0
+
+    assert learners.lab(browser=False, options=("--port=9000",), root=clone, start=start) == 0
+    command, options = calls[0]
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert "--LabApp.default_url=/lab/tree/my_lessons/00_start_here.ipynb" in command
+    assert "--LabApp.news_url=None" in command
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
+    assert command[-2:] == ["--no-browser", "--port=9000"]
+    assert options["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert options["env"].get("COURSE_HEADLESS") == os.environ.get("COURSE_HEADLESS")  # live cells run
+    assert (clone / "my_lessons" / "12_static_training.ipynb").exists()
+
+
+def test_no_lessons_is_an_error(tmp_path: Path) -> None:
+    """Without notebooks there is nothing to copy, and I am told how to get them back."""
+    with pytest.raises(UsageError, match="restore it from Git"):
+        learners.copy_lessons(tmp_path)

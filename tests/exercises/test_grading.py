@@ -1,0 +1,110 @@
+"""What `check` does with any exercise and any answer."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from course_utils.errors import UsageError
+from course_utils.exercises import grading
+
+ALL = [number for lesson in ("00", "01", "11", "12") for number in grading.graded(lesson)]
+
+
+class Broken:
+    """An answer on which everything fails."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(f"no {name}")
+
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+class WordlessError(Exception):
+    """An error that cannot even say what it is."""
+
+    def __str__(self):
+        raise ValueError
+
+
+def refuse(*_):
+    raise WordlessError
+
+
+HOLDS_ITSELF: list = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
+
+
+@pytest.mark.parametrize("number", ALL)
+@pytest.mark.parametrize(
+    "answer",
+    [None, "", "text", 10**6, {}, [], object(), int, refuse, pd.DataFrame(), HOLDS_ITSELF, {1: 2}, float("inf")],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_no_answer_can_stop_the_notebook(report, number, answer):
+    """Whatever I hand in, the check prints a hint and my notebook runs on."""
+    printed = report(number, answer)
+    assert "✗" in printed
+    assert "Hint: " in printed
+    assert printed.endswith("not solved yet\n")
+    assert "RecursionError" not in printed
+    assert "??" not in printed
+    assert "?." not in printed
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_an_answer_on_which_everything_fails_cannot_stop_it_either(report, number):
+    """Even an object that is broken to the bone gets a line, and my notebook runs on."""
+    assert "the answer could not be read: RuntimeError" in report(number, Broken())
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_dots_are_not_answered_yet(report, number):
+    """An exercise that I have not begun says so, and nothing else."""
+    assert report(number, ...) == f"Exercise {number}: not answered yet\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "where"),
+    [
+        ({"a": ..., "b": 1}, "a"),
+        ({"a": {"b": [1, ...]}}, "a b 2"),
+        ((..., 2, ...), "1, 3"),
+        ([[...]], "1 1"),
+    ],
+)
+def test_blanks_inside_an_answer_are_named(report, answer, where):
+    """I see which of several blanks I have left open."""
+    assert report("12.1", answer) == f"Exercise 12.1: not answered yet (still to fill in: {where})\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("12.9", "lesson 12 has 12.1, 12.2, 12.3"),
+        ("99.1", "no exercises of a lesson '99'"),
+        ("grading", "no exercises of a lesson"),
+        ("", "no exercises of a lesson"),
+        (None, "no exercises of a lesson"),
+    ],
+)
+def test_an_unknown_number_is_said_to_be_unknown(report, number, says):
+    """When I mistype the exercise's number, I read which ones there are."""
+    printed = report(number, 1)
+    assert printed.startswith("There is no exercise ")
+    assert says in printed
+
+
+def test_a_number_may_be_written_as_a_number(report):
+    """I may leave out quotes and the leading zero."""
+    assert report(12.3, 0.4) == report("12.3", 0.4)
+    assert report(1.2, ...) == "Exercise 01.2: not answered yet\n"
+
+
+def test_two_graders_cannot_claim_one_exercise(monkeypatch):
+    """An author who reuses a number is told."""
+    monkeypatch.setattr(grading, "_GRADERS", {})
+    grading.grader("12.8")(lambda answer: [])
+    with pytest.raises(UsageError, match=r"exercise 12\.8 has two graders"):
+        grading.grader("12.8")(refuse)

@@ -1,0 +1,89 @@
+"""The grader of lesson 11 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+from types import MappingProxyType, SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def fit(kept: int, *, length: int = 300, best: int = 60, lowest: float = 0.361, rise: float = 1e-4, gap: float = 0.03):
+    """Return something with the curve of a model whose validation loss is lowest at `best`."""
+    rounds = np.arange(1, length + 1)
+    fall = 0.1 * (np.exp(-rounds / (best / 9)) - np.exp(-9))
+    validation = lowest + np.where(rounds <= best, fall, rise * (rounds - best))
+    curve = pd.DataFrame({"train": 0.07 + validation - gap * rounds / best, "validation": validation}, index=rounds)
+    return SimpleNamespace(curve=curve, rounds=kept)
+
+
+WHY = "lowest validation loss of all, and the gap to training is still small"
+WHY_SHORT = "its validation loss is the lowest of all the models that I tried"
+
+RIGHT = {
+    "11.1": [
+        {"fit": fit(60), "because": WHY},
+        MappingProxyType({"fit": fit(70), "because": WHY, "depth": 6}),
+        {
+            "fit": fit(np.int64(45)),
+            "because": "best on months it has never seen, where depth eight was already learning by heart",
+        },
+        {"fit": fit(150, length=150, best=150), "because": WHY},  # flat at its end
+        {"fit": fit(60, gap=0.01), "because": WHY_SHORT},
+    ]
+}
+
+WRONG = {
+    "11.1": [
+        ({"fit": fit(10), "because": WHY}, "would more rounds have brought"),
+        ({"fit": fit(20, length=20), "because": WHY}, "more rounds"),
+        ({"fit": fit(300), "because": WHY}, "by heart"),
+        (
+            {"fit": fit(300), "because": "its training loss is the lowest of all the models that I tried"},
+            "training flights",
+        ),
+        ({"fit": fit(60, lowest=0.39), "because": WHY}, "several depths"),
+        ({"fit": fit(60), "because": "validation is best"}, "8 words or more"),
+        ({"fit": fit(60)}, "8 words or more"),
+        ({"fit": fit(60), "because": "it is the model with the lowest loss on the test set"}, "cannot report"),
+        ({"fit": fit(60), "because": "it is simply the best of all the models that I tried"}, "deserve being chosen"),
+        ({"fit": fit(60, gap=0.08), "because": WHY_SHORT}, "why you accept that distance"),
+        ({"fit": {"depth": 6}, "because": WHY}, "fitted model itself"),
+        ({"fit": 0.361, "because": WHY}, "fitted model itself"),
+        ({"fit": fit(999), "because": WHY}, "trained above"),
+        ({"depth": 6, "rounds": 60, "because": WHY}, "as 'fit'"),
+        (fit(60), "as 'fit'"),
+    ]
+}
+
+SECRETS = {"11.1": ["0.36", "0.002", "60", "depth 6"]}
+
+
+@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
+def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
+    """I am told that I solved it, whichever model near the best one I chose."""
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: solved\n")
+    assert "✗" not in printed
+
+
+@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
+def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
+    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    answer, hint = case
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: not solved yet\n")
+    assert hint in printed.split("Hint: ", 1)[1]
+    assert not [secret for secret in SECRETS[number] if secret in printed.split("Hint: ", 1)[1]]
+
+
+def test_reasons_left_blank_are_not_answered_yet(report):
+    """With a model chosen and no reasons written, I see what is missing."""
+    assert "not answered yet (still to fill in: because)" in report("11.1", {"fit": fit(60), "because": ...})
+
+
+def test_another_data_set_has_no_bar_of_its_own(report, monkeypatch):
+    """On the deck's sample, whose losses are higher, a model that stops at the right round will do."""
+    monkeypatch.setenv("COURSE_DATASET", "allyears2k")
+    assert "solved\n" in report("11.1", {"fit": fit(60, lowest=0.6), "because": WHY})

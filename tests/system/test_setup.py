@@ -1,0 +1,100 @@
+"""The two commands on a fresh clone, and JupyterLab as a learner opens it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from authoring import learners, surroundings
+
+pty = pytest.importorskip("pty", reason="Windows has no make; it uses uv run")
+
+
+def _fresh_clone(target: Path) -> Path:
+    """Copy what Git has or would take, as a clone would bring it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=surroundings.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (surroundings.ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(surroundings.ROOT / name, target / name)
+    return target
+
+
+@pytest.mark.nightly
+def test_a_fresh_clone_sets_itself_up_without_uv(tmp_path: Path) -> None:
+    """With git, make and python3 alone, one command sets the course up; the second starts within five seconds."""
+    clone = _fresh_clone(tmp_path / "clone")
+    python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    bin_folder = tmp_path / "bin"  # a path with make and Python, and no uv
+    bin_folder.mkdir()
+    for name, program in (("python3", python), ("make", shutil.which("make")), ("sh", "/bin/sh")):
+        (bin_folder / name).symlink_to(program)
+    environment = {**os.environ, "PATH": f"{bin_folder}:/usr/bin:/bin", "VIRTUAL_ENV": "/somewhere/else"}
+    if shutil.which("uv", path=environment["PATH"]):
+        pytest.skip("uv is among the system's own programs")
+
+    def make() -> tuple[str, float]:
+        started = time.monotonic()
+        command = ["make", "doctor", f"PYTHON={python}"]
+        done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, time.monotonic() - started
+
+    text, _ = make()
+    assert f"in {clone}/.venv" in text
+    assert text.endswith("ready\n")
+    assert (clone / ".venv" / "bin" / "uv").exists()
+    _, seconds = make()
+    assert seconds < 5
+
+
+@pytest.mark.slow
+def test_lab_opens_quietly_at_my_copy(tmp_path: Path, write_notebook) -> None:
+    """JupyterLab starts at lesson 00 of my copies, with announcements off, and Ctrl-C ends it."""
+    write_notebook(tmp_path / "notebooks", "00_start_here", "1")
+    script = (
+        "import sys; from pathlib import Path; from authoring import learners\n"
+        f"learners.lab(browser=False, root=Path({str(tmp_path)!r}),"
+        " options=('--IdentityProvider.token=secret', '--port=0', '--allow-root'))"
+    )
+    log = tmp_path / "lab.log"
+    _, terminal = pty.openpty()
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            [sys.executable, "-c", script], stdin=terminal, stderr=file, stdout=file, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"(http://\S+?)/lab/tree/my_lessons/00_start_here\.ipynb", log.read_text())):
+            assert time.monotonic() < deadline and server.poll() is None, log.read_text()
+            time.sleep(0.2)
+        page = urllib.request.urlopen(f"{found[1]}/lab?token=secret", timeout=30).read().decode()
+        config = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
+        assert config["news"] == {"disabled": True}
+        content = urllib.request.urlopen(
+            f"{found[1]}/api/contents/{learners.FOLDER}/00_start_here.ipynb?token=secret", timeout=30
+        )
+        assert json.load(content)["type"] == "notebook"
+        os.killpg(server.pid, signal.SIGINT)  # as a terminal does
+        assert server.wait(timeout=20) == 0
+        assert "Warning" not in log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
