@@ -33,7 +33,7 @@ build: ready  ## for authors: make notebooks/ and solutions/ from lessons/
 generate: ready  ## for authors: make the files that follow from the lock, the tables and the dictionary
 	@$(course) generate
 
-nightly: ready  ## all tests and the long ones, every notebook five times, the other data set
+nightly: ready  ## all tests at length, every notebook five times, the other data set where it is at hand
 	@$(course) test --nightly
 
 clean:  ## remove all that the course made (.venv, runs, caches); my_lessons/ stays

@@ -47,6 +47,9 @@ def made(root: Path, everything: bool = False) -> list:
 def main(arguments: list, root: Path = ROOT) -> int:
     """Remove it and say what went."""
     everything = "--all" in arguments
+    if everything and not (root / MINE).is_symlink():
+        for solution in (root / MINE / "solutions").glob("*.ipynb"):
+            solution.chmod(0o644)  # Windows removes no file that is read-only
     for path in made(root, everything):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(str(path))

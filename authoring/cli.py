@@ -24,23 +24,32 @@ def course() -> None:
 
 @course.command()
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
+@click.option("--copy-only", is_flag=True, help="Make or complete my_lessons/ and open nothing.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def lab(browser: bool, options: tuple[str, ...]) -> int:
+def lab(browser: bool, copy_only: bool, options: tuple[str, ...]) -> int:
     """Open JupyterLab at lesson 00 in your own copy, my_lessons/.
 
-    What follows -- goes to JupyterLab, for example: course lab -- --port=9000
+    It shows that folder alone, with the solutions to look at in my_lessons/solutions/. What follows -- goes to
+    JupyterLab, for example: course lab -- --port=9000
     """
     from authoring import learners
 
     for name in learners.changed():
         click.echo(f"The course has a newer {name}. `course reset {name[:2]}` puts it in place and keeps yours.")
+    if copy_only:
+        copied = learners.copy_lessons()
+        click.echo(f"{learners.FOLDER}/ holds every lesson; {len(copied)} new.")
+        return 0
     return learners.lab(browser=browser, options=options)
 
 
 @course.command()
 @click.argument("lesson")
 def reset(lesson: str) -> int:
-    """Put a fresh copy of LESSON (its number) into my_lessons/ and keep yours under another name."""
+    """Put a fresh copy of LESSON (its number) into my_lessons/ and keep yours under another name.
+
+    Its solution in my_lessons/solutions/ is brought up to date too.
+    """
     from authoring import learners
 
     fresh, kept = learners.reset(lesson)
@@ -103,7 +112,10 @@ def _at_hand(dataset: str) -> None:
 @click.option("--nightly", is_flag=True, help="The long tests too, five-run determinism and the other data sets.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def test(nightly: bool, options: tuple[str, ...]) -> int:
-    """Run all tests and compare every committed notebook with a fresh run. OPTIONS go to pytest."""
+    """Run all tests and compare every committed notebook with a fresh run.
+
+    OPTIONS go to pytest; a path among them is tested alone.
+    """
     from authoring import gate
 
     return gate.test(options, nightly=nightly)
@@ -124,7 +136,8 @@ def build(lessons: tuple[str, ...], check: bool) -> int:
     """Make notebooks/ and solutions/ from lessons/ (LESSONS: numbers; none: all)."""
     from authoring import build as builder
 
-    return _tell(builder.build(lessons, check=check), check)
+    # Whatever is said of a build is a fault; what went well was told as it was done.
+    return _tell(builder.build(lessons, check=check), failed=True)
 
 
 @course.command()
@@ -133,13 +146,14 @@ def generate(check: bool) -> int:
     """Make the files that follow from the lock, the tables and the dictionary."""
     from authoring import generate as generator
 
-    return _tell(generator.generate(check=check), check)
+    return _tell(generator.generate(check=check), failed=check)
 
 
-def _tell(messages: list[str], check: bool) -> int:
+def _tell(messages: list[str], *, failed: bool) -> int:
+    """Print messages and return 1 if there are any and they tell of a failure."""
     for message in messages:
         click.echo(message)
-    return int(check and bool(messages))
+    return int(failed and bool(messages))
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,11 +18,17 @@ from course_utils.errors import CourseError
 NOTEBOOKS = ("notebooks", "solutions")
 #: Times that the nightly run compares each notebook with its committed outputs.
 REPEATS = 5
+#: Examples of the property test of features in the nightly run (`make test`: its own default).
+EXAMPLES = 5000
 
 
 def notebook_folders(root: Path = surroundings.ROOT) -> list[str]:
     """Return those of `NOTEBOOKS` that hold any."""
-    return [name for name in NOTEBOOKS if any((root / name).glob("*.ipynb"))]
+    return [name for name in NOTEBOOKS if _notebooks(name, root)]
+
+
+def _notebooks(folder: str, root: Path = surroundings.ROOT) -> list[Path]:
+    return sorted((root / folder).glob("*.ipynb"))
 
 
 def pytest_command(
@@ -48,7 +56,8 @@ def test(options: Sequence[str] = (), *, nightly: bool = False) -> int:
     options : sequence of str
         For pytest; a path among them replaces the default of everything.
     nightly : bool
-        Tests marked so as well, then `determinism` and the other data sets.
+        Tests marked so as well and the property test at length; then, unless a path is named, `determinism` in the
+        place of the one run of each notebook, and the other data sets. A summary says what came of each part.
 
     Returns
     -------
@@ -56,23 +65,77 @@ def test(options: Sequence[str] = (), *, nightly: bool = False) -> int:
         0 if all is well.
     """
     named = any(not option.startswith("-") and Path(option.partition("::")[0]).exists() for option in options)
-    targets = [] if named else ["tests", *notebook_folders()]
-    marks = ["-m", "nightly or not nightly"] if nightly else []
-    code = _call(pytest_command(targets, junit=_runs() / "tests.xml", options=[*marks, *options]))
+    junit = _runs() / "tests.xml"
     if not nightly:
-        return code
-    codes = [code, determinism(REPEATS)]
-    codes += [_other_dataset(name) for name in tables.DATASETS[1:]]
-    return max(codes)
+        targets = [] if named else ["tests", *notebook_folders()]
+        return _call(pytest_command(targets, junit=junit, options=options))
+    junit.unlink(missing_ok=True)  # the summary must not read an old one
+    marks = ["-m", "nightly or not nightly", *options]
+    code = _call(pytest_command([] if named else ["tests"], junit=junit, options=marks), COURSE_EXAMPLES=str(EXAMPLES))
+    parts = [Part("tests, nightly ones among them", code, f"{_counted(junit)}; {EXAMPLES:,} examples of features")]
+    if not named:
+        parts.append(determinism(REPEATS))
+        parts += [_other_dataset(name, folder) for name in tables.DATASETS[1:] for folder in notebook_folders()]
+    _summarise(parts)
+    return max(part.code for part in parts)
 
 
-def determinism(repeats: int) -> int:
+@dataclass(frozen=True)
+class Part:
+    """What came of one part of the nightly run.
+
+    Attributes
+    ----------
+    name : str
+        What was done.
+    code : int
+        0 if nothing failed.
+    detail : str
+        What came of it, or why it was skipped.
+    skipped : bool
+        Whether nothing was done at all.
+    """
+
+    name: str
+    code: int
+    detail: str
+    skipped: bool = False
+
+    @property
+    def state(self) -> str:
+        """'passed', 'failed' or 'skipped'."""
+        return "skipped" if self.skipped else "failed" if self.code else "passed"
+
+
+def _counted(junit: Path) -> str:
+    """Say how many tests passed, failed and were skipped."""
+    if not junit.is_file():
+        return "no report"
+    suites = list(ElementTree.parse(junit).iter("testsuite"))
+    total, bad, skipped = (
+        sum(int(suite.get(name, 0)) for suite in suites for name in names)
+        for names in (("tests",), ("failures", "errors"), ("skipped",))
+    )
+    return f"{total - bad - skipped:,} passed, {bad:,} failed, {skipped:,} skipped"
+
+
+def _summarise(parts: Sequence[Part]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("part", "result", "detail", title="The nightly run")
+    for part in parts:
+        table.add_row(part.name, part.state, part.detail)
+    Console().print(table)
+
+
+def determinism(repeats: int) -> Part:
     """Compare every notebook with its committed outputs, `repeats` times, and print a table.
 
     Returns
     -------
-    int
-        0 if no cell ever differed.
+    Part
+        Passed if there are notebooks, each was compared each time, and no cell ever differed.
     """
     from rich.console import Console
     from rich.table import Table
@@ -88,8 +151,10 @@ def determinism(repeats: int) -> int:
     for name, results in sorted(differing.items()):
         table.add_row(name, *results)
     Console().print(table)
-    complete = bool(differing) and all(results == ["same"] * repeats for results in differing.values())
-    return 0 if complete else 1
+    wanted = {f"{folder}.{path.stem}" for folder in notebook_folders() for path in _notebooks(folder)}
+    same = {name for name, results in differing.items() if results == ["same"] * repeats}
+    detail = f"{len(wanted & same)} of {len(wanted)} notebooks gave the same each time"
+    return Part(f"every notebook {repeats} times", 0 if wanted and wanted <= same else 1, detail)
 
 
 def failures(junit: Path) -> dict[str, list[str]]:
@@ -130,16 +195,23 @@ def check() -> int:
     return max(*codes, 1 if problems else 0)
 
 
-def _other_dataset(name: str) -> int:
+def _other_dataset(name: str, folder: str) -> Part:
+    """Run the lessons of a folder on another data set where its file is on this machine."""
     from course_utils import datasets
 
+    part = f"{folder}/ on {name}"
+    named = os.environ.get("COURSE_ALLYEARS2K", "").strip()
+    kept = datasets.data_folder() / "external" / f"{name}.csv"
+    if not kept.is_file() and (not named or "://" in named):
+        return Part(part, 0, "its file is not on this machine: fetch it as data/README.md says", skipped=True)
     try:
         datasets.load_flights(name)
-    except CourseError as error:
-        print(f"Lessons on {name}: not run. {error}")
-        return 0
-    folder = surroundings.ROOT / NOTEBOOKS[0]
-    return int(run.failed(run.run(run.choose([], folder), _runs() / f"notebooks-{name}", dataset=name)))
+        outcomes = run.run(run.choose([], surroundings.ROOT / folder), _runs() / f"{folder}-{name}", dataset=name)
+    except CourseError as error:  # the file is there and is not the published one, say
+        return Part(part, 1, str(error))
+    states = Counter(outcome.state for outcome in outcomes)
+    detail = ", ".join(f"{states[state]} {state}" for state in ("passed", "failed", "skipped") if states[state])
+    return Part(part, int(run.failed(outcomes) or not states["passed"]), detail)
 
 
 def _runs() -> Path:
@@ -148,8 +220,8 @@ def _runs() -> Path:
     return folder
 
 
-def _call(command: Sequence[str]) -> int:
-    environment = {**surroundings.headless(), "COLUMNS": os.environ.get("COLUMNS", "120")}
+def _call(command: Sequence[str], **variables: str) -> int:
+    environment = {**surroundings.headless(), "COLUMNS": os.environ.get("COLUMNS", "120"), **variables}
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # a test that calls make is not part of `make test`
         environment.pop(name, None)
     return processes.foreground(command, cwd=surroundings.ROOT, env=environment)

@@ -187,6 +187,8 @@ def post_build(root: Path = ROOT) -> str:
         "jupyter labextension disable '@jupyterlab/apputils-extension:announcements'",
         "python -c 'from course_utils import datasets; datasets.load_flights()'",
         "course lab --copy-only",
+        # On Binder the whole repository is in view: JupyterLab opens these, and saves nothing into them.
+        "chmod a-w notebooks/*.ipynb solutions/*.ipynb",
     ]
     return _script("Runs once, when mybinder.org builds the image.", ["set -e", *steps])
 

@@ -1,6 +1,8 @@
 """The learner's own copies of the lessons: made once, never overwritten, reset on request.
 
-They lie in ``my_lessons/``, which Git ignores, so that doing an exercise dirties no committed file.
+They lie in ``my_lessons/``, which Git ignores, so that doing an exercise dirties no committed file. JupyterLab shows
+that folder alone, so that nobody writes into ``notebooks/`` by accident; the solutions lie in it as copies that cannot
+be saved, and are always those of the course.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,10 +22,11 @@ from course_utils.errors import UsageError
 FOLDER = "my_lessons"
 #: Fingerprints of the lessons as they were when they were copied.
 ORIGINALS = ".originals.json"
+SOLUTIONS = "solutions"
 
 
 def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
-    """Copy each lesson that has no copy yet, and say which.
+    """Copy each lesson that has no copy yet, bring the copied solutions up to date, and say which lessons are new.
 
     Returns
     -------
@@ -42,6 +44,7 @@ def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
     missing = [lesson for lesson in lessons if not (root / FOLDER / lesson.name).exists()]
     for lesson in missing:
         _copy(lesson, root)
+    _copy_solutions(root)
     return [lesson.name for lesson in missing]
 
 
@@ -90,6 +93,7 @@ def reset(number: str, root: Path = surroundings.ROOT) -> tuple[Path, Path | Non
             count += 1
         mine.replace(kept)
     _copy(found[0], root)
+    _copy_solutions(root)
     return mine, kept
 
 
@@ -109,7 +113,7 @@ def lab(
     options : tuple of str
         More options for ``jupyter lab``.
     root : Path
-        The clone. It is JupyterLab's folder too, so that ``solutions/`` can be looked at.
+        The clone.
     start : callable
         Starts the command; a test puts its own here.
 
@@ -121,9 +125,8 @@ def lab(
     copy_lessons(root)
     first = min((root / FOLDER).glob("[0-9][0-9]_*.ipynb")).name
     settings = {
-        "ServerApp.root_dir": str(root),
-        "FileContentsManager.preferred_dir": str(root / FOLDER),
-        "LabApp.default_url": f"/lab/tree/{FOLDER}/{first}",
+        "ServerApp.root_dir": str(root / FOLDER),
+        "LabApp.default_url": f"/lab/tree/{first}",
         "ServerApp.answer_yes": "True",  # Ctrl-C stops at once
         **tables.read_toml("quiet.toml")["jupyterlab"],
     }
@@ -131,7 +134,7 @@ def lab(
     if not browser:
         command.append("--no-browser")
     environment = {**os.environ, **surroundings.quiet()}
-    return start([*command, *options], cwd=root, env=environment)
+    return start([*command, *options], cwd=root / FOLDER, env=environment)
 
 
 def _lessons(root: Path) -> list[Path]:
@@ -150,12 +153,34 @@ def _originals(root: Path) -> dict[str, str]:
 
 
 def _copy(lesson: Path, root: Path) -> None:
-    folder = root / FOLDER
-    folder.mkdir(exist_ok=True)
     originals = _originals(root) | {lesson.name: _fingerprint(lesson)}
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".copying-") as scratch:
-        copy, record = Path(scratch) / "lesson", Path(scratch) / "originals"
-        shutil.copyfile(lesson, copy)
-        record.write_text(json.dumps(originals, indent=1, sort_keys=True), encoding="utf-8")
-        copy.replace(folder / lesson.name)
-        record.replace(folder / ORIGINALS)
+    _put(root / FOLDER / lesson.name, _moved(lesson))
+    _put(root / FOLDER / ORIGINALS, json.dumps(originals, indent=1, sort_keys=True).encode())
+
+
+def _moved(notebook: Path) -> bytes:
+    """Return a committed notebook as it reads in the learner's folder: ``solutions/`` lies in it, not beside it."""
+    here, there = (
+        (b"](../notebooks/", b"](../") if notebook.parent.name == SOLUTIONS else (b"](../solutions/", b"](solutions/")
+    )
+    return notebook.read_bytes().replace(here, there)
+
+
+def _copy_solutions(root: Path) -> None:
+    """Bring the copies of solutions up to date; they cannot be saved, so that none differs from the course's."""
+    for solution in sorted((root / SOLUTIONS).glob("[0-9][0-9]_*.ipynb")):
+        target, content = root / FOLDER / SOLUTIONS / solution.name, _moved(solution)
+        if not target.is_file() or target.read_bytes() != content:
+            _put(target, content)
+        target.chmod(0o444)
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then rename it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copying-") as scratch:
+        made = Path(scratch) / "made"
+        made.write_bytes(content)
+        if target.exists():
+            target.chmod(0o644)  # Windows replaces no file that is read-only
+        made.replace(target)

@@ -9,6 +9,7 @@ import io
 import os
 import platform
 import shutil
+import socket
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from course_utils import tables
 
 GIB = 2**30
 MEMORY = 2 * GIB  # what one lesson may hold
@@ -70,7 +73,7 @@ def examine() -> list[Finding]:
     list of Finding
         In the order in which things are best mended.
     """
-    checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _data, _memory, _disk]
+    checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _data, _memory, _disk, _ports]
     return [check() for check in checks] + list(_optional())
 
 
@@ -274,6 +277,31 @@ def _disk() -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding("disk", f"{folder} cannot be written", "move the course to a folder of your own")
     return Finding("disk", detail)
+
+
+def _ports() -> Finding:
+    """Look whether a lesson could listen where it wants to, on the loopback address alone."""
+    if os.environ.get("COURSE_HEADLESS") == "1":
+        return Finding("ports", "not looked at while nobody watches: another lesson may be using them")
+    written = {lesson["number"] for lesson in tables.curriculum() if lesson["written"]}
+    wanted = [row for row in tables.read_toml("ports.toml")["port"] if row["lesson"] in written]
+    busy = [row for row in wanted if not _free(row["port"])]
+    if busy:
+        numbers = ", ".join(str(row["port"]) for row in busy)
+        uses = "; ".join(f"{row['port']} is in use, lesson {row['lesson']} needs it for {row['what']}" for row in busy)
+        return Finding("ports", uses, f"end the program, or shut the lesson's kernel, that listens on port {numbers}")
+    return Finding(
+        "ports", ", ".join(str(row["port"]) for row in wanted) + " free" if wanted else "no lesson needs one"
+    )
+
+
+def _free(port: int) -> bool:
+    """Say whether a program could listen on a port of 127.0.0.1."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
 
 
 def _optional() -> Iterator[Finding]:

@@ -137,7 +137,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row a group
-        'predicted' (mean score), 'observed' (share late) and 'flights'.
+        'mean score', 'share late' and 'flights'.
 
     Raises
     ------
@@ -153,8 +153,8 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     groups = [part for part in np.array_split(order, bins) if len(part)]
     return pd.DataFrame(
         {
-            "predicted": [probability[part].mean() for part in groups],
-            "observed": [late[part].mean() for part in groups],
+            "mean score": [probability[part].mean() for part in groups],
+            "share late": [late[part].mean() for part in groups],
             "flights": [len(part) for part in groups],
         }
     )

@@ -12,13 +12,16 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from numbers import Number
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,10 +30,37 @@ import numpy as np
 import pandas as pd
 
 from course_utils import datasets, features, metrics, splits, tables
-from course_utils.errors import DataError, ModelError, UsageError
+from course_utils.errors import CourseError, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
     import xgboost
+
+__all__ = [
+    "CARD_FILE",
+    "DEFAULTS",
+    "MODEL_FILE",
+    "Encoder",
+    "Fit",
+    "Logistic",
+    "Predictor",
+    "Scorer",
+    "Table",
+    "best_rounds",
+    "card",
+    "compare",
+    "course_model",
+    "data_hash",
+    "deck_run",
+    "describe",
+    "environment",
+    "load",
+    "random_labels",
+    "save",
+    "score_elsewhere",
+    "train_logistic",
+    "train_table",
+    "train_xgboost",
+]
 
 #: How the course fits XGBoost unless a lesson says otherwise. One thread: committed outputs must not depend on how
 #: rows are shared out over cores, and two threads on two busy cores took up to ten times as long as one.
@@ -49,6 +79,7 @@ DEFAULTS: dict[str, Any] = {
 
 MODEL_FILE = "model.ubj"
 CARD_FILE = "card.json"
+_FILES = (MODEL_FILE, CARD_FILE)
 
 
 class Predictor(Protocol):
@@ -108,11 +139,7 @@ class Encoder:
         DataError
             A column is absent, or holds text where a number belongs.
         """
-        absent = [name for name in self.columns if name not in rows.columns]
-        if absent:
-            raise DataError(
-                "the model needs this column", column=absent[0], mend="compute the features with features.as_of"
-            )
+        self._check(rows)
         matrix = np.empty((len(rows), len(self.columns)), dtype=np.float32)
         for place, name in enumerate(self.columns):
             if name in self.categories:
@@ -121,6 +148,13 @@ class Encoder:
                 matrix[:, place] = _numbers(rows[name], name)
         return matrix
 
+    def _check(self, rows: pd.DataFrame) -> None:
+        absent = [name for name in self.columns if name not in rows.columns]
+        if absent:
+            raise DataError(
+                "the model needs this column", column=absent[0], mend="compute the features with features.as_of"
+            )
+
     @staticmethod
     def _codes(values: pd.Series, known: tuple[str, ...]) -> np.ndarray:
         place_of = {value: float(place) for place, value in enumerate(known)}
@@ -128,10 +162,18 @@ class Encoder:
             # A few hundred categories are looked up instead of every row.
             of_category = [place_of.get(str(value), np.nan) for value in values.cat.categories]
             return np.append(np.array(of_category, dtype=np.float32), np.float32(np.nan))[values.cat.codes]
-        return values.map(place_of, na_action="ignore").to_numpy(dtype=np.float32, na_value=np.nan)
+        codes = values.map(lambda value: place_of.get(str(value)), na_action="ignore")
+        return codes.to_numpy(dtype=np.float32, na_value=np.nan)
 
     def unseen(self, rows: pd.DataFrame) -> pd.Series:
-        """Count, for each categorical feature, the rows whose value training never saw."""
+        """Count, for each categorical feature, the rows whose value training never saw.
+
+        Raises
+        ------
+        DataError
+            A column is absent.
+        """
+        self._check(rows)
         counts = {
             name: int((rows[name].notna() & ~rows[name].astype(str).isin(known)).sum())
             for name, known in self.categories.items()
@@ -140,10 +182,15 @@ class Encoder:
 
 
 def _numbers(values: pd.Series, name: str) -> np.ndarray:
-    try:
-        return values.to_numpy(dtype=np.float32, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DataError("holds text where a number belongs", column=name, mend="send numbers") from error
+    if not pd.api.types.is_numeric_dtype(values):
+        # numpy would read '3.5' as a number, and a date as one too.
+        wrong = np.array([not (isinstance(value, Number | np.bool_) or pd.isna(value)) for value in values], dtype=bool)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise DataError(
+                f"holds {values.iloc[row]!r} where a number belongs", column=name, row=row, mend="send numbers"
+            )
+    return values.to_numpy(dtype=np.float32, na_value=np.nan)
 
 
 @dataclass(frozen=True)
@@ -198,8 +245,14 @@ class Fit:
     rounds: int
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the probability of 'late' for each of the flights in `rows`."""
-        return self.scorer.score(self.inputs.loc[rows.index])
+        """Return the probability of 'late' for each of the flights in `rows`.
+
+        Raises
+        ------
+        DataError
+            A flight has no row in the inputs.
+        """
+        return self.scorer.score(_rows(self.inputs, rows))
 
     def __repr__(self) -> str:
         return f"XGBoost, {self.rounds} rounds, {self.inputs.shape[1]} inputs"
@@ -233,14 +286,17 @@ def train_xgboost(
     Raises
     ------
     UsageError
-        `rounds` is not positive, or early stopping could never act.
+        `rounds` is not positive, early stopping could never act or would act at once, or XGBoost does not know a
+        parameter or refuses its value.
     DataError
-        `inputs` lacks flights of the split.
+        `inputs` or `labels` lack flights of the split, or have one twice; or a training flight has no label.
     """
-    import xgboost
-
     if rounds < 1:
         raise UsageError(f"rounds={rounds} fits nothing", mend="give rounds=1 or more")
+    if early_stopping is not None and early_stopping < 1:
+        raise UsageError(
+            f"early_stopping={early_stopping} stops before the first round", mend="give 1 or more, or None for never"
+        )
     if early_stopping is not None and early_stopping >= rounds:
         raise UsageError(
             f"early stopping after {early_stopping} rounds can never act within {rounds} rounds",
@@ -252,16 +308,7 @@ def train_xgboost(
         _matrix(encoder, rows, _labels(part, labels))
         for rows, part in ((train, split.train), (validation, split.validation))
     ]
-    curve: dict[str, dict[str, list[float]]] = {}
-    booster = xgboost.train(
-        DEFAULTS | parameters,
-        pair[0],
-        num_boost_round=rounds,
-        evals=[(pair[0], "train"), (pair[1], "validation")],
-        early_stopping_rounds=early_stopping,
-        evals_result=curve,
-        verbose_eval=False,
-    )
+    booster, curve = _boost(*pair, DEFAULTS | parameters, rounds, early_stopping)
     kept = rounds if early_stopping is None else booster.best_iteration + 1
     metric = next(iter(curve["train"]))
     losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation")})
@@ -271,14 +318,57 @@ def train_xgboost(
     return Fit(scorer, inputs, losses, kept)
 
 
-def _rows(inputs: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    if not part.index.isin(inputs.index).all():
-        raise DataError("inputs lack flights of the split", mend="compute the inputs from the same flights")
-    return inputs.loc[part.index]
+def _boost(
+    train: xgboost.DMatrix,
+    validation: xgboost.DMatrix,
+    parameters: dict[str, Any],
+    rounds: int,
+    early_stopping: int | None,
+) -> tuple[xgboost.Booster, dict[str, dict[str, list[float]]]]:
+    """Fit; what XGBoost refuses or passes over is an error that names it."""
+    import xgboost
+
+    mend = "see https://xgboost.readthedocs.io/en/stable/parameter.html for names and values"
+    curve: dict[str, dict[str, list[float]]] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            booster = xgboost.train(
+                parameters,
+                train,
+                num_boost_round=rounds,
+                evals=[(train, "train"), (validation, "validation")],
+                early_stopping_rounds=early_stopping,
+                evals_result=curve,
+                verbose_eval=False,
+            )
+        except xgboost.core.XGBoostError as error:
+            reason = re.sub(r"^\[.*?\] \S+: ", "", str(error).splitlines()[0])
+            raise UsageError(f"XGBoost refuses: {reason}", mend=mend) from error
+    for warning in caught:
+        unused = re.search(r"Parameters: \{(.*)\} are not used", str(warning.message))
+        if unused:
+            raise UsageError(f"XGBoost has no use for {unused[1].strip()}", mend=mend)
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return booster, curve
+
+
+def _rows(values: Any, part: pd.DataFrame, what: str = "inputs") -> Any:
+    """Return the rows of a frame or series that belong to some flights, each just once."""
+    if not values.index.is_unique:
+        raise DataError(f"{what} have a flight twice", mend="keep one row for each label")
+    if not part.index.isin(values.index).all():
+        absent = part.index[~part.index.isin(values.index)][0]
+        raise DataError(f"{what} lack flight {absent}", mend=f"compute the {what} from the same flights")
+    return values.loc[part.index]
 
 
 def _labels(part: pd.DataFrame, labels: pd.Series | None) -> np.ndarray:
-    late = features.label(part) if labels is None else labels.loc[part.index]
+    late = features.label(part) if labels is None else _rows(labels, part, "labels")
+    if late.isna().any():
+        raise DataError(
+            f"flight {late.index[late.isna()][0]} has no label", mend="leave out flights that did not leave"
+        )
     return late.to_numpy(dtype=np.float32)
 
 
@@ -303,8 +393,8 @@ class Table:
 
     Attributes
     ----------
-    keys : DataFrame
-        The key of every flight, by row label.
+    keys : Series
+        The key of every flight of the split, by row label.
     rates : Series
         Share late in training for each key that training saw.
     base_rate : float
@@ -316,8 +406,14 @@ class Table:
     base_rate: float
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the share late of each flight's key."""
-        return self.keys.loc[rows.index].map(self.rates).fillna(self.base_rate).to_numpy(dtype=float)
+        """Return the share late of each flight's key.
+
+        Raises
+        ------
+        DataError
+            A flight is not of the split.
+        """
+        return _rows(self.keys, rows, "keys").map(self.rates).fillna(self.base_rate).to_numpy(dtype=float)
 
 
 def train_table(split: splits.Split, by: Mapping[str, pd.Series] | None = None, *, prior: float = 20.0) -> Table:
@@ -330,31 +426,66 @@ def train_table(split: splits.Split, by: Mapping[str, pd.Series] | None = None, 
         The parts of the key, each a value for every flight by row label; none: one rate for all.
     prior : float
         How many flights at the base rate are mixed into each key, so that a key with three flights does not shout.
+
+    Raises
+    ------
+    UsageError
+        `prior` is negative.
+    DataError
+        A part of the key lacks flights of the split.
     """
+    if not prior >= 0:
+        raise UsageError(f"prior={prior} takes flights away", mend="give 0 or more")
     late = features.label(split.train)
     base_rate = float(late.mean())
     rows = split.train.index.union(split.validation.index).union(split.test.index)
     keys = pd.Series("all", index=rows)
-    for part in (by or {}).values():
-        keys = keys + "|" + part.loc[rows].astype(str)
+    for name, part in (by or {}).items():
+        keys = keys + "|" + _rows(part, keys.to_frame(), f"values of {name!r}").astype(str)
     sums = late.groupby(keys.loc[late.index]).agg(["sum", "count"])
     return Table(keys, (sums["sum"] + prior * base_rate) / (sums["count"] + prior), base_rate)
 
 
 @dataclass(frozen=True)
 class Logistic:
-    """A fitted logistic regression: the simplest model that weighs several inputs at once."""
+    """A fitted logistic regression: the simplest model that weighs several inputs at once.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        From features to probabilities.
+    inputs : DataFrame
+        The features of all flights, by row label.
+    """
 
     pipeline: Any
     inputs: pd.DataFrame
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the probability of 'late' for each of the flights in `rows`."""
-        return self.pipeline.predict_proba(self.inputs.loc[rows.index])[:, 1]
+        """Return the probability of 'late' for each of the flights in `rows`.
+
+        Raises
+        ------
+        DataError
+            A flight has no row in the inputs.
+        """
+        return self.pipeline.predict_proba(_rows(self.inputs, rows))[:, 1]
 
 
 def train_logistic(split: splits.Split, inputs: pd.DataFrame) -> Logistic:
-    """Fit a logistic regression: numbers scaled and cut into steps, categories one-hot, unseen ones ignored."""
+    """Fit a logistic regression: numbers cut into twelve steps, categories one-hot, unseen ones ignored.
+
+    Parameters
+    ----------
+    split : Split
+    inputs : DataFrame, shape (flights, features)
+        Features by row label, for at least the flights of the split.
+
+    Raises
+    ------
+    DataError
+        `inputs` lacks flights of the split, or has one twice.
+    """
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -377,7 +508,8 @@ def train_logistic(split: splits.Split, inputs: pd.DataFrame) -> Logistic:
 def course_model(flights: pd.DataFrame | None = None, *, horizon: float | None = None) -> Fit:
     """Return the one model of the case: XGBoost on all that is known `horizon` hours ahead, without plane features.
 
-    It is fitted on first use and kept under data/processed, by the content of its data and settings.
+    It is fitted on first use and kept under data/processed, by the content of all that decides it: flights, features,
+    labels, settings, this code and the versions of what it runs on.
 
     Parameters
     ----------
@@ -390,15 +522,16 @@ def course_model(flights: pd.DataFrame | None = None, *, horizon: float | None =
     horizon = tables.read_toml("constants.toml")["horizon_hours"] if horizon is None else horizon
     split = splits.split_by_time(flights)
     inputs = features.as_of(flights, horizon)
-    content = [data_hash(flights), data_hash(inputs), horizon, DEFAULTS, environment()]
+    labels = pd.concat([features.label(part) for part in (split.train, split.validation)]).to_frame()
+    content = [data_hash(flights), data_hash(inputs), data_hash(labels), split.name, DEFAULTS, environment(), _code()]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     folder = datasets.data_folder() / "processed" / "models" / key
     try:
         scorer = load(folder)
     except ModelError:
         fit = train_xgboost(split, inputs)
-        # Two lessons may fit it at the same time: either copy is the right one.
-        with contextlib.suppress(OSError):
+        # What cannot be kept is fitted again next time.
+        with contextlib.suppress(OSError, CourseError):
             save(fit.scorer, folder)
         scorer = fit.scorer
     curve = pd.DataFrame(scorer.card["learning curve"])
@@ -406,14 +539,73 @@ def course_model(flights: pd.DataFrame | None = None, *, horizon: float | None =
     return Fit(scorer, inputs, curve, scorer.card["rounds"])
 
 
+def _code() -> str:
+    """Fingerprint the code that fits: how rows are encoded, and with how many rounds."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+
+
+def random_labels(split: splits.Split, seed: int = 0) -> pd.Series:
+    """Shuffle the training flights' labels among them, and leave those of validation and test as they are.
+
+    Parameters
+    ----------
+    split : Split
+    seed : int
+        Same seed, same order.
+
+    Returns
+    -------
+    Series of float
+        1 late, 0 not, by row label; to be passed to `train_xgboost` as ``labels``.
+    """
+    mixed = features.label(split.train)
+    mixed[:] = np.random.default_rng(seed).permutation(mixed.to_numpy())
+    return pd.concat([mixed, features.label(split.validation), features.label(split.test)])
+
+
+def best_rounds(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Say where each learning curve was best, and where it ended.
+
+    Parameters
+    ----------
+    curves : mapping of str to DataFrame
+        See `Fit.curve`.
+
+    Returns
+    -------
+    DataFrame, one row a curve
+        'best round', 'train' and 'validation' loss there, and 'validation at the end'.
+    """
+    rows = {}
+    for name, curve in curves.items():
+        best = curve["validation"].idxmin()
+        at = curve.loc[best].round(3)
+        last = round(float(curve["validation"].iloc[-1]), 3)
+        rows[name] = {
+            "best round": int(best), "train": at["train"], "validation": at["validation"], "validation at the end": last
+        }  # fmt: skip
+    return pd.DataFrame(rows).T.astype({"best round": int}).rename_axis("model")
+
+
 def compare(models: Mapping[str, Predictor], rows: pd.DataFrame) -> pd.DataFrame:
     """Score several models on the same flights.
+
+    Parameters
+    ----------
+    models : mapping of str to Predictor
+    rows : DataFrame
+        Flights that left; both late and on-time ones are needed.
 
     Returns
     -------
     DataFrame
         One row a model: 'AUC' (ranking, higher is better), 'log-loss' (lower is better) and 'mean score', which
         should be near the share late.
+
+    Raises
+    ------
+    DataError
+        A flight has no label or no inputs, or all of them were late, or none.
     """
     late = features.label(rows)
     scores = {name: model.predict(rows) for name, model in models.items()}
@@ -427,12 +619,49 @@ def compare(models: Mapping[str, Predictor], rows: pd.DataFrame) -> pd.DataFrame
 # --------------------------------------------------------------------------- the card, and files
 
 
+def deck_run(name: str) -> pd.Series:
+    """Return what the deck printed of one of its own XGBoost runs.
+
+    Parameters
+    ----------
+    name : {'dvc', 'static', 'governance'}
+
+    Returns
+    -------
+    Series of object
+        The run's numbers by name, the four cells of its matrix among them (`metrics.CELLS`).
+
+    Raises
+    ------
+    UsageError
+        The deck has no such run.
+    """
+    table = tables.read_toml("deck.toml")
+    runs = [key for key, run in table.items() if "matrix" in run]
+    if name not in runs:
+        raise UsageError(f"the deck has no run {name!r}", mend=f"choose one of {', '.join(runs)}")
+    run = {key: value for key, value in table[name].items() if isinstance(value, int | float)}
+    return pd.Series(run | table[name]["matrix"], name=table[name].get("title", name), dtype=object)
+
+
 def card(
     split: splits.Split, encoder: Encoder, rounds: int, parameters: Mapping[str, Any], curve: pd.DataFrame
 ) -> dict[str, Any]:
     """Write down what a stranger must know before trusting a model.
 
     The keys follow Mitchell et al., 'Model Cards for Model Reporting' (2019), as far as a program can fill them.
+
+    Parameters
+    ----------
+    split : Split
+        What the model was trained and stopped on.
+    encoder : Encoder
+    rounds : int
+        The boosting rounds kept.
+    parameters : mapping
+        XGBoost's own.
+    curve : DataFrame
+        See `Fit`.
     """
     late = features.label(split.train)
     return {
@@ -458,8 +687,20 @@ def card(
 
 
 def describe(scorer: Scorer) -> pd.DataFrame:
-    """Return the part of a model card that a person reads first, as a table of two columns."""
+    """Return the part of a model card that a person reads first, as a table of one column.
+
+    Parameters
+    ----------
+    scorer : Scorer
+
+    Raises
+    ------
+    ModelError
+        The scorer has no card.
+    """
     card = scorer.card
+    if "trained on" not in card:
+        raise ModelError("the model has no card", mend="fit it with training.train_xgboost, which writes one")
     data = card["trained on"]
     lines = {
         "purpose": card["purpose"],
@@ -516,9 +757,21 @@ def score_elsewhere(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
 
 
 def data_hash(rows: pd.DataFrame) -> str:
-    """Fingerprint the rows that a model was trained on: equal rows in equal order give equal text."""
-    digest = hashlib.sha256(",".join(map(str, rows.columns)).encode())
-    plain = rows.astype({name: str for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)})
+    """Fingerprint a table: equal rows in equal order give equal text.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Values, row labels and column names count; whether texts are stored as categories does not.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256(json.dumps([str(name) for name in rows.columns]).encode())
+    # As objects, not as str: a missing value is no text 'nan'.
+    plain = rows.astype({name: object for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)})
     digest.update(pd.util.hash_pandas_object(plain, index=True).to_numpy().tobytes())
     return digest.hexdigest()[:16]
 
@@ -532,47 +785,84 @@ def environment() -> dict[str, str]:
 def save(scorer: Scorer, folder: str | os.PathLike[str]) -> Path:
     """Write a scorer to a folder: whole or not at all.
 
+    The folder is made under another name and then renamed, so that a reader finds the old model, the new one or, in
+    the moment between, none; never half of one.
+
     Parameters
     ----------
     scorer : Scorer
     folder : path
-        Made, or replaced if it holds a saved model.
+        Made, or replaced if it holds a saved model and nothing else.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------
     UsageError
-        `folder` holds something that is no saved model.
+        `folder` is a file, or holds something that is no saved model.
     """
     target = Path(folder)
-    if target.exists() and any(target.iterdir()) and not (target / CARD_FILE).is_file():
-        raise UsageError(f"{target.name} holds something else than a model", mend="name a new folder")
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target.name} is a file", mend="name a new folder")
+    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in _FILES) if target.exists() else []
+    if foreign:
+        raise UsageError(f"{target.name} holds {foreign[0]}, which is no saved model", mend="name a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        model = made / MODEL_FILE
-        scorer.booster.save_model(model)
-        text = {
-            "card": scorer.card,
+        made = scratch / "new"
+        made.mkdir()
+        scorer.booster.save_model(made / MODEL_FILE)
+        encoding = {
             "columns": list(scorer.encoder.columns),
             "categories": {name: list(known) for name, known in scorer.encoder.categories.items()},
-            "model sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         }
-        (made / CARD_FILE).write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            target.replace(old / "model")
-            made.replace(target)
-            shutil.rmtree(old)
-        else:
-            made.replace(target)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
+        stamp = _stamp((made / MODEL_FILE).read_bytes(), encoding)
+        text = {"card": scorer.card, "encoding": encoding, "sha256": stamp}
+        (made / CARD_FILE).write_text(json.dumps(text, indent=1, default=_as_json), encoding="utf-8")
+        _put(made, target, scratch / "old")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _put(made: Path, target: Path, aside: Path, attempts: int = 20) -> None:
+    """Rename a finished folder, in place of one that is there already; put that back if it does not work."""
+    for attempt in range(attempts):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                target.replace(aside)
+            made.replace(target)
+            return
+        except BaseException as error:
+            with contextlib.suppress(OSError):  # there was none, or another process has put its own there
+                aside.replace(target)
+            # A folder cannot be renamed onto one that is full: somebody else was faster.
+            if not isinstance(error, OSError) or not target.is_dir() or attempt == attempts - 1:
+                raise
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _stamp(model: bytes, encoding: Mapping[str, Any]) -> str:
+    """Fingerprint all that decides a score."""
+    return hashlib.sha256(model + json.dumps(encoding).encode()).hexdigest()
+
+
+def _as_json(value: Any) -> Any:
+    """Write numpy's numbers as numbers, and anything else that JSON does not know as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def load(folder: str | os.PathLike[str]) -> Scorer:
     """Read a scorer back; it predicts bit for bit what the saved one did.
+
+    Parameters
+    ----------
+    folder : path
+        As given to `save`.
 
     Raises
     ------
@@ -582,16 +872,27 @@ def load(folder: str | os.PathLike[str]) -> Scorer:
     import xgboost
 
     source = Path(folder)
-    if not (source / CARD_FILE).is_file() or not (source / MODEL_FILE).is_file():
-        raise ModelError(f"{source.name} holds no saved model", mend="save one there with training.save")
     try:
-        text = json.loads((source / CARD_FILE).read_text(encoding="utf-8"))
-        encoder = Encoder(tuple(text["columns"]), {name: tuple(known) for name, known in text["categories"].items()})
-        stated = text["model sha256"]
-    except (ValueError, KeyError) as error:
+        written = (source / CARD_FILE).read_bytes()
+        model = (source / MODEL_FILE).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{source.name} holds no saved model", mend="save one there with training.save") from error
+    try:
+        text = json.loads(written)
+        encoding, stated, card = text["encoding"], text["sha256"], text["card"]
+        known = {name: tuple(values) for name, values in encoding["categories"].items()}
+        encoder = Encoder(tuple(encoding["columns"]), known)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"the card in {source.name} cannot be read", mend="save the model again") from error
-    if hashlib.sha256((source / MODEL_FILE).read_bytes()).hexdigest() != stated:
+    if _stamp(model, encoding) != stated:
         raise ModelError(f"the model in {source.name} is not the one its card describes", mend="save the model again")
     booster = xgboost.Booster()
-    booster.load_model(source / MODEL_FILE)
-    return Scorer(booster, encoder, text["card"])
+    try:
+        booster.load_model(bytearray(model))
+    except xgboost.core.XGBoostError as error:
+        made_by = card.get("environment", {}).get("xgboost", "another version")
+        raise ModelError(
+            f"XGBoost {version('xgboost')} cannot read the model in {source.name}",
+            mend=f"use the version it was made with, {made_by}, or fit it again",
+        ) from error
+    return Scorer(booster, encoder, card)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Start here
 #
-# An airline wants to tell its passengers, hours ahead, that their flight will leave late. In two days you will take that wish
+# An airline wants to tell its passengers, hours ahead, that their flight will leave late. In this course you take that wish
 # all the way to a model in production: built, priced, explained, served and watched.
 #
 # **After this lesson you can**
@@ -26,16 +26,19 @@ from course_utils.exercises import check
 # An exercise leaves `...` for you to replace. The cell below it checks your answer, says what is wrong and gives a hint, and never
 # the answer. Nothing stops if you move on. A worked answer to each stands in the same notebook in `solutions/`.
 
-# %% [markdown]
-# ### Try it
+# %% [markdown] tags=["exercise"]
+# ### Exercise 00.1: try it
 #
 # There is nothing to get wrong here. Replace the three dots with any number of minutes, run the cell, and see what a check of an
 # answer looks like in the lessons to come. Until then it waits:
 
 # %%
 minutes_late = ...
+### BEGIN SOLUTION
+minutes_late = 15
+### END SOLUTION
 
-# %%
+# %% tags=["check"]
 check("00.1", minutes_late)
 
 # %% [markdown]
@@ -68,8 +71,35 @@ claim("The share that left late", late.mean(), nyc2013=0.222)
 claim("The safest hour starts at", by_hour.loc[5:22].idxmin(), nyc2013=(5, 6))
 
 # %% [markdown]
-# Now ask the model of the course about one flight of a stormy evening, three hours before it is due to leave.
+# Hours later, delays have piled up. A single flight needs more than its hour, though: let the model of the course look at one
+# that was due out at seven on a July evening, knowing only what was known three hours before.
 
 # %%
 model = training.course_model()
-flight = flights[flights["DepDelay"].notna()].tail(1)
+flight = flights[(flights["Month"] == 7) & (flights["DayofMonth"] == 1) & (flights["CRSDepTime"] == 1900)].head(1)
+probability = model.predict(flight).item()
+
+# %%
+payoff = money.payoff("deck_100")
+warn = probability * payoff["warned, late"] + (1 - probability) * payoff["warned, on time"]
+silent = probability * payoff["not warned, late"] + (1 - probability) * payoff["not warned, on time"]
+
+# %% tags=["claim"]
+claim("The probability that this flight leaves late", probability, nyc2013=(0, 1))
+claim("A warning is worth, on average, per passenger", warn, nyc2013=(-200, 200), unit="$")
+claim("Silence is worth", silent, nyc2013=(-500, 200), unit="$")
+
+# %% [markdown]
+# The payoff is the deck's: \$100 for telling a passenger right, minus \$500 for a delay that nobody was told of. A probability became a
+# decision with a price on it. The rest of the course is about earning the right to act on it.
+
+# %% [markdown]
+# ## Recap
+#
+# **You can now**
+#
+# - find your way through lessons, exercises, checks and solutions;
+# - say whether this machine is ready for the course;
+# - turn one prediction into dollars.
+#
+# Next: [01 · The data-science workflow and its business impact](01_data_science_workflow.ipynb)

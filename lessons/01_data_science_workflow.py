@@ -106,7 +106,7 @@ check("01.1", canvas)
 # %% [markdown]
 # ## Four cells
 #
-# The deck draws fourteen points. Count for yourself: what share of all flights was judged rightly, what share of the
+# The deck explains three scores on a drawing like this one. Count for yourself: what share of all flights was judged rightly, what share of the
 # warnings came true, and what share of the delays was warned of?
 
 # %%
@@ -174,6 +174,9 @@ money.payoff("deck_100")
 # %%
 rightly = metrics.from_sklearn(matrix)
 swapped = {**rightly, "warned, on time": rightly["not warned, late"], "not warned, late": rightly["warned, on time"]}
+rightly
+
+# %%
 show_source(money.value)
 
 # %%
@@ -211,7 +214,8 @@ claim("The slide's recall, for 'on time' as positive", deck_recall, always=0.54)
 # %% [markdown]
 # # Part 3 of 3: When does a warning pay?
 #
-# A model does not say 'late'. It says 30%, and somebody has to decide whether that is enough to wake a passenger up.
+# A model does not say 'late'. It says how probable that is, and somebody has to decide when that is enough to wake a
+# passenger up.
 
 # %% [markdown]
 # ## A threshold from the payoff

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from authoring import cli, gate, learners, run, surroundings
+from authoring import build, cli, gate, generate, learners, run, surroundings
+from course_utils import datasets
 from course_utils.errors import UsageError
 
 
@@ -44,6 +45,33 @@ def test_an_unknown_option_exits_2(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     """An option that does not exist is refused."""
     assert _course(monkeypatch, "run", "--fast") == 2
     assert "--fast" in capsys.readouterr().err
+
+
+def test_lab_can_copy_and_open_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`course lab --copy-only` makes my copies complete and ends: Binder calls it when it builds."""
+    monkeypatch.setattr(learners, "changed", lambda: [])
+    monkeypatch.setattr(learners, "copy_lessons", lambda: ["00_start_here.ipynb", "12_static_training.ipynb"])
+    monkeypatch.setattr(learners, "lab", lambda **options: pytest.fail("JupyterLab was started"))
+    assert _course(monkeypatch, "lab", "--copy-only") == 0
+    assert capsys.readouterr().out == "my_lessons/ holds every lesson; 2 new.\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+@pytest.mark.parametrize("faults", [[], ["solutions/12_static_training.ipynb, cell 3: NameError"]])
+def test_build_exits_1_when_anything_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], faults: list[str]
+) -> None:
+    """A cell that fails in a build is told, and continuous integration sees it from the exit code."""
+    monkeypatch.setattr(build, "build", lambda lessons, check: faults)
+    assert _course(monkeypatch, "build", *options) == len(faults)
+    assert capsys.readouterr().out.splitlines() == faults
+
+
+def test_generate_fails_only_when_asked_whether_anything_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a generated file is no failure; finding a stale one with --check is."""
+    monkeypatch.setattr(generate, "generate", lambda check: ["README.md"])
+    assert _course(monkeypatch, "generate") == 0
+    assert _course(monkeypatch, "generate", "--check") == 1
 
 
 @pytest.mark.parametrize(("state", "code"), [("passed", 0), ("failed", 1), ("skipped", 0)])
@@ -97,12 +125,97 @@ def test_a_failing_test_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> No
     assert _course(monkeypatch, "test") == 1
 
 
-def test_nightly_fails_when_any_part_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook that differed once in five runs fails the night."""
-    monkeypatch.setattr(gate, "_call", lambda command: 0)
-    monkeypatch.setattr(gate, "_other_dataset", lambda name: 0)
-    monkeypatch.setattr(gate, "determinism", lambda repeats: 1)
+@pytest.fixture
+def night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[str], dict[str, str]]]:
+    """Put something quick in the place of each part of the nightly run; give the pytest commands and variables."""
+    calls = []
+
+    def call(command: list[str], **variables: str) -> int:
+        calls.append((command, variables))
+        junit = next(Path(option.partition("=")[2]) for option in command if option.startswith("--junitxml="))
+        junit.write_text('<testsuites><testsuite tests="9" failures="0" errors="0" skipped="2"/></testsuites>')
+        return 0
+
+    monkeypatch.setattr(gate, "_runs", lambda: tmp_path)
+    monkeypatch.setattr(gate, "_call", call)
+    monkeypatch.setattr(gate, "notebook_folders", lambda: ["notebooks", "solutions"])
+    monkeypatch.setattr(gate, "determinism", lambda repeats: gate.Part(f"{repeats} times", 0, "8 of 8"))
+    monkeypatch.setattr(gate, "_other_dataset", lambda name, folder: gate.Part(f"{folder} on {name}", 0, "4 passed"))
+    return calls
+
+
+def test_nightly_runs_all_tests_at_length(
+    monkeypatch: pytest.MonkeyPatch, night: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At night nightly tests run too, the property test tries thousands of examples, and each part is told."""
+    assert _course(monkeypatch, "test", "--nightly") == 0
+    ((command, variables),) = night
+    assert command[-3:] == ["-m", "nightly or not nightly", "tests"]
+    assert variables == {"COURSE_EXAMPLES": "5000"}
+    said = capsys.readouterr().out
+    for words in ("7 passed, 0 failed, 2 skipped", "5 times", "notebooks on allyears2k", "solutions on allyears2k"):
+        assert words in said
+
+
+def test_nightly_fails_when_any_part_does(
+    monkeypatch: pytest.MonkeyPatch, night: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A notebook that differed once in five runs fails the night, and the summary says which part failed."""
+    monkeypatch.setattr(gate, "determinism", lambda repeats: gate.Part("every notebook", 1, "7 of 8"))
     assert _course(monkeypatch, "test", "--nightly") == 1
+    assert re.search(r"every notebook +│ failed +│ 7 of 8", capsys.readouterr().out)
+
+
+def test_nightly_on_one_path_is_that_path_alone(monkeypatch: pytest.MonkeyPatch, night: list) -> None:
+    """If I name a path, its nightly tests run and nothing else does."""
+    monkeypatch.setattr(gate, "determinism", lambda repeats: pytest.fail("notebooks were run"))
+    monkeypatch.chdir(surroundings.ROOT)
+    assert _course(monkeypatch, "test", "--nightly", "tests/conftest.py") == 0
+    assert night[0][0][-1] == "tests/conftest.py"
+
+
+@pytest.fixture
+def no_allyears(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Make this a machine without the deck's data; give the folder of its data."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.delenv("COURSE_ALLYEARS2K", raising=False)
+    monkeypatch.setattr(gate, "_runs", lambda: tmp_path)
+    monkeypatch.setattr(run, "choose", lambda wanted, folder: [folder / "00_start_here.ipynb"])
+    return tmp_path
+
+
+def test_another_data_set_that_is_not_here_is_skipped_and_said_so(no_allyears: Path) -> None:
+    """Where the deck's data is not at hand, the night says that lessons were not run on it, and why."""
+    part = gate._other_dataset("allyears2k", "notebooks")
+    assert (part.state, part.code) == ("skipped", 0)
+    assert "not on this machine" in part.detail
+
+
+def test_another_data_set_that_is_damaged_fails(no_allyears: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is here and is not the published one is a failure, no reason to skip."""
+    (no_allyears / "external").mkdir()
+    (no_allyears / "external" / "allyears2k.csv").write_text("Year,Month\n")
+    part = gate._other_dataset("allyears2k", "notebooks")
+    assert (part.state, part.code) == ("failed", 1)
+    assert "SHA-256 differs" in part.detail
+    (no_allyears / "external" / "allyears2k.csv").unlink()
+    monkeypatch.setenv("COURSE_ALLYEARS2K", str(no_allyears / "gone.csv"))
+    assert gate._other_dataset("allyears2k", "notebooks").state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("states", "result"),
+    [(["passed", "skipped"], "passed"), (["passed", "failed"], "failed"), (["skipped", "skipped"], "failed")],
+)
+def test_another_data_set_counts_what_ran(
+    no_allyears: Path, monkeypatch: pytest.MonkeyPatch, states: list[str], result: str
+) -> None:
+    """Lessons that a data set cannot serve may be skipped; if none ran at all, nothing was shown."""
+    (no_allyears / "external").mkdir()
+    (no_allyears / "external" / "allyears2k.csv").touch()
+    monkeypatch.setattr(datasets, "load_flights", lambda name: None)
+    monkeypatch.setattr(run, "run", lambda *arguments, **options: [run.Outcome("00", state) for state in states])
+    assert gate._other_dataset("allyears2k", "solutions").state == result
 
 
 def test_determinism_counts_every_run(
@@ -110,16 +223,19 @@ def test_determinism_counts_every_run(
 ) -> None:
     """The table of the five runs names the cell that differed, and in which run."""
     runs = iter([{"notebooks.00_a": []}, {"notebooks.00_a": ["Cell 3"]}, {"notebooks.00_a": []}])
+    monkeypatch.setattr(gate, "notebook_folders", lambda: ["notebooks"])
+    monkeypatch.setattr(gate, "_notebooks", lambda folder: [Path("notebooks/00_a.ipynb")])
     monkeypatch.setattr(gate, "_runs", lambda: tmp_path)
     monkeypatch.setattr(gate, "_call", lambda command: 0)
     monkeypatch.setattr(gate, "failures", lambda junit: next(runs))
-    assert gate.determinism(3) == 1
+    assert gate.determinism(3).state == "failed"
     row = next(line for line in capsys.readouterr().out.splitlines() if "notebooks.00_a" in line)
     assert [cell.strip() for cell in row.strip("│ ").split("│")] == ["notebooks.00_a", "same", "Cell 3", "same"]
     runs = iter([{"notebooks.00_a": []}] * 2)
-    assert gate.determinism(2) == 0
-    runs = iter([{}] * 2)
-    assert gate.determinism(2) == 1  # nothing was compared
+    assert gate.determinism(2).state == "passed"
+    for incomplete in ([{}, {}], [{"notebooks.00_a": []}, {}], [{"notebooks.01_b": []}] * 2):
+        runs = iter(incomplete)
+        assert gate.determinism(2).state == "failed"  # it was not compared each time
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no make")

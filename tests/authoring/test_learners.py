@@ -14,10 +14,13 @@ from course_utils.errors import UsageError
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Make a clone with two lessons."""
-    (tmp_path / "notebooks").mkdir()
-    for name in ("00_start_here", "12_static_training"):
-        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(f"{name} as delivered")
+    """Make a clone with two lessons, each with its solution."""
+    for folder in ("notebooks", "solutions"):
+        (tmp_path / folder).mkdir()
+        for name in ("00_start_here", "12_static_training"):
+            said = "as delivered" if folder == "notebooks" else "solved"
+            (tmp_path / folder / f"{name}.ipynb").write_text(f"{name} {said}")
+    (tmp_path / "solutions" / "INSTRUCTOR.md").write_text("not for learners")
     return tmp_path
 
 
@@ -85,17 +88,59 @@ def test_committed_lessons_are_only_read(clone: Path) -> None:
     learners.copy_lessons(clone)
     learners.reset("12", clone)
     (clone / "notebooks").chmod(0o755)
-    names = {path.name for path in (clone / "my_lessons").iterdir()}
+    names = {path.relative_to(clone / "my_lessons").as_posix() for path in (clone / "my_lessons").rglob("*")}
     assert names == {
         ".originals.json",
         "00_start_here.ipynb",
         "12_static_training.ipynb",
         "12_static_training.mine-1.ipynb",
+        "solutions",
+        "solutions/00_start_here.ipynb",
+        "solutions/12_static_training.ipynb",
     }
 
 
+def test_solutions_can_be_looked_at_and_not_saved(clone: Path) -> None:
+    """Worked answers lie in my folder as files that cannot be written; the instructor's notes do not."""
+    learners.copy_lessons(clone)
+    solved = clone / "my_lessons" / "solutions" / "12_static_training.ipynb"
+    assert solved.read_text() == "12_static_training solved"
+    assert solved.stat().st_mode & 0o222 == 0
+    assert not (clone / "my_lessons" / "solutions" / "INSTRUCTOR.md").exists()
+
+
+@pytest.mark.parametrize("command", ["copy", "reset"])
+def test_solutions_are_always_the_courses(clone: Path, command: str) -> None:
+    """After a pull, opening or resetting a lesson brings the newest worked answers, whatever stood there."""
+    learners.copy_lessons(clone)
+    solved = clone / "my_lessons" / "solutions" / "12_static_training.ipynb"
+    (clone / "solutions" / solved.name).write_text("12 solved better")
+    learners.copy_lessons(clone) if command == "copy" else learners.reset("00", clone)
+    assert solved.read_text() == "12 solved better"
+    solved.chmod(0o644)
+    solved.write_text("scribbled over")
+    learners.copy_lessons(clone) if command == "copy" else learners.reset("12", clone)
+    assert solved.read_text() == "12 solved better"
+    assert solved.stat().st_mode & 0o222 == 0
+
+
+def test_links_between_a_lesson_and_its_solution_lead_there(clone: Path) -> None:
+    """A link to a solution, right in notebooks/, is right in my folder too; so is the way back."""
+    links = {
+        "notebooks": "see [it](../solutions/00_start_here.ipynb)",
+        "solutions": "[back](../notebooks/00_start_here.ipynb)",
+    }
+    for folder, text in links.items():
+        (clone / folder / "00_start_here.ipynb").write_text(text)
+    learners.copy_lessons(clone)
+    assert _mine(clone)["00_start_here.ipynb"] == "see [it](solutions/00_start_here.ipynb)"
+    solved = (clone / "my_lessons" / "solutions" / "00_start_here.ipynb").read_text()
+    assert solved == "[back](../00_start_here.ipynb)"
+    assert learners.changed(clone) == []
+
+
 def test_lab_opens_my_first_lesson_quietly(clone: Path) -> None:
-    """JupyterLab opens at lesson 00 of my own copies, with this environment's Python, and phones nobody."""
+    """JupyterLab opens lesson 00 of my copies, shows no other folder, uses this environment and phones nobody."""
     calls = []
 
     def start(command: list[str], **options) -> int:
@@ -105,7 +150,8 @@ def test_lab_opens_my_first_lesson_quietly(clone: Path) -> None:
     assert learners.lab(browser=False, options=("--port=9000",), root=clone, start=start) == 0
     command, options = calls[0]
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert "--LabApp.default_url=/lab/tree/my_lessons/00_start_here.ipynb" in command
+    assert f"--ServerApp.root_dir={clone / 'my_lessons'}" in command
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert "--LabApp.news_url=None" in command
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
     assert command[-2:] == ["--no-browser", "--port=9000"]

@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from authoring import learners, surroundings
+from authoring import surroundings
 
 pty = pytest.importorskip("pty", reason="Windows has no make; it uses uv run")
 
@@ -67,8 +68,9 @@ def test_a_fresh_clone_sets_itself_up_without_uv(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_lab_opens_quietly_at_my_copy(tmp_path: Path, write_notebook) -> None:
-    """JupyterLab starts at lesson 00 of my copies, with announcements off, and Ctrl-C ends it."""
-    write_notebook(tmp_path / "notebooks", "00_start_here", "1")
+    """JupyterLab starts at lesson 00 of my copies, sees no other folder, with announcements off; Ctrl-C ends it."""
+    for folder in ("notebooks", "solutions"):
+        write_notebook(tmp_path / folder, "00_start_here", "1")
     script = (
         "import sys; from pathlib import Path; from authoring import learners\n"
         f"learners.lab(browser=False, root=Path({str(tmp_path)!r}),"
@@ -82,16 +84,25 @@ def test_lab_opens_quietly_at_my_copy(tmp_path: Path, write_notebook) -> None:
         )
     try:
         deadline = time.monotonic() + 60
-        while not (found := re.search(r"(http://\S+?)/lab/tree/my_lessons/00_start_here\.ipynb", log.read_text())):
+        while not (found := re.search(r"(http://\S+?)/lab/tree/00_start_here\.ipynb", log.read_text())):
             assert time.monotonic() < deadline and server.poll() is None, log.read_text()
             time.sleep(0.2)
         page = urllib.request.urlopen(f"{found[1]}/lab?token=secret", timeout=30).read().decode()
         config = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
         assert config["news"] == {"disabled": True}
-        content = urllib.request.urlopen(
-            f"{found[1]}/api/contents/{learners.FOLDER}/00_start_here.ipynb?token=secret", timeout=30
-        )
-        assert json.load(content)["type"] == "notebook"
+
+        def contents(path: str) -> dict:
+            address = f"{found[1]}/api/contents/{path}?token=secret"
+            return json.load(urllib.request.urlopen(address, timeout=30))
+
+        assert contents("00_start_here.ipynb")["type"] == "notebook"
+        assert [entry["name"] for entry in contents("solutions")["content"]] == ["00_start_here.ipynb"]
+        # Nobody keeps root from writing; the solutions are put right at the next start.
+        assert contents("solutions/00_start_here.ipynb")["writable"] is (os.geteuid() == 0)
+        assert contents("00_start_here.ipynb")["writable"]
+        for outside in ("notebooks", "../notebooks", "..%2Fnotebooks"):
+            with pytest.raises(urllib.error.HTTPError):
+                contents(outside)
         os.killpg(server.pid, signal.SIGINT)  # as a terminal does
         assert server.wait(timeout=20) == 0
         assert "Warning" not in log.read_text()

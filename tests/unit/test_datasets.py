@@ -157,6 +157,7 @@ def test_weather_airports_and_planes_come_along():
     assert datasets.load_planes()["tailnum"].is_unique
 
 
+@pytest.mark.slow
 def test_the_kept_copy_is_the_same_data(flights: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What a second load reads from disk equals what the first made, and nothing temporary stays."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections import namedtuple
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -22,12 +24,13 @@ def _verdict(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.fixture
 def good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make memory and disk of this machine ample."""
+    """Make memory and disk of this machine ample, and leave aside what else listens on it."""
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(8 * doctor.GIB))
     monkeypatch.setattr(doctor, "_container_memory", lambda: float("inf"))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: Usage(50 * doctor.GIB))
+    monkeypatch.setenv("COURSE_HEADLESS", "1")
 
 
 def test_a_good_machine_is_ready(good: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,6 +244,69 @@ def test_a_foreign_kernel_is_found(good: None, monkeypatch: pytest.MonkeyPatch, 
 def test_this_environments_kernel_is_good(good: None) -> None:
     """The kernel that comes with the environment is the right one."""
     assert doctor._kernel().good
+
+
+@pytest.fixture
+def ports(good: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """Let a written lesson and one that is not written need a port each; both are taken."""
+    monkeypatch.setenv("COURSE_HEADLESS", "0")
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        numbers = first.getsockname()[1], second.getsockname()[1]
+        rows = [
+            {"lesson": lesson, "port": port, "what": "a page"}
+            for lesson, port in zip(("15", "16"), numbers, strict=True)
+        ]
+        monkeypatch.setattr(doctor.tables, "read_toml", lambda name: {"port": rows})
+        lessons = [{"number": "15", "written": True}, {"number": "16", "written": False}]
+        monkeypatch.setattr(doctor.tables, "curriculum", lambda: lessons)
+        yield numbers
+
+
+def test_a_busy_port_is_named_with_its_lesson(ports: tuple[int, int], capsys: pytest.CaptureFixture[str]) -> None:
+    """If another program holds a port that a lesson listens on, I read which port, which lesson and what to do."""
+    assert _verdict(capsys) == (
+        f"✗ ports: {ports[0]} is in use, lesson 15 needs it for a page. "
+        f"Mend: end the program, or shut the lesson's kernel, that listens on port {ports[0]}\n"
+    )
+    assert doctor.main() == 1
+
+
+def test_a_port_of_a_lesson_that_is_not_written_does_not_count(
+    ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that only a coming lesson needs may be in use."""
+    monkeypatch.setattr(doctor.tables, "curriculum", lambda: [{"number": "16", "written": False}])
+    assert _verdict(capsys).startswith("✓ ready")
+
+
+def test_free_ports_do_not_change_the_verdict(
+    good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With all ports free the verdict is the one line, and they stay free."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("COURSE_HEADLESS", "0")
+    rows = [{"lesson": "00", "port": port, "what": "a page"}]
+    monkeypatch.setattr(doctor.tables, "read_toml", lambda name: {"port": rows})
+    monkeypatch.setattr(doctor.tables, "curriculum", lambda: [{"number": "00", "written": True}])
+    for _ in range(2):
+        assert _verdict(capsys).startswith("✓ ready")
+    assert doctor._ports().detail == f"{port} free"
+
+
+def test_lessons_run_side_by_side_do_not_find_each_others_ports_busy(
+    ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a headless run of several lessons the verdict does not depend on which of them is serving just then."""
+    monkeypatch.setenv("COURSE_HEADLESS", "1")
+    assert _verdict(capsys).startswith("✓ ready")
+
+
+def test_each_port_belongs_to_a_lesson() -> None:
+    """The table of ports names lessons of the course, and no port twice."""
+    rows = doctor.tables.read_toml("ports.toml")["port"]
+    assert {row["lesson"] for row in rows} <= {lesson["number"] for lesson in doctor.tables.curriculum()}
+    assert len({row["port"] for row in rows}) == len(rows)
 
 
 def test_each_failure_has_a_mend_of_one_line(

@@ -62,8 +62,8 @@ def test_log_loss_is_finite_for_a_certain_mistake():
 def test_calibration_groups_by_score():
     """Groups run from low to high scores, are of equal size and show mean score against share late."""
     table = metrics.calibration([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.9], bins=2)
-    assert table["predicted"].round(2).tolist() == [0.15, 0.8]
-    assert table["observed"].tolist() == [0, 1]
+    assert table["mean score"].round(2).tolist() == [0.15, 0.8]
+    assert table["share late"].tolist() == [0, 1]
     assert table["flights"].tolist() == [2, 2]
 
 
