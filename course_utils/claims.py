@@ -14,6 +14,8 @@ from typing import Any
 from course_utils.errors import ClaimError, UsageError
 from course_utils.tables import DATASETS, active_dataset
 
+__all__ = ["ALWAYS", "as_text", "claim"]
+
 ALWAYS = "always"
 _KEYWORDS = (*DATASETS, ALWAYS)
 
@@ -58,7 +60,10 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
             f"{statement!r} does not hold on {dataset}: measured {found}, stated {check.text}",
             mend="find out what changed the measurement, or correct the prose and the stated value together",
         )
-    print(f"✓ {statement}" if isinstance(value, bool) else f"✓ {statement}: {_with_unit(as_text(value), unit)}")
+    if isinstance(value, bool):
+        print(f"✓ {statement}" if value else f"✓ {statement}: no")
+    else:
+        print(f"✓ {statement}: {_with_unit(as_text(value), unit)}")
 
 
 class _Stated:

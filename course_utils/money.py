@@ -6,7 +6,7 @@ the case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,30 @@ import pandas as pd
 from course_utils import metrics, tables
 from course_utils.errors import DataError, UsageError
 
+__all__ = [
+    "PER",
+    "Estimate",
+    "bootstrap",
+    "break_even",
+    "curve",
+    "dollars",
+    "payoff",
+    "policies",
+    "value",
+    "value_table",
+    "worth",
+]
+
 PER = 1000  # values are told in dollars per this many flights
 
 
 def payoff(name: str) -> pd.Series:
     """Return a payoff of the case in dollars a flight, by what happened.
+
+    Parameters
+    ----------
+    name : str
+        Of a table in payoffs.toml, such as ``'deck_100'``.
 
     Raises
     ------
@@ -34,8 +53,68 @@ def payoff(name: str) -> pd.Series:
 
 
 def value(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> float:
-    """Return the dollars that the counted flights are worth: each cell's count times its payoff, summed."""
+    """Return the dollars that the counted flights are worth: each cell's count times its payoff, summed.
+
+    Parameters
+    ----------
+    cells : mapping over `metrics.CELLS`
+        Flights by what happened.
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
+    """
     return float((metrics.named(cells) * metrics.named(payoff)).sum())
+
+
+def value_table(counts: Mapping[str, Mapping[str, float] | pd.Series], payoffs: Sequence[str]) -> pd.DataFrame:
+    """Value several counts under several payoffs of the case.
+
+    Parameters
+    ----------
+    counts : mapping of str to mapping over `metrics.CELLS`
+        Counted flights, by what they are called.
+    payoffs : sequence of str
+        Names of payoffs, see `payoff`.
+
+    Returns
+    -------
+    DataFrame of int, one row a payoff, one column for each of `counts`
+        Dollars.
+
+    Raises
+    ------
+    UsageError
+        There is no payoff of that name, or the counts name other cells.
+    """
+    rows = {name: {title: value(cells, payoff(name)) for title, cells in counts.items()} for name in payoffs}
+    return pd.DataFrame(rows).T.astype(int).rename_axis("payoff")
+
+
+def worth(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) -> pd.DataFrame:
+    """Return what a warning and silence are worth, for a flight that is late with some probability.
+
+    Parameters
+    ----------
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
+    step : float
+        Distance between two probabilities.
+
+    Returns
+    -------
+    DataFrame, index 'probability' from 0 to 1
+        'warn' and 'stay silent', in dollars a flight.
+
+    Raises
+    ------
+    UsageError
+        The payoff names other cells.
+    """
+    v = metrics.named(payoff)
+    p = pd.Index(np.round(np.arange(0, 1 + step / 2, step), 6), name="probability")
+    ways = {"warn": "warned", "stay silent": "not warned"}
+    return pd.DataFrame(
+        {way: p * v[f"{told}, late"] + (1 - p) * v[f"{told}, on time"] for way, told in ways.items()}, index=p
+    )
 
 
 def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
@@ -44,6 +123,11 @@ def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
     With dollars :math:`v` by what happened, warning pays when
     :math:`p\,(v_{warned, late} - v_{silent, late}) > (1 - p)\,(v_{silent, on time} - v_{warned, on time})`
     (Elkan, 'The foundations of cost-sensitive learning', 2001).
+
+    Parameters
+    ----------
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
 
     Raises
     ------
@@ -59,7 +143,20 @@ def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
 
 
 def dollars(late: Any, warned: Any, payoff: Mapping[str, float] | pd.Series) -> np.ndarray:
-    """Return each flight's own dollars, float64, shape (flights,)."""
+    """Return each flight's own dollars, float64, shape (flights,).
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    warned : array of bool, shape (flights,)
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
+
+    Raises
+    ------
+    DataError
+        Lengths differ.
+    """
     v = metrics.named(payoff)
     late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
     if len(late) != len(warned):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Page", "show_table"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,22 @@ class Page:
         from IPython.display import display
 
         display(self)
+
+
+def show_table(frame: pd.DataFrame) -> None:
+    """Show a table with all its words: pandas alone cuts a cell after fifty characters.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its index is shown where it has a name.
+    """
+    import pandas as pd
+
+    named = any(name is not None for name in frame.index.names)
+    with pd.option_context("display.max_colwidth", None, "display.width", 2000, "display.max_columns", None):
+        html = frame.to_html(index=named, na_rep="", border=0, justify="left", float_format="{:.3g}".format)
+        text = frame.to_string(index=named, na_rep="")
+    # Inline, since a style sheet does not survive in a notebook that somebody else ran.
+    html = re.sub("<(td|th)>", r'<\1 style="text-align: left; vertical-align: top">', html)
+    Page(html, text).show()

@@ -8,6 +8,7 @@ that each flight leaves late, so that a table of rates and a boosted forest can 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,7 +115,13 @@ class Encoder:
 
     @classmethod
     def fit(cls, rows: pd.DataFrame) -> Encoder:
-        """Learn columns and categories from the training rows."""
+        """Learn columns and categories from the training rows.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Features, those of training flights only.
+        """
         categories = {
             str(name): tuple(sorted(map(str, rows[name].dropna().unique())))
             for name in rows.columns
@@ -128,6 +136,11 @@ class Encoder:
 
     def transform(self, rows: pd.DataFrame) -> np.ndarray:
         """Encode rows.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Features, as in training or more, in any order.
 
         Returns
         -------
@@ -167,6 +180,11 @@ class Encoder:
 
     def unseen(self, rows: pd.DataFrame) -> pd.Series:
         """Count, for each categorical feature, the rows whose value training never saw.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Features, as in training or more.
 
         Raises
         ------
@@ -211,13 +229,35 @@ class Scorer:
     card: dict[str, Any] = field(default_factory=dict)
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the probability of 'late', float32, shape (rows,)."""
+        """Return the probability of 'late', float32, shape (rows,).
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Features, one row a flight.
+
+        Raises
+        ------
+        DataError
+            A column is absent, or holds text where a number belongs.
+        """
         if not len(rows):
             return np.empty(0, dtype=np.float32)
         return self.booster.inplace_predict(self.encoder.transform(rows))
 
     def score_one(self, row: Mapping[str, Any]) -> float:
-        """Return the probability of 'late' for one flight given as a mapping of feature to value."""
+        """Return the probability of 'late' for one flight given as a mapping of feature to value.
+
+        Parameters
+        ----------
+        row : mapping of str to value
+            Features; None or NaN where a value is missing.
+
+        Raises
+        ------
+        DataError
+            A column is absent, or holds text where a number belongs.
+        """
         return float(self.score(pd.DataFrame([dict(row)]))[0])
 
 
@@ -265,6 +305,7 @@ def train_xgboost(
     rounds: int = 300,
     early_stopping: int | None = 20,
     labels: pd.Series | None = None,
+    watch_test: bool = False,
     **parameters: Any,
 ) -> Fit:
     """Fit XGBoost on the training rows of a split; stop when the validation log-loss has stopped falling.
@@ -280,6 +321,8 @@ def train_xgboost(
         Stop after this many rounds without a better validation log-loss, and keep the best; None keeps all rounds.
     labels : Series, optional
         1 for late, 0 for not, by row label; default `features.label`.
+    watch_test : bool
+        Add the test rows' loss to the curve, to look at afterwards; it never decides when to stop.
     **parameters
         XGBoost's own, over `DEFAULTS`.
 
@@ -302,16 +345,17 @@ def train_xgboost(
             f"early stopping after {early_stopping} rounds can never act within {rounds} rounds",
             mend="give more rounds, a smaller early_stopping, or early_stopping=None",
         )
-    train, validation = (_rows(inputs, part) for part in (split.train, split.validation))
-    encoder = Encoder.fit(train)
-    pair = [
-        _matrix(encoder, rows, _labels(part, labels))
-        for rows, part in ((train, split.train), (validation, split.validation))
-    ]
-    booster, curve = _boost(*pair, DEFAULTS | parameters, rounds, early_stopping)
+    # Early stopping listens to the last of them, which is why validation stands there.
+    watched = ("train", *(["test"] if watch_test else []), "validation")
+    encoder = Encoder.fit(_rows(inputs, split.train))
+    matrices = {
+        name: _matrix(encoder, _rows(inputs, part), _labels(part, labels))
+        for name, part in ((name, getattr(split, name)) for name in watched)
+    }
+    booster, curve = _boost(matrices, DEFAULTS | parameters, rounds, early_stopping)
     kept = rounds if early_stopping is None else booster.best_iteration + 1
     metric = next(iter(curve["train"]))
-    losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation")})
+    losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation", "test") if name in watched})
     losses.index = pd.RangeIndex(1, len(losses) + 1, name="rounds")
     booster = booster[:kept]
     scorer = Scorer(booster, encoder, card(split, encoder, kept, DEFAULTS | parameters, losses))
@@ -319,8 +363,7 @@ def train_xgboost(
 
 
 def _boost(
-    train: xgboost.DMatrix,
-    validation: xgboost.DMatrix,
+    matrices: Mapping[str, xgboost.DMatrix],
     parameters: dict[str, Any],
     rounds: int,
     early_stopping: int | None,
@@ -335,9 +378,9 @@ def _boost(
         try:
             booster = xgboost.train(
                 parameters,
-                train,
+                matrices["train"],
                 num_boost_round=rounds,
-                evals=[(train, "train"), (validation, "validation")],
+                evals=[(matrix, name) for name, matrix in matrices.items()],
                 early_stopping_rounds=early_stopping,
                 evals_result=curve,
                 verbose_eval=False,
@@ -407,6 +450,11 @@ class Table:
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the share late of each flight's key.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Flights of the split.
 
         Raises
         ------
@@ -805,9 +853,7 @@ def save(scorer: Scorer, folder: str | os.PathLike[str]) -> Path:
         `folder` is a file, or holds something that is no saved model.
     """
     target = Path(folder)
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target.name} is a file", mend="name a new folder")
-    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in _FILES) if target.exists() else []
+    foreign = _foreign(target)
     if foreign:
         raise UsageError(f"{target.name} holds {foreign[0]}, which is no saved model", mend="name a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -829,9 +875,23 @@ def save(scorer: Scorer, folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _put(made: Path, target: Path, aside: Path, attempts: int = 20) -> None:
+def _foreign(folder: Path) -> list[str]:
+    """Name what lies in a folder and is no part of a saved model."""
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if entry.name not in _FILES)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise UsageError(f"{folder.name} is a file", mend="name a new folder") from error
+
+
+#: What a system answers when a folder is renamed onto one that is full: another process was faster.
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES)
+
+
+def _put(made: Path, target: Path, aside: Path) -> None:
     """Rename a finished folder, in place of one that is there already; put that back if it does not work."""
-    for attempt in range(attempts):
+    for attempt in range(30):
         try:
             with contextlib.suppress(FileNotFoundError):
                 target.replace(aside)
@@ -840,10 +900,10 @@ def _put(made: Path, target: Path, aside: Path, attempts: int = 20) -> None:
         except BaseException as error:
             with contextlib.suppress(OSError):  # there was none, or another process has put its own there
                 aside.replace(target)
-            # A folder cannot be renamed onto one that is full: somebody else was faster.
-            if not isinstance(error, OSError) or not target.is_dir() or attempt == attempts - 1:
+            if not isinstance(error, OSError) or error.errno not in _TAKEN or attempt == 29:
                 raise
             shutil.rmtree(aside, ignore_errors=True)
+            time.sleep(0.001 * attempt)
 
 
 def _stamp(model: bytes, encoding: Mapping[str, Any]) -> str:

@@ -62,8 +62,13 @@ late = features.label(flights)
 by_hour = late.groupby(flights["CRSDepTime"] // 100).mean()
 
 # %%
-fig = plots.lines(by_hour.loc[5:22], title="Delays pile up through the day", x="scheduled hour", y="share late")
-plots.show(fig, alt="The share of late flights rises from early morning to the evening, and falls a little at night.")
+fig = plots.lines(
+    by_hour.loc[5:22], title="Delays pile up through the day", x="scheduled hour", y="share late"
+)
+plots.show(
+    fig,
+    alt="The share of late flights rises from early morning to the evening, and falls a little at night.",
+)
 
 # %% tags=["claim"]
 claim("Flights in the data", len(flights), nyc2013=336776, allyears2k=43978)
@@ -72,22 +77,23 @@ claim("The safest hour starts at", by_hour.loc[5:22].idxmin(), nyc2013=(5, 6))
 
 # %% [markdown]
 # Hours later, delays have piled up. A single flight needs more than its hour, though: let the model of the course look at one
-# that was due out at seven on a July evening, knowing only what was known three hours before.
+# that was due out at seven in the evening of 5 December, knowing only what was known three hours before.
 
 # %%
 model = training.course_model()
-flight = flights[(flights["Month"] == 7) & (flights["DayofMonth"] == 1) & (flights["CRSDepTime"] == 1900)].head(1)
+flight = flights[
+    (flights["Month"] == 12) & (flights["DayofMonth"] == 5) & (flights["CRSDepTime"] == 1900)
+].head(1)
 probability = model.predict(flight).item()
 
 # %%
-payoff = money.payoff("deck_100")
-warn = probability * payoff["warned, late"] + (1 - probability) * payoff["warned, on time"]
-silent = probability * payoff["not warned, late"] + (1 - probability) * payoff["not warned, on time"]
+worth = money.worth(money.payoff("deck_100"), step=0.01)
+warn, silent = worth.loc[round(probability, 2)]
 
 # %% tags=["claim"]
-claim("The probability that this flight leaves late", probability, nyc2013=(0, 1))
-claim("A warning is worth, on average, per passenger", warn, nyc2013=(-200, 200), unit="$")
-claim("Silence is worth", silent, nyc2013=(-500, 200), unit="$")
+claim("The probability that this flight leaves late", probability, nyc2013=(0.65, 0.8))
+claim("A warning is worth, on average, per passenger", warn, nyc2013=(30, 60), unit="$")
+claim("Silence is worth", silent, nyc2013=(-400, -280), unit="$")
 
 # %% [markdown]
 # The payoff is the deck's: \$100 for telling a passenger right, minus \$500 for a delay that nobody was told of. A probability became a

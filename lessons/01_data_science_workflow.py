@@ -17,6 +17,7 @@
 from course_utils import dictionary, metrics, money, plots, tables
 from course_utils.claims import claim
 from course_utils.exercises import check, quiz, show_source
+from course_utils.page import show_table
 
 # %% [markdown]
 # # Part 1 of 3: From an objective to a monitored model
@@ -41,19 +42,19 @@ plots.show(
 # model. Each step must deliver something to the next. What does the first have to settle?
 
 # %%
-tables.workflow(1)
+show_table(tables.workflow(1))
 
 # %% [markdown]
 # The last column says which lesson of this course does it. The same for data and model, where nearly all the pitfalls live:
 
 # %%
-tables.workflow(2, 3)
+show_table(tables.workflow(2, 3))
 
 # %% [markdown]
 # And for the three steps after the model, which most courses leave out:
 
 # %%
-tables.workflow(4, 5, 6)
+show_table(tables.workflow(4, 5, 6))
 
 # %% [markdown]
 # ## A canvas for those who pay
@@ -61,7 +62,7 @@ tables.workflow(4, 5, 6)
 # The first step ends with one page that sponsor, operations and data science have all agreed on. These are its questions.
 
 # %%
-tables.canvas()
+show_table(tables.canvas())
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.1: fill in the canvas
@@ -73,7 +74,7 @@ tables.canvas()
 # would have to stay as it is for the model to go on working?</details>
 
 # %%
-canvas = {key: ... for key in tables.canvas().index}
+canvas = dict.fromkeys(tables.canvas().index, ...)
 ### BEGIN SOLUTION
 canvas = {
     "objective": "Passengers hear of a delay before they leave for the airport",
@@ -86,7 +87,10 @@ canvas = {
     "metric": "Dollars per 1,000 flights, with log-loss and calibration beside it",
     "cost_of_wrong_warning": 100,
     "cost_of_missed_delay": 500,
-    "assumptions": ["Passengers read a warning in time", "Next year's schedule is like this year's"],
+    "assumptions": [
+        "Passengers read a warning in time",
+        "Next year's schedule is like this year's",
+    ],
 }
 ### END SOLUTION
 
@@ -151,9 +155,19 @@ matrix
 # <details><summary>Hint</summary>A row holds flights with one outcome. Which row holds the flights that were late?</details>
 
 # %%
-named = {"warned, late": ..., "warned, on time": ..., "not warned, late": ..., "not warned, on time": ...}
+named = {
+    "warned, late": ...,
+    "warned, on time": ...,
+    "not warned, late": ...,
+    "not warned, on time": ...,
+}
 ### BEGIN SOLUTION
-named = {"warned, late": 5558, "warned, on time": 3178, "not warned, late": 2009, "not warned, on time": 3768}
+named = {
+    "warned, late": 5558,
+    "warned, on time": 3178,
+    "not warned, late": 2009,
+    "not warned, on time": 3768,
+}
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -173,28 +187,26 @@ money.payoff("deck_100")
 
 # %%
 rightly = metrics.from_sklearn(matrix)
-swapped = {**rightly, "warned, on time": rightly["not warned, late"], "not warned, late": rightly["warned, on time"]}
 rightly
 
 # %%
 show_source(money.value)
 
 # %%
-import pandas as pd
+false_alarms, missed = rightly["warned, on time"], rightly["not warned, late"]
+swapped = {**rightly, "warned, on time": missed, "not warned, late": false_alarms}
 
-impact = pd.DataFrame(
-    {
-        name: {"$100": money.value(cells, money.payoff("deck_100")), "$700": money.value(cells, money.payoff("deck_700"))}
-        for name, cells in {"as the deck reads it": swapped, "read rightly": rightly}.items()
-    }
-).astype(int)
+# %%
+readings = {"as the deck reads it": swapped, "read rightly": rightly}
+impact = money.value_table(readings, ["deck_100", "deck_700"])
 impact
 
 # %% tags=["claim"]
-claim("The deck's formula, at its own 700, gives", impact.loc["$700", "as the deck reads it"], always=4738300, unit="$")
-claim("At the stated $100, the published profit is a loss", impact.loc["$100", "as the deck reads it"], always=-857300, unit="$")
-claim("Read rightly, it would have been, at 700,", impact.loc["$700", "read rightly"], always=5205900, unit="$")
-claim("And at the stated $100", impact.loc["$100", "read rightly"], always=-389700, unit="$")
+deck, right = impact["as the deck reads it"], impact["read rightly"]
+claim("The deck's formula, at its own 700, gives", deck["deck_700"], always=4738300, unit="$")
+claim("At the stated $100, it gives", deck["deck_100"], always=-857300, unit="$")
+claim("Read rightly, it gives at 700", right["deck_700"], always=5205900, unit="$")
+claim("And at the stated $100", right["deck_100"], always=-389700, unit="$")
 
 # %% [markdown]
 # Two slips, each of which moves the answer by a fortune. With the stated revenue the published profit is a loss. And the two
@@ -202,10 +214,9 @@ claim("And at the stated $100", impact.loc["$100", "read rightly"], always=-3897
 # unannounced.
 
 # %%
-deck_precision = rightly["not warned, on time"] / (rightly["not warned, on time"] + rightly["not warned, late"])
-deck_recall = rightly["not warned, on time"] / (rightly["not warned, on time"] + rightly["warned, on time"])
-claim("The slide's precision, for 'on time' as positive", deck_precision, always=0.65)
-claim("The slide's recall, for 'on time' as positive", deck_recall, always=0.54)
+on_time = rightly["not warned, on time"]
+claim("Precision with 'on time' as positive", on_time / (on_time + missed), always=0.65)
+claim("Recall with 'on time' as positive", on_time / (on_time + false_alarms), always=0.54)
 
 # %% [markdown]
 # The same slide's precision of 0.65 and recall of 0.54 are right only under scikit-learn's reading, with *on time* as positive.
@@ -225,21 +236,17 @@ claim("The slide's recall, for 'on time' as positive", deck_recall, always=0.54)
 # **Guess first:** at the deck's payoff with \$100 of revenue, from which probability on is warning worth more?
 
 # %%
-payoff = money.payoff("deck_100")
-p = pd.Index([0, 0.2, 0.4, 0.6, 0.8, 1], name="probability of leaving late")
-worth = pd.DataFrame(
-    {
-        "warn": p * payoff["warned, late"] + (1 - p) * payoff["warned, on time"],
-        "stay silent": p * payoff["not warned, late"] + (1 - p) * payoff["not warned, on time"],
-    },
-    index=p,
-)
-
-# %%
+worth = money.worth(money.payoff("deck_100"))
 fig = plots.lines(
-    worth, title="The lines cross far below one half", x="probability of leaving late", y="mean value [$ per flight]"
+    worth,
+    title="The lines cross far below one half",
+    x="probability of leaving late",
+    y="mean value [$ per flight]",
 )
-plots.show(fig, alt="Two straight lines: the value of silence falls with the probability, the value of warning rises; they cross early.")
+plots.show(
+    fig,
+    alt="Two straight lines: the value of silence falls with the probability, the value of warning rises; they cross early.",
+)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.3: the break-even probability
@@ -249,6 +256,7 @@ plots.show(fig, alt="Two straight lines: the value of silence falls with the pro
 # <details><summary>Hint</summary>What does a warning win when the flight is late, and lose when it is not? Set p times the
 # one equal to (1 − p) times the other.</details>
 
+
 # %%
 def break_even(payoff):
     ### BEGIN SOLUTION
@@ -256,6 +264,7 @@ def break_even(payoff):
     loses = payoff["not warned, on time"] - payoff["warned, on time"]
     return loses / (loses + wins)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 check("01.3", break_even)
@@ -282,8 +291,16 @@ claim("At $700 of revenue, a warning pays from", at_700, always=0.4)
 
 # %%
 columns = dictionary.load()
-chosen = ["CRSDepTime", "UniqueCarrier", "TailNum", "DepTime", "ArrDelay", "WeatherDelay", "IsDepDelayed"]
-columns.loc[chosen, ["meaning", "known_hours_before", "use", "why"]]
+chosen = [
+    "CRSDepTime",
+    "UniqueCarrier",
+    "TailNum",
+    "DepTime",
+    "ArrDelay",
+    "WeatherDelay",
+    "IsDepDelayed",
+]
+show_table(columns.loc[chosen, ["meaning", "known_hours_before", "use", "why"]])
 
 # %% tags=["claim"]
 claim("Columns of the data", len(columns), always=31)

@@ -13,6 +13,8 @@ from course_utils.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["DATASETS", "active_dataset", "canvas", "curriculum", "read_csv", "read_toml", "workflow"]
+
 DATASETS = ("nyc2013", "allyears2k")  # the default first
 
 
@@ -32,6 +34,11 @@ def _toml(name: str) -> str:
 def read_toml(name: str) -> dict[str, Any]:
     """Read a TOML table of the course, such as ``curriculum.toml``.
 
+    Parameters
+    ----------
+    name : str
+        Of the file.
+
     Raises
     ------
     UsageError
@@ -41,7 +48,14 @@ def read_toml(name: str) -> dict[str, Any]:
 
 
 def read_csv(name: str, **options: Any) -> pd.DataFrame:
-    """Read a CSV table of the course, such as ``dictionary.csv``; `options` go to `pandas.read_csv`.
+    """Read a CSV table of the course, such as ``dictionary.csv``.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    **options
+        Passed to `pandas.read_csv`.
 
     Raises
     ------
@@ -62,10 +76,16 @@ def curriculum() -> list[dict[str, Any]]:
 def workflow(*steps: int) -> pd.DataFrame:
     """Return what to consider in some of the six steps of the workflow, or in all.
 
+    Parameters
+    ----------
+    *steps : int
+        Numbers of the steps, from 1; none: all.
+
     Returns
     -------
     DataFrame, one row a consideration
-        'step', 'consider', 'the airline' (its example) and 'where' (the lessons that do it, or why none needs to).
+        Index: 'step' and 'consider'. 'the airline' (its example) and 'where' (the lessons that do it, or why none
+        needs to).
 
     Raises
     ------
@@ -89,7 +109,7 @@ def workflow(*steps: int) -> pd.DataFrame:
         for item in table["item"]
         if not steps or item["step"] in steps
     ]
-    return pd.DataFrame(rows).set_index("step")
+    return pd.DataFrame(rows).set_index(["step", "consider"])
 
 
 def canvas() -> pd.DataFrame:

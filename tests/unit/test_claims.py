@@ -148,3 +148,9 @@ def test_an_unknown_data_set_is_refused(monkeypatch):
 def test_numbers_are_printed_with_three_digits(value, text):
     """Numbers are no longer than what can be trusted."""
     assert as_text(value) == text
+
+
+def test_a_statement_that_is_meant_to_be_untrue_says_no(capsys):
+    """Where a lesson claims that something is not so, I read 'no' and am not told that it is."""
+    claim("WeatherDelay is known before departure", False, always=False)
+    assert capsys.readouterr().out == "✓ WeatherDelay is known before departure: no\n"

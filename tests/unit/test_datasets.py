@@ -291,3 +291,11 @@ def test_a_data_set_that_the_course_does_not_have():
         datasets.load_flights("nyc2014")
     with pytest.raises(UsageError, match="comes with the environment"):
         datasets.fetch_flights("nyc2013")
+
+
+def test_the_data_may_lie_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """COURSE_DATA names the folder of the data; without it, it is the course's own."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert datasets.data_folder() == tmp_path
+    monkeypatch.delenv("COURSE_DATA")
+    assert datasets.data_folder() == Path(datasets.__file__).parent.parent / "data"

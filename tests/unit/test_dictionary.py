@@ -150,3 +150,17 @@ def test_a_table_that_does_not_exist():
     """A wrong table name is answered with the right ones."""
     with pytest.raises(UsageError, match="choose one of flights, weather"):
         dictionary.load("planes")
+
+
+def test_columns_are_held_to_the_dictionary():
+    """In any order they are good; a column too few, too many or twice is named."""
+    names = list(dictionary.load().index)
+    dictionary.check_columns(names[::-1])
+    for sent, words in (
+        (names[1:], "column Year: is missing"),
+        ([*names, "Colour"], "column Colour: is not in the data dictionary"),
+        ([*names, "Year"], "column Year: is there more than once"),
+        ([*names[1:], "year"], "is it 'year' by another name"),
+    ):
+        with pytest.raises(DataError, match=words):
+            dictionary.check_columns(sent)

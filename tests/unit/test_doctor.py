@@ -324,3 +324,11 @@ def test_each_failure_has_a_mend_of_one_line(
         if line.startswith("✗"):
             assert lines[number + 1].startswith("    mend: ")
     assert lines[-1] == "3 to mend"
+
+
+def test_findings_can_be_read_one_by_one(good: None) -> None:
+    """Each finding says what was looked at and found; what is wrong has a mend, on one line."""
+    findings = doctor.examine()
+    assert all(isinstance(finding, doctor.Finding) and finding.name and finding.detail for finding in findings)
+    assert {"Python", "packages", "kernel", "data", "memory", "disk"} <= {finding.name for finding in findings}
+    assert all(finding.good is not bool(finding.mend) and "\n" not in finding.mend for finding in findings)

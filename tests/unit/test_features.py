@@ -209,6 +209,7 @@ def test_some_rows_get_what_all_rows_get(flights: pd.DataFrame):
     pd.testing.assert_frame_equal(shuffled.loc[whole.index], whole)
 
 
+@pytest.mark.slow
 def test_all_rows_in_seconds(flights: pd.DataFrame):
     """All flights get their features within the promised 30 seconds, as numbers and categories."""
     import time
@@ -424,6 +425,7 @@ def test_rows_that_are_not_there():
         features.as_of(pd.concat([world, world]))
 
 
+@pytest.mark.slow
 def test_signal_without_leaks(flights: pd.DataFrame):
     """How today goes tells more than the timetable does, and nothing tells so much that it must be a leak."""
     from sklearn.metrics import roc_auc_score

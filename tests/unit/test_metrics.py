@@ -98,3 +98,10 @@ def test_bad_options_are_refused(call, words):
     """Cells that are absent, unknown or no numbers are named in the error."""
     with pytest.raises(UsageError, match=words):
         call()
+
+
+def test_each_flights_loss_adds_up_to_the_mean():
+    """The losses of single flights, by hand, and their mean is the log-loss."""
+    losses = metrics.log_losses([1, 0, 1], [0.5, 0.2, 0.9])
+    assert losses == pytest.approx([-np.log(0.5), -np.log(0.8), -np.log(0.9)])
+    assert losses.mean() == metrics.log_loss([1, 0, 1], [0.5, 0.2, 0.9])

@@ -18,6 +18,22 @@ def test_the_decks_matrix_is_a_loss_at_the_stated_revenue():
     assert money.value(DECK, money.payoff("deck_700")) == 5_205_900
 
 
+def test_a_table_of_readings_and_payoffs():
+    """The deck's two slips stand in one table: the wrong reading and the wrong revenue, each beside the right one."""
+    swapped = {**DECK, "warned, on time": 2009, "not warned, late": 3178}
+    table = money.value_table({"deck": swapped, "right": DECK}, ["deck_100", "deck_700"])
+    assert table.loc["deck_700", "deck"] == 4_738_300
+    assert table.loc["deck_100"].to_dict() == {"deck": -857_300, "right": -389_700}
+
+
+def test_the_two_ways_cross_at_break_even():
+    """Below the break-even probability silence is worth more, above it a warning."""
+    lines = money.worth(FOUR, step=0.01)
+    cross = lines.index[(lines["warn"] >= lines["stay silent"]).to_numpy().argmax()]
+    assert cross == pytest.approx(money.break_even(FOUR), abs=0.01)
+    assert lines.loc[[0.0, 1.0], "warn"].tolist() == [FOUR["warned, on time"], FOUR["warned, late"]]
+
+
 def test_revenue_moves_the_threshold():
     """Break-even is .25 at $100 and .40 at $700 of revenue."""
     assert money.break_even(money.payoff("deck_100")) == pytest.approx(0.25)
@@ -103,3 +119,10 @@ def test_bad_input_is_refused(error, call, words):
     """A wrong name or lengths that do not fit are refused, with the mend."""
     with pytest.raises(error, match=words):
         call()
+
+
+def test_an_estimate_reads_as_dollars():
+    """An estimate is printed in whole dollars with its interval, and knows how wide that is."""
+    estimate = money.Estimate(1234.5, -99.6, 2000.0)
+    assert str(estimate) == "1,234 [-100, 2,000]"
+    assert estimate.width == pytest.approx(2099.6)

@@ -293,3 +293,12 @@ def test_the_drawn_points_have_the_decks_accuracy_precision_and_recall():
     assert (late + quiet, sum(counted.values())) == (11, 14)
     assert (late, late + alarm) == (6, 8)
     assert (late, late + missed) == (6, 7)
+
+
+def test_a_picture_has_the_same_bytes_each_time():
+    """Drawn twice, a figure is the same PNG, sharp enough for a screen and small enough for a notebook."""
+    frame = pd.DataFrame({"JFK": [0.1, 0.3], "LGA": [0.2, 0.4]}, index=[6, 18])
+    one, two = (plots.as_png(plots.lines(frame, **AXES)) for _ in range(2))
+    assert one == two
+    assert Image.open(io.BytesIO(one)).size[0] >= 1_000
+    assert len(one) < 80_000

@@ -1,0 +1,1 @@
+"""Turn data into features: read from data/interim, write to data/processed."""

@@ -1,0 +1,1 @@
+"""Score new rows with a trained model."""

@@ -1,0 +1,1 @@
+"""Draw what the analysis found, into reports/figures."""

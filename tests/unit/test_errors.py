@@ -1,0 +1,44 @@
+"""What an error of the course says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from course_utils import errors
+from course_utils.errors import ClaimError, CourseError, DataError, ModelError, UsageError
+
+
+def test_an_error_says_what_is_wrong_and_how_to_mend_it():
+    """Every error reads as two sentences, and both parts can be had apart."""
+    error = UsageError("rounds=0 fits nothing", mend="give rounds=1 or more")
+    assert str(error) == "rounds=0 fits nothing. Mend: give rounds=1 or more."
+    assert (error.problem, error.mend) == ("rounds=0 fits nothing", "give rounds=1 or more")
+
+
+def test_an_error_in_data_says_where():
+    """File, column and row stand first, as far as they are known; of a path only the name is shown."""
+    where = {"file": Path("/home/someone/flights.csv"), "column": "Distance", "row": 0}
+    assert str(DataError("is negative", mend="correct it", **where)) == (
+        "flights.csv, column Distance, row 0: is negative. Mend: correct it."
+    )
+    assert str(DataError("is negative", mend="correct it", column="Distance")).startswith("column Distance: is")
+    assert str(DataError("has no rows", mend="send one")) == "has no rows. Mend: send one."
+
+
+@pytest.mark.parametrize(
+    ("error", "python"),
+    [(DataError, ValueError), (UsageError, ValueError), (ModelError, Exception), (ClaimError, AssertionError)],
+)
+def test_errors_can_be_caught_by_kind(error: type[CourseError], python: type[Exception]):
+    """Whoever catches the course's errors, or Python's own kind, catches this one."""
+    for kind in (CourseError, python):
+        with pytest.raises(kind):
+            raise error("wrong", mend="mend it")
+
+
+def test_the_tree_is_drawn_as_it_is():
+    """The drawing in the module's text names every error, and no other."""
+    drawn = {word for word in errors.__doc__.split() if word.endswith("Error")}
+    assert drawn == set(errors.__all__) == {"CourseError", *(kind.__name__ for kind in CourseError.__subclasses__())}

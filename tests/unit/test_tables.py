@@ -1,0 +1,70 @@
+"""The facts of the course as data, and which data set is the active one."""
+
+from __future__ import annotations
+
+import pytest
+
+from course_utils import tables
+from course_utils.errors import UsageError
+
+
+def test_a_table_is_read_by_its_name():
+    """A TOML table comes as a dict and a CSV table as a frame, read in the way that I ask for."""
+    assert tables.read_toml("constants.toml")["horizon_hours"] == 3
+    assert tables.read_csv("dictionary.csv", index_col="column").loc["Year", "type"] == "integer"
+
+
+def test_nobody_changes_a_table_for_others():
+    """What I do with a table that I read does not show in the next reading."""
+    tables.read_toml("constants.toml")["horizon_hours"] = 99
+    assert tables.read_toml("constants.toml")["horizon_hours"] == 3
+
+
+@pytest.mark.parametrize("read", [tables.read_toml, tables.read_csv])
+def test_a_table_that_is_not_there(read):
+    """A wrong name is answered with the names that there are."""
+    with pytest.raises(UsageError, match=r"no table 'prizes\.toml'.*constants\.toml"):
+        read("prizes.toml")
+
+
+def test_the_curriculum_is_in_order():
+    """Eighteen lessons, numbered from 00 on, each with all that README, runner and tests read."""
+    lessons = tables.curriculum()
+    assert [lesson["number"] for lesson in lessons] == [f"{number:02d}" for number in range(18)]
+    for lesson in lessons:
+        assert lesson["slug"]
+        assert lesson["title"]
+        assert lesson["minutes"] > 0
+        assert lesson["aims"] or not lesson["written"]
+
+
+def test_the_workflow_points_to_lessons_or_says_why_not():
+    """Each consideration of the six steps names the lessons that do it, or a reason; single steps can be had."""
+    whole = tables.workflow().reset_index()
+    assert whole["step"].str[0].unique().tolist() == list("123456")
+    assert whole["where"].str.match(r"lesson \d\d|nowhere: \w").all()
+    two = tables.workflow(1, 3).reset_index()
+    assert two["step"].str[0].unique().tolist() == ["1", "3"]
+    with pytest.raises(UsageError, match="no step 7"):
+        tables.workflow(7)
+
+
+def test_the_canvas_asks_questions():
+    """Each field of the stakeholder canvas has a key and a question."""
+    canvas = tables.canvas()
+    assert canvas.index.is_unique
+    assert canvas["question"].str.endswith("?").all()
+
+
+def test_the_active_data_set(monkeypatch: pytest.MonkeyPatch):
+    """Lessons run on nyc2013 unless the environment names another; a wrong name is refused with the right ones."""
+    for named, active in ((None, "nyc2013"), ("", "nyc2013"), (" allyears2k ", "allyears2k")):
+        if named is None:
+            monkeypatch.delenv("COURSE_DATASET", raising=False)
+        else:
+            monkeypatch.setenv("COURSE_DATASET", named)
+        assert tables.active_dataset() == active
+    assert set(tables.DATASETS) == {"nyc2013", "allyears2k"}
+    monkeypatch.setenv("COURSE_DATASET", "nyc2031")
+    with pytest.raises(UsageError, match=r"'nyc2031'.*nyc2013, allyears2k"):
+        tables.active_dataset()
