@@ -18,8 +18,8 @@ from course_utils.errors import CourseError
 NOTEBOOKS = ("notebooks", "solutions")
 #: Times that the nightly run compares each notebook with its committed outputs.
 REPEATS = 5
-#: Examples of the property test of features in the nightly run (`make test`: its own default).
-EXAMPLES = 5000
+#: Examples of the property test of features at night, and in the author's loop; `make test` leaves it its default.
+EXAMPLES, FEW_EXAMPLES = 5000, 50
 
 
 def notebook_folders(root: Path = surroundings.ROOT) -> list[str]:
@@ -169,7 +169,9 @@ def failures(junit: Path) -> dict[str, list[str]]:
 
 
 def check() -> int:
-    """Look at what an author gets wrong most often, in under a minute: style, lessons, what is generated, unit tests.
+    """Look at what an author gets wrong most often, in under a minute: style, lessons, what is generated, fast tests.
+
+    Tests marked slow, nightly or browser are left out, and the property test of features tries few examples.
 
     Returns
     -------
@@ -191,7 +193,8 @@ def check() -> int:
     for problem in problems:
         print(problem)
     fast = [sys.executable, "-m", "pytest", "-rs", "-n", "2", "--dist", "loadfile"]
-    codes.append(_call([*fast, "-m", "not slow and not nightly and not browser", "tests"]))
+    marks = "not slow and not nightly and not browser"
+    codes.append(_call([*fast, "-m", marks, "tests"], COURSE_EXAMPLES=str(FEW_EXAMPLES)))
     return max(*codes, 1 if problems else 0)
 
 

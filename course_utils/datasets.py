@@ -25,6 +25,22 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+__all__ = [
+    "ALLYEARS2K_BYTES",
+    "ALLYEARS2K_SHA256",
+    "ALLYEARS2K_URL",
+    "MORE_ZONES",
+    "data_folder",
+    "fetch_flights",
+    "load_airports",
+    "load_flights",
+    "load_planes",
+    "load_weather",
+    "minute_of_day",
+    "read_flights",
+    "scheduled_departure",
+]
+
 ALLYEARS2K_URL = "https://s3.amazonaws.com/h2o-airlines-unpacked/allyears2k.csv"
 #: Of the CSV file, whether it came packed or not.
 ALLYEARS2K_SHA256 = "d2602920f77112dc13d01ac80ed943b40b743f6b3c711502a436ec146e25d9e0"
@@ -99,6 +115,8 @@ def fetch_flights(dataset: str = "allyears2k", source: str | os.PathLike[str] | 
     ------
     DataError
         The source cannot be read, or what it holds is not the published file. Nothing is kept then.
+    UsageError
+        `dataset` needs no fetching or is unknown, or `source` is neither a path nor a web address.
     """
     if _known(dataset) != "allyears2k":
         raise UsageError("nyc2013 comes with the environment", mend="call load_flights('nyc2013')")
@@ -154,6 +172,11 @@ def load_weather() -> pd.DataFrame:
     -------
     DataFrame, shape (26115, 11)
         origin, time_hour (UTC) and nine measurements; see ``dictionary.load('weather')``. None on 31 December.
+
+    Raises
+    ------
+    DataError
+        The installed data is not complete, or cannot be read.
     """
     import pandas as pd
 
@@ -164,14 +187,26 @@ def load_weather() -> pd.DataFrame:
 
 
 def load_airports() -> pd.DataFrame:
-    """Return the airports: faa (the code), name, lat, lon, alt (feet), tz (hours to UTC), dst, tzone."""
+    """Return the airports: faa (the code), name, lat, lon, alt (feet), tz (hours to UTC), dst, tzone.
+
+    Raises
+    ------
+    DataError
+        The installed data is not complete, or cannot be read.
+    """
     import pandas as pd
 
     return pd.read_csv(_nyc_file("airports.csv"))
 
 
 def load_planes() -> pd.DataFrame:
-    """Return the aircraft by tail number: year built, type, manufacturer, model, engines, seats, speed, engine."""
+    """Return the aircraft by tail number: year built, type, manufacturer, model, engines, seats, speed, engine.
+
+    Raises
+    ------
+    DataError
+        The installed data is not complete, or cannot be read.
+    """
     import pandas as pd
 
     return pd.read_csv(_nyc_file("planes.csv"))
@@ -213,6 +248,10 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
 
 def minute_of_day(hhmm: pd.Series) -> pd.Series:
     """Turn clock times written as hhmm into minutes since midnight; 2400, the midnight that ends a day, is 0.
+
+    Parameters
+    ----------
+    hhmm : Series of int
 
     Examples
     --------

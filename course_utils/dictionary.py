@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
+__all__ = ["KEY", "admissible", "check_columns", "load", "readme", "validate"]
+
 #: What makes two rows the same flight.
 KEY = ("Year", "Month", "DayofMonth", "UniqueCarrier", "FlightNum", "Origin", "CRSDepTime")
 
@@ -75,6 +77,11 @@ def admissible(horizon: float) -> list[str]:
     -------
     list of str
         Columns that are known by then and whose use the dictionary allows.
+
+    Raises
+    ------
+    UsageError
+        The horizon is negative or no number.
     """
     if not horizon >= 0:
         raise UsageError(f"horizon={horizon} lies after departure", mend="give hours before departure, 0 or more")
@@ -122,6 +129,13 @@ def validate(
 
 def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | None = None) -> None:
     """Compare column names with those of the dictionary.
+
+    Parameters
+    ----------
+    columns : Index or list of str
+        The names that were sent.
+    file : path, optional
+        Where they came from, for the message.
 
     Raises
     ------

@@ -22,6 +22,8 @@ from typing import Any
 
 from course_utils import tables
 
+__all__ = ["AUTHORS", "DISK", "GIB", "INSTALL", "MEMORY", "OPTIONAL", "Finding", "examine", "locked", "main", "summary"]
+
 GIB = 2**30
 MEMORY = 2 * GIB  # what one lesson may hold
 DISK = 1 * GIB  # caches, models and results

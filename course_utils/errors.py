@@ -16,6 +16,8 @@ from __future__ import annotations
 from os import PathLike, fspath
 from pathlib import PurePath
 
+__all__ = ["ClaimError", "CourseError", "DataError", "ModelError", "UsageError"]
+
 
 class CourseError(Exception):
     """What is wrong and how to mend it.

@@ -23,6 +23,18 @@ from course_utils.errors import DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "DECK_COLUMNS",
+    "DECK_LATE_MINUTES",
+    "as_of",
+    "deck_columns",
+    "groups",
+    "known_at",
+    "label",
+    "schedule",
+    "up_to",
+]
+
 #: The eleven columns of the deck's static and governance runs, in its order.
 DECK_COLUMNS = (
     "Year",
@@ -89,12 +101,22 @@ def label(rows: pd.DataFrame, minutes: float | None = None) -> pd.Series:
 
 
 def deck_columns(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the eleven inputs of the deck's own run, Year, Month and DayofMonth among them."""
+    """Return the eleven inputs of the deck's own run, Year, Month and DayofMonth among them.
+
+    Parameters
+    ----------
+    flights : DataFrame
+    """
     return flights[list(DECK_COLUMNS)]
 
 
 def schedule(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the raw columns that stand in the schedule and that the dictionary lets a model use."""
+    """Return the raw columns that stand in the schedule and that the dictionary lets a model use.
+
+    Parameters
+    ----------
+    flights : DataFrame
+    """
     return flights[dictionary.admissible(_MONTH)]
 
 
@@ -168,7 +190,13 @@ def as_of(
 
 
 def groups(frame: pd.DataFrame | None = None) -> dict[str, list[str]]:
-    """Say which features belong together: group name to column names, of all features or those in `frame`."""
+    """Say which features belong together: group name to column names, of all features or those in `frame`.
+
+    Parameters
+    ----------
+    frame : DataFrame, optional
+        As from `as_of`; columns that it lacks are left out, and so are groups without any.
+    """
     names = {
         "schedule": dictionary.admissible(0),
         "calendar": ["days_to_holiday", "days_since_holiday"],
@@ -188,6 +216,13 @@ def groups(frame: pd.DataFrame | None = None) -> dict[str, list[str]]:
 
 def up_to(frame: pd.DataFrame, last: str) -> list[str]:
     """Name the columns of a frame of features group by group, up to and including the group `last`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from `as_of`.
+    last : str
+        One of `groups`.
 
     Raises
     ------

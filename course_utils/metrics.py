@@ -14,6 +14,20 @@ import pandas as pd
 
 from course_utils.errors import DataError, UsageError
 
+__all__ = [
+    "CELLS",
+    "accuracy",
+    "auc",
+    "calibration",
+    "confusion",
+    "from_sklearn",
+    "log_loss",
+    "log_losses",
+    "named",
+    "precision",
+    "recall",
+]
+
 #: What can happen to a flight that was scored, in the order in which tables show it.
 CELLS = ("warned, late", "warned, on time", "not warned, late", "not warned, on time")
 
@@ -57,7 +71,18 @@ def log_loss(late: Any, probability: Any) -> float:
 
 
 def log_losses(late: Any, probability: Any) -> np.ndarray:
-    """Return each flight's own negative log-likelihood, float64, shape (flights,)."""
+    """Return each flight's own negative log-likelihood, float64, shape (flights,).
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    probability : array of float, shape (flights,)
+
+    Raises
+    ------
+    DataError
+        Lengths differ, or something is missing.
+    """
     late, probability = _pair(late, probability)
     p = np.clip(probability, 1e-7, 1 - 1e-7)
     return -np.where(late == 1, np.log(p), np.log1p(-p))
@@ -93,6 +118,10 @@ def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
 
     Its rows are what happened and its columns what was predicted.
 
+    Parameters
+    ----------
+    matrix : array of int, shape (2, 2)
+
     Raises
     ------
     UsageError
@@ -105,20 +134,38 @@ def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
 
 
 def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of flights that were told right."""
+    """Return the share of flights that were told right.
+
+    Parameters
+    ----------
+    cells : mapping or Series over `CELLS`
+        Flights by what happened.
+    """
     cells = named(cells)
     return float((cells["warned, late"] + cells["not warned, on time"]) / cells.sum())
 
 
 def precision(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of warnings that were followed by a delay; NaN where nobody was warned."""
+    """Return the share of warnings that were followed by a delay; NaN where nobody was warned.
+
+    Parameters
+    ----------
+    cells : mapping or Series over `CELLS`
+        Flights by what happened.
+    """
     cells = named(cells)
     warned = cells["warned, late"] + cells["warned, on time"]
     return float(cells["warned, late"] / warned) if warned else float("nan")
 
 
 def recall(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of delays that were warned of; NaN where nothing was late."""
+    """Return the share of delays that were warned of; NaN where nothing was late.
+
+    Parameters
+    ----------
+    cells : mapping or Series over `CELLS`
+        Flights by what happened.
+    """
     cells = named(cells)
     late = cells["warned, late"] + cells["not warned, late"]
     return float(cells["warned, late"] / late) if late else float("nan")
@@ -162,6 +209,11 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
 
 def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:
     """Return numbers for the four cells in the order of `CELLS`.
+
+    Parameters
+    ----------
+    cells : mapping or Series
+        A number for each of the four, in any order.
 
     Raises
     ------

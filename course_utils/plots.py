@@ -25,6 +25,24 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "POINTS",
+    "as_html",
+    "as_png",
+    "bars",
+    "calibration",
+    "learning_curves",
+    "lines",
+    "parallel",
+    "points",
+    "show",
+    "transport",
+    "value_curve",
+    "workflow",
+]
+
 #: Okabe and Ito's colours, told apart with any colour vision; yellow is left out, being too light for lines.
 COLOURS = {
     "blue": "#0072B2",
@@ -110,6 +128,14 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> None:
 def as_html(fig: Figure, alt: str, caption: str | None = None) -> str:
     """Return what `show` puts on the page.
 
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    alt : str
+        See `show`.
+    caption : str, optional
+        See `show`.
+
     Raises
     ------
     UsageError
@@ -130,7 +156,12 @@ def as_html(fig: Figure, alt: str, caption: str | None = None) -> str:
 
 
 def as_png(fig: Figure) -> bytes:
-    """Return a figure as a PNG file: the same bytes each time, and few of them."""
+    """Return a figure as a PNG file: the same bytes each time, and few of them.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    """
     from PIL import Image
 
     raw = io.BytesIO()
@@ -406,6 +437,66 @@ def learning_curves(
     return fig
 
 
+def parallel(
+    frame: pd.DataFrame, *, title: str, x: str, y: str = "from lowest to highest [own scale]", mark: Sequence[str] = ()
+) -> Figure:
+    """Draw parallel coordinates: an upright axis for each column, and a line across them for each row.
+
+    Parameters
+    ----------
+    frame : DataFrame, shape (rows, axes)
+        Numbers; each column has a scale of its own, from its lowest value to its highest.
+    title : str
+        The finding.
+    x, y : str
+        What the columns are, and what runs upright, with the unit.
+    mark : sequence of str
+        Rows to draw in colour and to name at the right end; the others are grey.
+
+    Raises
+    ------
+    UsageError
+        A label is missing or names no unit, there is nothing to draw, a column is no number, or a mark is no row.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if frame.shape[1] < 2 or frame.empty:
+        raise UsageError("there is nothing to draw", mend="pass a table with at least two columns and one row")
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise UsageError(f"the column {name!r} holds no numbers", mend="turn it into numbers: frame.astype(float)")
+    for name in mark:
+        if name not in frame.index:
+            raise UsageError(f"there is no row {name!r} to mark", mend="mark a name of the index")
+    values = frame.to_numpy(dtype=float)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    places = (values - low) / np.where(high > low, high - low, 1)
+    with _house_style():
+        fig, (ax,) = _canvas(title, x, y)
+        axes = range(frame.shape[1])
+        for row in places[~frame.index.isin(mark)]:
+            ax.plot(axes, row, color="#9A9A9A", linewidth=1.2)
+        ends = pd.DataFrame({name: places[list(frame.index).index(name)] for name in mark}, index=list(axes))
+        if len(mark):
+            _draw_lines(ax, _frame(ends))
+        ax.set_xticks(list(axes), [str(name) for name in frame.columns])
+        ax.set(yticks=[], ylim=(-0.06, 1.06), xlim=(-0.15, frame.shape[1] - 0.85))
+        ax.grid(visible=False)
+        for place, column in enumerate(values.T):
+            ax.axvline(place, color="#4D4D4D", linewidth=1, zorder=0)
+            distinct = np.unique(column[np.isfinite(column)])
+            for value in distinct if len(distinct) <= 5 else distinct[[0, -1]]:
+                at = (value - low[place]) / (high[place] - low[place] or 1)
+                # On the last axis to the left: the names stand on the right.
+                side, ha = (-0.03, "right") if place == frame.shape[1] - 1 else (0.03, "left")
+                box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+                ax.text(place + side, at, _number(value, None), ha=ha, va="center", fontsize=8.5, bbox=box, zorder=6)
+        if len(mark):
+            _name_lines(fig, ax, ends)
+    return fig
+
+
 # --------------------------------------------------------------------------- drawings
 
 
@@ -496,6 +587,62 @@ def points() -> Figure:
         for colour, marker, text in labels:
             ax.plot([], [], marker, color=colour, mew=2, markersize=9, label=text)
         fig.legend(loc="outside lower center", ncols=2, handletextpad=0.3)
+    return fig
+
+
+def transport() -> Figure:
+    """Draw how code goes with Git and data with DVC: from the workspace, through this machine, to others and back."""
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+    boxes = {  # left, bottom, width, height, heading, what lies there
+        "workspace": (
+            0.05,
+            0.62,
+            1.45,
+            2.88,
+            "Workspace",
+            "scripts,\npointers,\nparameters",
+        ),
+        "git": (2.55, 2.42, 1.45, 1.08, "Git, here", "every commit"),
+        "server": (5.05, 2.42, 1.5, 1.08, "Git server", "for colleagues"),
+        "cache": (2.55, 0.62, 1.45, 1.08, "DVC's cache", "every content\nonce, by its hash"),
+        "storage": (5.05, 0.62, 1.5, 1.08, "Storage", "a folder, a bucket,\na server"),
+    }
+    ways = [  # from x, to x, y, label
+        (1.5, 2.55, 3.15, "git commit"),
+        (2.55, 1.5, 2.75, "git checkout"),
+        (4.0, 5.05, 3.15, "git push"),
+        (5.05, 4.0, 2.75, "git pull"),
+        (1.5, 2.55, 1.35, "dvc add\ndvc repro"),
+        (2.55, 1.5, 0.95, "dvc checkout"),
+        (4.0, 5.05, 1.35, "dvc push"),
+        (5.05, 4.0, 0.95, "dvc fetch"),
+    ]
+    with _house_style():
+        fig, (ax,) = _drawing("Git carries code and pointers, DVC carries data", 6.6, 3.55)
+        ax.set(xlim=(0, 6.6), ylim=(0, 3.55))
+        for name, (left, bottom, width, height, heading, words) in boxes.items():
+            colour = COLOURS["blue"] if name in ("git", "server") else COLOURS["green"]
+            edge = COLOURS["black"] if name == "workspace" else colour
+            style = "round,pad=0,rounding_size=0.1"
+            ax.add_patch(FancyBboxPatch((left, bottom), width, height, boxstyle=style, fc="white", ec=edge, lw=2))
+            ax.text(left + 0.1, bottom + height - 0.2, heading, weight="bold", va="center", fontsize=10)
+            ax.text(left + 0.1, bottom + height - 0.42, words, va="top", fontsize=8.5, linespacing=1.25)
+        ax.text(0.15, 1.28, "data,\nmodels", va="top", fontsize=8.5, linespacing=1.25)
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 14, "lw": 1.6, "shrinkA": 3, "shrinkB": 3}
+        for start, stop, y, label in ways:
+            colour = COLOURS["blue"] if label.startswith("git") else COLOURS["green"]
+            ax.add_patch(FancyArrowPatch((start, y), (stop, y), color=colour, **arrow))
+            above = start < stop
+            middle, at = (start + stop) / 2, y + (0.05 if above else -0.06)
+            ax.text(middle, at, label, ha="center", va="bottom" if above else "top", fontsize=8.5)
+        # The way back from the storage to the workspace in one step.
+        colour, below = COLOURS["vermilion"], 0.28
+        ax.plot([5.8, 5.8, 0.78], [0.6, below, below], color=colour, lw=1.6, ls="--", solid_joinstyle="round")
+        ax.add_patch(FancyArrowPatch((0.78, below - 0.01), (0.78, 0.62), color=colour, **(arrow | {"shrinkA": 0})))
+        ax.text(
+            3.28, below - 0.05, "dvc pull: fetch and checkout in one", color=colour, ha="center", va="top", fontsize=9
+        )
     return fig
 
 

@@ -15,6 +15,8 @@ from course_utils.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["STARTS", "Split", "day", "rolling_months", "smaller", "split_at_random", "split_by_time"]
+
 #: Where validation and test start unless said otherwise.
 STARTS = {"nyc2013": ("2013-09", "2013-11"), "allyears2k": ("2003", "2006")}
 
@@ -156,7 +158,13 @@ def smaller(split: Split, rows: int, *, seed: int = 0) -> Split:
 
 
 def day(rows: pd.DataFrame) -> pd.Series:
-    """Return the local date of each row, midnight without time zone: flights of a day belong together."""
+    """Return the local date of each row, midnight without time zone: flights of a day belong together.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With Year, Month and DayofMonth.
+    """
     import pandas as pd
 
     dates = pd.to_datetime({"year": rows["Year"], "month": rows["Month"], "day": rows["DayofMonth"]})

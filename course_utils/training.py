@@ -241,8 +241,6 @@ class Scorer:
         DataError
             A column is absent, or holds text where a number belongs.
         """
-        if not len(rows):
-            return np.empty(0, dtype=np.float32)
         return self.booster.inplace_predict(self.encoder.transform(rows))
 
     def score_one(self, row: Mapping[str, Any]) -> float:

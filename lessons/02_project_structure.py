@@ -20,7 +20,7 @@ from course_utils.exercises import check, quiz, show_error, show_source
 from course_utils.page import show_table
 
 flights = datasets.load_flights()
-january = flights[flights["Month"] == 1]
+july = flights[flights["Month"] == 7]
 
 # %% [markdown]
 # ## Six readers
@@ -54,16 +54,16 @@ projects.tree(project)
 # the one folder that must never change. **Guess first:** what happens when you tidy up a raw file in place?
 
 # %%
-raw = "data/raw/flights_2013-01.csv"
-projects.save(project, january, raw)
-show_error(lambda: projects.save(project, january.dropna(subset=["DepTime"]), raw))
+raw = "data/raw/flights_2013-07.csv"
+projects.save(project, july, raw)
+show_error(lambda: projects.save(project, july.dropna(subset=["DepTime"]), raw))
 
 # %% tags=["claim"]
 claim("Other programs may write to the raw file", project.is_writable(raw), always=False)
 
 # %% [markdown]
-# The file is read-only for other programs too. That is a fence, not a vault: an administrator can write to it, and anyone may delete it.
-# How to notice that, and get the file back, is lesson 03.
+# The file is read-only for other programs too. That is a fence, not a vault: an administrator can write to it, and whoever may
+# write to the folder can delete it. How to notice that, and get the file back, is lesson 03.
 
 # %% [markdown]
 # ## Rules that a machine keeps
@@ -72,7 +72,7 @@ claim("Other programs may write to the raw file", project.is_writable(raw), alwa
 # and no checks. **Guess first:** what has slipped?
 
 # %%
-inherited = projects.inherited(january)
+inherited = projects.inherited(july)
 show_table(projects.lint(inherited))
 
 # %% [markdown]
@@ -91,6 +91,7 @@ show_source(projects.raw_is_read_only)
 # <details><summary>Hint</summary>Look at the tree again: the project has two folders of that name. Which of them is meant, and how
 # do you tell a path of one from a path of the other?</details>
 
+
 # %%
 def tables_lie_in_data(project):
     ### BEGIN SOLUTION
@@ -98,11 +99,12 @@ def tables_lie_in_data(project):
     return [file for file in tables if not file.startswith("data/")]
     ### END SOLUTION
 
+
 # %% tags=["check"]
 check("02.1", tables_lie_in_data)
 
 # %% [markdown] tags=["instructor"]
-# Most learners write `"data/" not in file`, which lets `src/data/january_clean.csv` pass; the check says so. It is the layout's one
+# Most learners write `"data/" not in file`, which lets `src/data/july_clean.csv` pass; the check says so. It is the layout's one
 # trap, and worth a minute: code that makes data and data share a name.
 
 # %% [markdown]
@@ -141,9 +143,13 @@ parts = {"train": split.train, "validation": split.validation, "test": split.tes
 hour, carrier = {"hour": flights["CRSDepTime"] // 100}, {"carrier": flights["UniqueCarrier"]}
 
 # %%
-for time, by in {"2014-01-06 09:00": None, "2014-01-09 09:00": hour, "2014-01-10 09:00": hour | carrier}.items():
+three = {"2014-01-06 09:00": None, "2014-01-09 09:00": hour, "2014-01-10 09:00": hour | carrier}
+for time, by in three.items():
     model = training.train_table(split, by)
-    losses = {name: metrics.log_loss(features.label(rows), model.predict(rows)) for name, rows in parts.items()}
+    losses = {
+        name: metrics.log_loss(features.label(rows), model.predict(rows))
+        for name, rows in parts.items()
+    }
     projects.record_run(project, time, losses)
 
 # %%
@@ -193,7 +199,7 @@ quiz("02.1")
 
 # %%
 notebook = "notebooks/2.0-kl-who-is-warned.ipynb"
-projects.warn_from(inherited, january, 0.40)
+projects.warn_from(inherited, july, 0.40)
 projects.commit(inherited, "Warn fewer passengers")
 change = projects.review(inherited, notebook)
 change
@@ -228,27 +234,23 @@ claim("Lines to read in its text", readable.changed, always=2)
 # %% [markdown] tags=["further"]
 # ## Further: where does it go?
 #
-# The layout is only as good as the habit of using it. Some things have an obvious place, some need a second look at the tree.
+# The layout is only as good as the habit of using it. Of these things, some have an obvious place, some need a second look at the
+# tree.
+
+# %%
+projects.things_to_place()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.2: where does it go?
 #
-# Give each thing the folder in which somebody else would look for it. One of them is no folder but a file.
+# Give each thing the folder in which somebody else would look for it: a dict from thing to folder, such as `docs`. One of them goes
+# into no folder but a file.
 #
 # <details><summary>Hint</summary>For data, ask who made them, and whether a model reads them. For texts, ask whom they are about. The
 # last line of the project's README helps with the odd one out.</details>
 
 # %%
-where = {
-    "flights.csv as the airline sent it": ...,
-    "holidays.csv, bought from a provider": ...,
-    "the flights without cancelled ones, to be joined with weather later": ...,
-    "the table that the model is trained on": ...,
-    "the function that counts holidays before a flight": ...,
-    "the airline's list of what each column means": ...,
-    "the losses of last night's training": ...,
-    "the key of the weather service": ...,
-}
+where = dict.fromkeys(projects.things_to_place(), ...)
 ### BEGIN SOLUTION
 where = {
     "flights.csv as the airline sent it": "data/raw",
@@ -273,7 +275,9 @@ check("02.2", where)
 
 # %%
 projects.guard(project)
-project.write("notebooks/1.0-kl-weather.ipynb", projects.inherited(january).read("notebooks/Untitled3.ipynb"))
+project.write(
+    "notebooks/1.0-kl-weather.ipynb", projects.inherited(july).read("notebooks/Untitled3.ipynb")
+)
 show_error(lambda: projects.commit(project, "Look at the weather"))
 
 # %% tags=["claim"]

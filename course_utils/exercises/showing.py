@@ -12,6 +12,8 @@ from typing import Any
 from course_utils.errors import UsageError
 from course_utils.page import Page
 
+__all__ = ["as_html", "show_error", "show_source", "source_of"]
+
 
 def show_error(call: Callable[[], Any]) -> None:
     """Make a call that is meant to fail, and print the type and message of its error.
@@ -55,6 +57,11 @@ def show_source(thing: Callable[..., Any] | type) -> None:
 def source_of(thing: Callable[..., Any] | type) -> str:
     """Return the source of a function or class without its docstrings, moved to the left margin.
 
+    Parameters
+    ----------
+    thing : function or class
+        Written in Python, in a file or a notebook cell.
+
     Raises
     ------
     UsageError
@@ -93,6 +100,11 @@ def _blot_out(lines: list[str | None], docstring: ast.stmt, *, alone: bool) -> N
 
 def as_html(thing: Callable[..., Any] | type) -> str:
     """Return what `show_source` puts on the page.
+
+    Parameters
+    ----------
+    thing : function or class
+        Written in Python, in a file or a notebook cell.
 
     Raises
     ------

@@ -154,6 +154,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.slow
 def test_outputs_that_must_not_be_published_fail_the_build(tmp_path: Path) -> None:
     """A warning, text on stderr, an address or a path of the author's machine never reaches my notebook."""
     made_up.write(tmp_path, ("counts[0] - counts[1]\n", "\n\n# %%\n".join(UNFIT)))
@@ -165,6 +166,7 @@ def test_outputs_that_must_not_be_published_fail_the_build(tmp_path: Path) -> No
     assert not list(tmp_path.rglob("*.ipynb"))
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_shown(tmp_path: Path) -> None:
     """The build shows which cell failed, its source and the error, and the other lessons are built."""
     made_up.write(tmp_path, ("total = sum(counts)\n", "total = counts['one']\n"))

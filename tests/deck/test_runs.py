@@ -18,6 +18,8 @@ from sklearn.model_selection import train_test_split
 
 from course_utils import metrics
 
+pytestmark = pytest.mark.slow
+
 _SEEDS = range(4)
 
 

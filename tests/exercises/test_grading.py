@@ -108,3 +108,37 @@ def test_two_graders_cannot_claim_one_exercise(monkeypatch):
     grading.grader("12.8")(lambda answer: [])
     with pytest.raises(UsageError, match=r"exercise 12\.8 has two graders"):
         grading.grader("12.8")(refuse)
+
+
+def test_a_grader_has_three_things_to_say():
+    """Something is right, wrong with a hint, or blank."""
+    assert grading.right("so") == grading.Finding("right", "so")
+    assert grading.wrong("not so", hint="look there") == grading.Finding("wrong", "not so", "look there")
+    assert grading.blank("'a'") == grading.Finding("blank", "'a'")
+
+
+def test_numbers_are_known_by_what_they_are():
+    """Any scalar that is a finite number is one, alone or in an array; texts, truths and infinities are none."""
+    from decimal import Decimal
+    from fractions import Fraction
+
+    import numpy as np
+
+    for number in (2, 2.0, np.int64(2), np.float32(2), Decimal(2), Fraction(2), np.array([2]), pd.Series([2.0])):
+        assert grading.as_number(number) == 2
+    for other in (True, "2", None, float("inf"), float("nan"), [2], np.array([1, 2]), {"a": 2}, np.bool_(True)):
+        assert grading.as_number(other) is None
+
+
+def test_mappings_are_known_by_what_they_do():
+    """A dict and a Series are read alike; a table, a list and a text are not."""
+    assert grading.as_mapping({"a": 1}) == grading.as_mapping(pd.Series({"a": 1})) == {"a": 1}
+    for other in (pd.DataFrame({"a": [1]}), [("a", 1)], "a", None):
+        assert grading.as_mapping(other) is None
+
+
+def test_things_are_listed_as_in_a_sentence():
+    """One, two and three things, with commas and 'and'; an error by its type and first line."""
+    assert [grading.listed("abc"[:count]) for count in (1, 2, 3)] == ["'a'", "'a' and 'b'", "'a', 'b' and 'c'"]
+    assert grading.describe_error(ValueError("first\nsecond")) == "ValueError: first"
+    assert grading.describe_error(WordlessError()) == "WordlessError"

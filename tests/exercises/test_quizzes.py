@@ -123,3 +123,14 @@ def test_an_unknown_check_is_refused_with_the_known_ones():
     """When I mistype a name, I read which ones there are."""
     with pytest.raises(UsageError, match=r"no knowledge check 'K9\.1'.*choose one of K1\.1, K1\.2"):
         quiz("K9.1")
+
+
+def test_a_check_reads_as_text_too():
+    """In a terminal I read question and options first, and the key with its reasons below a line."""
+    question = quizzes.load("K1.1")
+    asked, key = quizzes.as_text(question).split("--- key ---")
+    assert question["question"] in asked
+    for option in question["options"]:
+        assert option["text"] in asked
+        assert option["why"] in key
+        assert option["why"] not in asked

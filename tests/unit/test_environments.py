@@ -310,6 +310,12 @@ def test_a_file_in_anothers_place_is_refused():
     assert "who changed the file" in str(caught.value)
 
 
+def test_a_lock_without_hashes_is_refused():
+    """From a list of versions alone, nothing is built: nobody could say which files those were."""
+    with pytest.raises(UsageError, match="hash"):
+        environments.build(environments.Locked("flightclock==2.0\n", {"flightclock": "2.0"}))
+
+
 def test_environments_with_different_packages():
     """A package that only one of the two has is shown as missing in the other."""
     one = environments.build(environments.resolve("flightclock==1.0"))
@@ -460,6 +466,13 @@ def test_what_does_not_mend_says_so(cases, name, mend, step, words):
     assert not outcome.works
     assert outcome.step == step
     assert words in outcome.said
+
+
+def test_errors_name_files_and_never_folders(cases):
+    """What Python says about a file of the environment reads the same everywhere: only the file's name is left."""
+    later = cases["model"].mend("latemodel").later
+    assert not later.works
+    assert later.said == "AttributeError: Can't get attribute 'HourTable' on <module 'latemodel' from 'latemodel.py'>"
 
 
 def test_dots_are_not_built(cases):

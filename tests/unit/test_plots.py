@@ -24,12 +24,17 @@ DOLLARS = pd.Series(100 - 900 * (np.linspace(0, 1, 101) - 0.25) ** 2, index=np.l
 TABLE = pd.DataFrame({"mean score": [0.1, 0.3, 0.5], "share late": [0.12, 0.29, 0.45], "flights": [5, 5, 5]})
 CURVE = pd.DataFrame({"train": [0.5, 0.4, 0.3], "validation": [0.5, 0.4, 0.45]}, index=[1, 2, 3])
 
+RUNS = pd.DataFrame(
+    {"depth": [2, 4, 8], "eta": [0.1, 0.3, 0.3], "log-loss": [0.368, 0.363, 0.384]}, index=["flat", "middle", "deep"]
+)
+
 BUILDERS = {
     "lines": lambda **axes: plots.lines(HOURS, **{**AXES, **axes}),
     "bars": lambda **axes: plots.bars(VALUES, **{**AXES, "x": "value [$]", "y": "policy", **axes}),
     "value_curve": lambda **axes: plots.value_curve(DOLLARS, **{**AXES, **axes}),
     "learning_curves": lambda **axes: plots.learning_curves({"depth 3": CURVE, "depth 6": CURVE}, **{**AXES, **axes}),
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
+    "parallel": lambda **axes: plots.parallel(RUNS, **{**AXES, **axes}, mark=["middle"]),
 }
 DRAWINGS = {"workflow": plots.workflow, "points": plots.points}
 
@@ -239,6 +244,31 @@ def test_learning_curves_share_a_scale_and_mark_the_lowest_validation_loss():
 
 
 # --------------------------------------------------------------------------- drawings
+
+
+def test_parallel_coordinates_give_each_column_its_own_scale_and_name_what_is_marked():
+    """I follow the marked run from its settings to its score, whatever their units are."""
+    fig = BUILDERS["parallel"]()
+    said = texts(fig)
+    assert {"depth", "eta", "log-loss", "middle", "2", "8", "0.1", "0.3", "0.363", "0.384"} <= set(said)
+    assert "deep" not in said
+    rows = {tuple(np.round(line.get_ydata(), 2)) for line in fig.axes[0].lines if len(line.get_xdata()) == 3}
+    assert rows == {(0.0, 0.0, 0.24), (0.33, 1.0, 0.0), (1.0, 1.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("frame", "mark", "says"),
+    [
+        (RUNS[["depth"]], [], "nothing to draw"),
+        (RUNS.iloc[:0], [], "nothing to draw"),
+        (RUNS.astype({"eta": str}), [], "'eta' holds no numbers"),
+        (RUNS, ["wide"], "no row 'wide'"),
+    ],
+)
+def test_parallel_coordinates_refuse_what_they_cannot_draw(frame, mark, says):
+    """I am told which column or run is the trouble."""
+    with pytest.raises(UsageError, match=says):
+        plots.parallel(frame, **AXES, mark=mark)
 
 
 def test_the_workflow_has_six_steps_and_a_way_back():

@@ -1,4 +1,4 @@
-"""Second stage: all months but the last → a model, the table of lesson 12: a rate of delays for each kind of flight."""
+"""Second stage: all months but the last → a model, a rate of delays for each kind of flight."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,12 @@ def main() -> None:
     overall = past["Late"].mean()
     seen = past.groupby(settings["by"])["Late"].agg(["sum", "size"])
     # A kind that was seen seldom is drawn towards the rate of all flights.
-    rate = (seen["sum"] + settings["prior"] * overall) / (seen["size"] + settings["prior"])
+    prior = settings["prior"]
+    rate = (seen["sum"] + prior * overall) / (seen["size"] + prior)
     rates = rate.rename("probability").reset_index().to_dict("records")
     Path("models").mkdir(exist_ok=True)
-    Path("models/model.json").write_text(json.dumps({"by": settings["by"], "overall": overall, "rates": rates}))
+    model = {"by": settings["by"], "overall": overall, "rates": rates}
+    Path("models/model.json").write_text(json.dumps(model))
 
 
 if __name__ == "__main__":

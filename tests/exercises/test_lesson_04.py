@@ -1,0 +1,161 @@
+"""The graders of lesson 04 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+pytest.importorskip("mlflow", reason="the tracking group is not installed")
+
+
+def complete(candidate, champion, policy):
+    reasons = []
+    if candidate["validation_loss"] >= champion["validation_loss"]:
+        reasons.append("no better on the months it was chosen by")
+    if candidate["out_of_time_loss"] >= champion["out_of_time_loss"]:
+        reasons.append("no better on later months")
+    if candidate["known_hours"] < policy["known_hours"]:
+        reasons.append("looks ahead")
+    if candidate["carrier_harm"] > policy["carrier_harm"]:
+        reasons.append("harms one carrier's passengers")
+    if candidate["time_ratio"] > policy["time_ratio"]:
+        reasons.append("too slow")
+    return reasons
+
+
+def without(missing):
+    """Return a gate that does not look at one thing."""
+
+    def gate(candidate, champion, policy):
+        return complete({**candidate, missing: {"known_hours": 99}.get(missing, -1)}, champion, policy)
+
+    return gate
+
+
+def early(candidate, champion, policy):
+    """Return the first reason alone."""
+    return tuple(complete(candidate, champion, policy)[:1])
+
+
+def as_text(candidate, champion, policy):
+    return "; ".join(complete(candidate, champion, policy))
+
+
+def lazily(candidate, champion, policy):
+    yield from complete(candidate, champion, policy)
+
+
+def mixed_up(candidate, champion, policy):
+    return [] if complete(candidate, champion, policy) else ["fine"]
+
+
+def own_numbers(candidate, champion, policy):
+    return complete(candidate, champion, {"known_hours": 3, "carrier_harm": 0.02, "time_ratio": 3})
+
+
+def own_champion(candidate, champion, policy):
+    return complete(candidate, {"validation_loss": 0.424, "out_of_time_loss": 0.503}, policy)
+
+
+def no_harm_at_all(candidate, champion, policy):
+    return complete(candidate, champion, {**policy, "carrier_harm": 0})
+
+
+def by_the_total(candidate, champion, policy):
+    better = candidate["out_of_time_loss"] < champion["out_of_time_loss"]
+    return [] if better else ["no better on later months"]
+
+
+def strictly(candidate, champion, policy):
+    return complete({**candidate, "known_hours": candidate["known_hours"] - 0.5}, champion, policy)
+
+
+def meddling(candidate, champion, policy):
+    candidate["time_ratio"] = 1
+    return complete(candidate, champion, policy)
+
+
+RIGHT = {
+    "04.1": [
+        "metrics.validation_log_loss < 0.37 and params.max_depth = '4'",
+        "params.max_depth = '4' AND metrics.validation_log_loss <= 0.37",
+        'params.max_depth = "4" and metrics.validation_log_loss < .37',
+        "params.max_depth LIKE '4' and metrics.validation_log_loss < 0.37",
+        "parameters.max_depth = '4' and metric.validation_log_loss < 0.37",
+    ],
+    "04.2": [complete, early, as_text, lazily, functools.partial(complete), lambda a, b, c: set(complete(a, b, c))],
+}
+
+WRONG = {
+    "04.1": [
+        ("params.max_depth = 4 and metrics.validation_log_loss < 0.37", "stands in quotes"),
+        ("params.max_depth = '4' and metrics.validation_log_loss < '0.37'", "stands in quotes"),
+        ("params.max_depth == '4' and metrics.validation_log_loss < 0.37", "one sign"),
+        ("params.max_depth = '4' or metrics.validation_log_loss < 0.37", "'and' alone"),
+        ("max_depth = '4' and validation_log_loss < 0.37", "stands in quotes"),
+        ("params.max_depth = '4'", "which way is better"),
+        ("params.max_depth = '4' and metrics.train_log_loss < 0.37", "which of the two losses"),
+        ("metrics.validation_log_loss < 0.37", "one that is equal"),
+        ("params.max_depth LIKE '%4%' and metrics.validation_log_loss < 0.37", "one that is equal"),
+        ("metrics.max_depth = 4 and metrics.validation_log_loss < 0.37", "named as what it was logged as"),
+        ("params.max_depth = '4' and metrics.log_loss < 0.37", "named as what it was logged as"),
+        (
+            "params.max_depth = '4' and params.eta = '0.1' and metrics.validation_log_loss < 0.37",
+            "no more than the two",
+        ),
+        ("", "what the depth has to be"),
+        (["params.max_depth = '4'"], "between quotes"),
+        (lambda run: run["max_depth"] == 4, "between quotes"),
+    ],
+    "04.2": [
+        (without("out_of_time_loss"), "no say in choosing"),
+        (without("known_hours"), "before departure"),
+        (without("carrier_harm"), "hides a group"),
+        (without("time_ratio"), "what else does the policy limit"),
+        (without("validation_loss"), "tuned on"),
+        (own_numbers, "handed to your function"),
+        (own_champion, "champion that is handed"),
+        (no_harm_at_all, "any harm at all"),
+        (by_the_total, "before departure"),
+        (strictly, "equal still allowed"),
+        (mixed_up, "the right way round"),
+        (meddling, "leaves it as it is"),
+        (lambda candidate, champion, policy: not complete(candidate, champion, policy), "empty list lets"),
+        (lambda candidate, champion, policy: print(*complete(candidate, champion, policy)), "empty list lets"),
+        (lambda candidate, champion, policy: [1] * bool(complete(candidate, champion, policy)), "empty list lets"),
+        (lambda candidate, champion: complete(candidate, champion, {}), "three mappings"),
+        (lambda candidate, champion, policy: candidate["out of time"], "three mappings"),
+        (["too slow"], "define a function"),
+    ],
+}
+
+SECRETS = {
+    "04.1": ["'4'", "0.37", "params.max_depth", "validation_log_loss"],
+    "04.2": ["out_of_time", "0.02", ">=", "["],
+}
+
+
+@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
+def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
+    """I am told that I solved it, however I wrote it."""
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: solved\n")
+    assert "✗" not in printed
+
+
+@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
+def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
+    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    answer, hint = case
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: not solved yet\n")
+    hints = [line for line in printed.splitlines() if line.startswith("  Hint: ")]
+    assert any(hint in line for line in hints)
+    assert not [secret for secret in SECRETS[number] if secret in "".join(hints)]
+
+
+@pytest.mark.parametrize("number", RIGHT)
+def test_what_is_left_blank_is_not_answered_yet(report, number):
+    """Before I begin, nothing is called wrong."""
+    assert report(number, ...) == f"Exercise {number}: not answered yet\n"

