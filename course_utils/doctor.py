@@ -31,7 +31,6 @@ DISK = 1 * GIB  # caches, models and results
 AUTHORS = ("authors", "binder", "browser")
 #: Programs that a lesson shows more with, and none needs.
 OPTIONAL = {
-    "git": "lesson 03 shows versions in a repository of its own",
     "docker": "deploy/ has a Compose file for those who have it",
     "prometheus": "lesson 16 draws alerts without it",
     "git-lfs": "lesson 03 shows a table instead",
@@ -75,7 +74,7 @@ def examine() -> list[Finding]:
     list of Finding
         In the order in which things are best mended.
     """
-    checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _data, _memory, _disk, _ports]
+    checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _git, _data, _memory, _disk, _ports]
     return [check() for check in checks] + list(_optional())
 
 
@@ -304,6 +303,13 @@ def _free(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _git() -> Finding:
+    """Look for Git, in whose repositories lessons 02 and 03 work."""
+    if shutil.which("git") is None:
+        return Finding("git", "not found: lessons 02 and 03 keep projects in it", "install git")
+    return Finding("git", "found")
 
 
 def _optional() -> Iterator[Finding]:

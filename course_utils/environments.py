@@ -766,7 +766,7 @@ def _shelf(until: str | None = None, *, swapped: str | None = None) -> Iterator[
     month = table["shelf"].get(until or "today", until)
     if not re.fullmatch(r"\d{4}-\d\d", str(month)):
         raise UsageError(f"{until!r} is no month", mend=f"pass one such as {table['shelf']['then']!r}")
-    with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix="course-environment-", ignore_cleanup_errors=True) as made:
         folder = Path(made).resolve()
         (folder / "shelf").mkdir()
         for release in table["release"]:

@@ -79,6 +79,8 @@ def _quieten() -> None:
     # A missing `git` is nothing that a reader of this lesson must mend.
     for name, value in {**talk, "GIT_PYTHON_REFRESH": "quiet"}.items():
         os.environ.setdefault(name, value)
+    # Its progress bars would like a package that notebooks can do without.
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 _quieten()
@@ -668,7 +670,8 @@ def find(query: str = "") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a run, by its name, in the order in which they were started: 'params.…' (texts) and 'metrics.…'.
+        One row a run, by its name, in the order in which they were started: 'params.…' (texts) and 'metrics.…'. Of
+        runs with one name the latest counts.
 
     Raises
     ------
@@ -684,9 +687,10 @@ def find(query: str = "") -> pd.DataFrame:
         reason = str(error).splitlines()[0].partition(" not one of")[0].rstrip(".")
         mend = "compare parameters with quoted text by = or LIKE, metrics with numbers by = < >, joined by 'and'"
         raise UsageError(f"MLflow cannot read the query: {reason}", mend=mend) from error
-    kept = [name for name in runs.columns if name.startswith(("params.", "metrics."))]
+    kept = sorted(name for name in runs.columns if name.startswith(("params.", "metrics.")))
     names = runs["tags.mlflow.runName"] if len(runs) else []
-    return runs[sorted(kept)].set_index(pd.Index(names, name="run", dtype=object))
+    table = runs[kept].set_index(pd.Index(names, name="run", dtype=object))
+    return table[~table.index.duplicated(keep="last")]
 
 
 def run_id(name: str) -> str:

@@ -40,11 +40,21 @@ def test_a_good_machine_is_ready(good: None, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.endswith("ready\n")
 
 
+def test_without_git_lessons_cannot_run(
+    good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where Git is missing the verdict names it and says to install it."""
+    which = doctor.shutil.which
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None if name == "git" else which(name))
+    doctor.summary()
+    assert "✗ git: not found" in capsys.readouterr().out
+
+
 def test_optional_programs_do_not_change_the_verdict(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without Docker, Prometheus and the like the verdict is the same; they are noted as optional."""
-    monkeypatch.setattr(doctor.shutil, "which", lambda program: None)
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: "git" if program == "git" else None)
     assert _verdict(capsys).startswith("✓ ready")
     assert doctor.main() == 0
     assert "· prometheus: optional, not here" in capsys.readouterr().out

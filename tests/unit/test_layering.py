@@ -16,9 +16,11 @@ ROOT = Path(course_utils.__file__).parent
 LAYERS = (
     ("errors", "tables"),
     ("page",),
-    ("datasets", "dictionary", "faults"),
-    ("splits", "features", "metrics", "money"),
+    ("datasets", "dictionary", "faults", "projects", "environments"),
+    ("splits", "features", "metrics", "money", "versioning"),
     ("training", "vw", "explain", "pitfalls"),
+    ("tracking",),
+    ("promotion",),
     ("batch", "serving"),
     ("drift", "incidents"),
 )

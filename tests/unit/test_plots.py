@@ -36,7 +36,7 @@ BUILDERS = {
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
     "parallel": lambda **axes: plots.parallel(RUNS, **{**AXES, **axes}, mark=["middle"]),
 }
-DRAWINGS = {"workflow": plots.workflow, "points": plots.points}
+DRAWINGS = {"workflow": plots.workflow, "points": plots.points, "transport": plots.transport}
 
 
 def texts(fig) -> list[str]:
@@ -279,6 +279,14 @@ def test_the_workflow_has_six_steps_and_a_way_back():
     for step in table["step"]:
         assert f"{step['number']}  {step['short']}" in shown
     assert table["back"] in shown
+
+
+def test_the_transport_drawing_names_every_command_that_moves_data():
+    """The deck's picture of DVC's transport has its commands, and Git's beside them."""
+    shown = " ".join(texts(plots.transport()))
+    for verb in ("add", "repro", "push", "fetch", "checkout", "pull"):
+        assert f"dvc {verb}" in shown
+    assert "git push" in shown
 
 
 def test_nothing_of_the_workflow_drawing_runs_out_of_its_box():

@@ -157,12 +157,14 @@ def test_the_decks_command_is_gone_and_the_error_says_what_to_do(flights_only):
         flights_only.run("dvc run -d data/raw/flights.csv -o models/model.json python src/train.py")
 
 
+@pytest.mark.slow
 def test_stages_that_were_run_are_skipped_when_nothing_changed(pipeline):
     """Asked a second time, DVC runs nothing."""
     pipeline.run("dvc repro")
     assert pipeline.stages == {"prepare": "skipped", "train": "skipped", "evaluate": "skipped"}
 
 
+@pytest.mark.slow
 def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed):
     """What the lesson calls right about the six changes is what DVC does, and the project is as before."""
     tried = what_reruns(pipeline)
@@ -175,6 +177,7 @@ def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed)
     assert set(pipeline.stages.values()) == {"skipped"}
 
 
+@pytest.mark.slow
 def test_changes_that_are_not_committed_are_not_lost(pipeline):
     """Trying changes out is refused while I have one of my own in the project."""
     pipeline.edit("params.yaml", "prior: 100", "prior: 50")
@@ -183,6 +186,7 @@ def test_changes_that_are_not_committed_are_not_lost(pipeline):
     pipeline.run("git reset --hard --quiet")
 
 
+@pytest.mark.slow
 def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
     """After the next month I go back to the tag: data and model are the same, and so is the model computed again."""
     data, model = pipeline.fingerprint(RAW), pipeline.fingerprint(MODEL)
@@ -196,6 +200,7 @@ def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
     assert pipeline.fingerprint(MODEL) == model == pipeline.recorded(MODEL)
 
 
+@pytest.mark.slow
 def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
     """In a real clone, what the grader calls right brings the model, and what it calls wrong does not."""
     early = pipeline.early
@@ -211,6 +216,7 @@ def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
     assert early.fingerprint(MODEL) == pipeline.recorded(MODEL)
 
 
+@pytest.mark.slow
 def test_commits_have_the_case_clock_and_no_name_of_mine(pipeline, printed):
     """The history tells when the airline delivered, and names nobody."""
     log = printed(pipeline.run, "git log february --format='%as %an %s'")
@@ -384,6 +390,7 @@ def test_two_projects_do_not_know_of_each_other():
     other.close()
 
 
+@pytest.mark.slow
 def test_the_lasting_process_says_what_a_fresh_one_says(pipeline):
     """Commands answer as `python -m dvc` does, though DVC is started once only."""
     root, folder = pipeline._lab.root, pipeline._folder
@@ -412,8 +419,8 @@ def test_answers_do_not_hang_over_from_an_interrupted_command(flights_only, prin
 def test_what_is_printed_is_the_same_on_every_machine(tmp_path):
     """Paths, commit ids, colours and advertisements are taken out."""
     said = (
-        f"\x1b[31mIn {tmp_path}/project\x1b[0m   \n[main (root-commit) 1a2b3c4] Flights\nHEAD is now at 1a2b3c4 Flights\n"
-        "\n\n"
+        f"\x1b[31mIn {tmp_path}/project\x1b[0m   \n[main (root-commit) 1a2b3c4] Flights\nHEAD is now at "
+        "1a2b3c4 Flights\n\n\n"
         "What's next?\n------------\n- Star us on GitHub: <https://github.com/treeverse/dvc>\n"
         "md5: d9d43835c1fec827e6bd92e669363962\ndeadbeef decade 12345678.csv"
     )

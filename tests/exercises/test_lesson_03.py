@@ -1,0 +1,176 @@
+"""The graders of lesson 03 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from types import MappingProxyType
+
+import pandas as pd
+import pytest
+
+TRUTH = {
+    "saved again": [],
+    "model": ["train", "evaluate"],
+    "label": ["prepare", "train", "evaluate"],
+    "threshold": [],
+    "digits": ["evaluate"],
+    "comment": ["prepare"],
+}
+
+
+def with_(**changes):
+    return {**TRUTH, **{key.replace("_", " "): value for key, value in changes.items()}}
+
+
+def md5(content):
+    return hashlib.md5(content).hexdigest()
+
+
+def by_loop(cached):
+    found = set()
+    for name, content in cached.items():
+        if md5(content) != name:
+            found.add(name)
+    return found
+
+
+def lazily(cached):
+    while cached:
+        name, content = cached.popitem()
+        if md5(content) != name:
+            yield name
+
+
+def as_series(cached):
+    sums = pd.Series({name: md5(content) for name, content in cached.items()}, dtype=object)
+    return sums.index[sums != sums.index]
+
+
+def first_only(cached):
+    for name, content in cached.items():
+        if md5(content) != name:
+            return [name]
+    return []
+
+
+RIGHT = {
+    "03.1": [
+        TRUTH,
+        {key: set(stages) for key, stages in TRUTH.items()},
+        MappingProxyType({key: tuple(reversed(stages)) for key, stages in TRUTH.items()}),
+        {key: " → ".join(stages) or "none" for key, stages in TRUTH.items()},
+        pd.Series({key: ", ".join(stages).title() for key, stages in TRUTH.items()}),
+        with_(saved_again=None, threshold=False),
+    ],
+    "03.2": [
+        ["git fetch --tags", "git checkout february", "dvc pull"],
+        ["git pull", "git checkout tags/february", "dvc fetch", "dvc checkout"],
+        ("git fetch", "git switch --detach february", "dvc pull -r storage"),
+        "git fetch origin && git checkout -b complaint february && dvc pull",
+        [
+            "$ git fetch --all\n$ git status",
+            "git reset --hard february",
+            "dvc status",
+            "dvc fetch -j 2",
+            "dvc checkout",
+        ],
+        ["git fetch --tags  # hear of the tag", "dvc fetch --all-tags", "git checkout february", "dvc checkout"],
+        ["git fetch", "git switch -c complaint february", "dvc pull --force"],
+    ],
+    "03.3": [
+        lambda cached: [name for name, content in cached.items() if md5(content) != name],
+        by_loop,
+        lazily,
+        as_series,
+        lambda cached: {name: len(content) for name, content in cached.items() if md5(content) != name},
+    ],
+}
+
+WRONG = {
+    "03.1": [
+        (with_(saved_again=["prepare", "train", "evaluate"]), "when a file was written"),
+        (with_(model=["train"]), "who reads what they write"),
+        (with_(label=["prepare"]), "does what it writes change"),
+        (with_(threshold=["evaluate"]), "names this parameter after -p"),
+        (with_(digits=["train", "evaluate"]), "who reads what it writes"),
+        (with_(comment=["prepare", "train", "evaluate"]), "bytes that it writes"),
+        (with_(comment=[]), "bytes that it writes"),
+        (with_(digits=["test"]), "name stages as texts"),
+        (with_(digits=1), "name stages as texts"),
+        ({key: stages for key, stages in TRUTH.items() if key != "label"}, "each change of the table"),
+        (list(TRUTH.values()), "keep the dict"),
+    ],
+    "03.2": [
+        (["git checkout february", "dvc pull"], "hear of what is new"),
+        (["git fetch --tags", "git checkout february"], "Git moves pointers only"),
+        (["git fetch --tags", "git checkout february", "dvc checkout"], "her cache is her own"),
+        (["git fetch --tags", "dvc pull", "git checkout february"], "Git moves pointers only"),
+        (["git pull", "dvc pull"], "pointers first"),
+        (["git fetch", "git switch february", "dvc pull"], "HEAD may be detached"),
+        (["git fetch", "git checkout february", "dvc fetch"], "Git moves pointers only"),
+        (["git fetch", "git checkout february", "git pull", "dvc pull"], "a tag is no branch"),
+        (["git fetch", "git checkout february", "dvc pull data/raw/flights.csv.dvc"], "take all files"),
+        (["git fetch", "git checkout february", "dvc repro"], "without being made again"),
+        (["git fetch", "git checkout march", "dvc pull"], "pointers first"),
+        (["git fetch", "git checkout febuary", "dvc pull"], "names the tag"),
+        (["git fetch", "git reset february", "dvc pull"], "without --hard"),
+        (["scp you:model.json ."], "begin with git or dvc"),
+        (["dvc push"], "lead to the workspace"),
+        (["dvc pull 'february"], "write them as texts"),
+        (3, "write them as texts"),
+    ],
+    "03.3": [
+        (lambda cached: [name for name, content in cached.items() if md5(content) == name], "which way round"),
+        (lambda cached: [n for n, c in cached.items() if hashlib.sha256(c).hexdigest() != n], "same kind of sum"),
+        (lambda cached: [n for n, c in cached.items() if hashlib.md5(c).digest() != n], "same kind of text"),
+        (lambda cached: [name for name, content in cached.items() if not content], "if not its sum"),
+        (lambda cached: list(cached)[:0], "every single bit"),
+        (first_only, "look at all of them"),
+        (lambda cached: [n for n, c in cached.items() if len(c) not in (14, 0, 256, 2000)], "every single bit"),
+        (lambda cached: any(md5(content) != name for name, content in cached.items()), "an empty one if all is well"),
+        (lambda cached: print(len(cached)), "an empty one if all is well"),
+        (lambda cached: [md5(content) for name, content in cached.items() if md5(content) != name], "keys of the dict"),
+        (lambda cached: [[name] for name in cached], "keys of the dict"),
+        (lambda cached: [n for n, c in cached.items() if zlib.crc32(c) != n], "same kind of sum"),
+        (["d9d43835c1fec827e6bd92e669363962"], "several caches"),
+    ],
+}
+
+SECRETS = {
+    "03.1": ["prepare only", "['train', 'evaluate']", "none of them"],
+    "03.2": ["git fetch", "dvc pull", "--tags", "git checkout february"],
+    "03.3": ["md5", "hexdigest"],
+}
+
+
+@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
+def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
+    """I am told that I solved it, however I wrote it down."""
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: solved\n")
+    assert "✗" not in printed
+
+
+@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
+def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
+    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    answer, hint = case
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: not solved yet\n")
+    hints = " ".join(line for line in printed.splitlines() if line.startswith("  Hint: "))
+    assert hint in hints
+    assert not [secret for secret in SECRETS[number] if secret in hints]
+
+
+def test_blanks_are_named(report):
+    """I see which changes and commands are still to be filled in."""
+    assert "still to fill in: digits" in report("03.1", with_(digits=...))
+    assert "not answered yet" in report("03.2", [...])
+
+
+def test_one_mistake_does_not_hide_what_is_right(report):
+    """Five right changes are called right beside the wrong one."""
+    printed = report("03.1", with_(threshold=["train"]))
+    assert printed.count("✓") == 5
+    assert "'threshold': too many stages" in printed
