@@ -738,17 +738,3 @@ def test_where_nothing_can_be_written_the_model_is_fitted_all_the_same(
     models.write_text("a file where the folder belongs")
     assert training.course_model(sample).predict(sample).shape == (len(sample),)
     assert models.read_text() == "a file where the folder belongs"
-
-
-@pytest.mark.slow
-def test_the_model_of_the_case_is_there_within_ten_seconds(flights: pd.DataFrame):
-    """Every lesson has the model of the whole year within ten seconds, once it was fitted."""
-    import time
-
-    seconds = []
-    while not seconds or (seconds[-1] >= 10 and len(seconds) < 2):  # a second time where the first one had to fit
-        start = time.perf_counter()
-        model = training.course_model(flights)
-        seconds.append(time.perf_counter() - start)
-    assert seconds[-1] < 10
-    assert model.predict(flights.head(1)).shape == (1,)
