@@ -205,6 +205,11 @@ def asked(lock: Mapping[str, Any] | None = None) -> list[str]:
     ----------
     lock : mapping, optional
         As `course_lock` returns it, which is the default.
+
+    Raises
+    ------
+    UsageError
+        There is no lock, or it is not the course's.
     """
     course = _locked(course_lock() if lock is None else lock, _COURSE)[0]
     return sorted({edge["name"] for edge in _edges(course)})
@@ -644,6 +649,11 @@ class Broken:
         Returns
         -------
         Outcome
+
+        Raises
+        ------
+        UsageError
+            `until` is no month, or uv is not installed.
         """
         return _outcome(self, self.requirements, self.overrides, until=until)
 
@@ -671,7 +681,7 @@ class Broken:
         Raises
         ------
         UsageError
-            A line is no requirement.
+            A line is no requirement, or uv is not installed.
         """
         if requirements is ... or overrides is ...:
             return ...
@@ -681,7 +691,13 @@ class Broken:
         return _outcome(self, asked, forced, refit=refit, later=later)
 
     def show(self) -> None:
-        """Show what the project holds, and what happens when it is built and run today."""
+        """Show what the project holds, and what happens when it is built and run today.
+
+        Raises
+        ------
+        UsageError
+            Its model cannot be made as its owners made it, or uv is not installed.
+        """
         parts = [("requirements.in", "\n".join(self.requirements))]
         parts += [("the model's card", self._card())] if self.fit else []
         parts += [("program", self.program.strip()), ("today", repr(self.run()))]

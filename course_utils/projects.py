@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RULES",
+    "THRESHOLDS",
+    "WEATHER",
     "Project",
     "Review",
     "Rule",
@@ -96,7 +98,7 @@ class Project:
         return sorted(path.as_posix() for path in found if path.parts[0] != ".git")
 
     def read(self, file: str) -> str:
-        """Return the text of one of its files.
+        """Return the text of `file`, one of those it has.
 
         Raises
         ------
@@ -109,7 +111,7 @@ class Project:
         return path.read_text(encoding="utf-8")
 
     def is_writable(self, file: str) -> bool:
-        """Say whether a file's permissions let anyone write to it (an administrator always can).
+        """Say whether the permissions of `file` let anyone write to it (an administrator always can).
 
         Raises
         ------
@@ -123,6 +125,13 @@ class Project:
 
     def write(self, file: str, text: str) -> None:
         """Write one of its files, whole or not at all; what lies in data/raw is never written twice.
+
+        Parameters
+        ----------
+        file : str
+            Its place, such as ``docs/model-card.md``; folders that are missing are made.
+        text : str
+            All that it holds from now on.
 
         Raises
         ------
@@ -249,7 +258,7 @@ def save(project: Project, rows: pd.DataFrame, file: str) -> None:
 
 
 def tree(project: Project) -> Page:
-    """Draw the folders and files of a project, with what each is for.
+    """Draw the folders and files of `project`, with what each is for.
 
     Returns
     -------
@@ -315,32 +324,32 @@ Rule = Callable[[Project], list[str]]
 
 
 def rooms_are_there(project: Project) -> list[str]:
-    """Return the places of the layout that a project lacks."""
+    """Return the places of the layout that `project` lacks."""
     places = [place["path"] for place in read_toml("structure.toml")["place"]]
     there = {*project.files, *(f"{folder}/" for folder in project.folders)}
     return [f"{place} is missing" for place in places if place not in there]
 
 
 def raw_is_read_only(project: Project) -> list[str]:
-    """Return the raw data that somebody could overwrite."""
+    """Return the raw data of `project` that somebody could overwrite."""
     raw = [file for file in project.files if file.startswith("data/raw/")]
     return [file for file in raw if project.is_writable(file)]
 
 
 def notebooks_are_named(project: Project) -> list[str]:
-    """Return the notebooks that are not named by number, initials and subject: ``1.0-ab-what-it-is-about.ipynb``."""
+    """Return the notebooks of `project` not named by number, initials, subject: ``1.0-ab-what-it-is-about.ipynb``."""
     pattern = r"notebooks/\d+\.\d+-[a-z]{2,3}-[a-z0-9]+(-[a-z0-9]+)*\.ipynb"
     return [file for file in project.files if file.endswith(".ipynb") and not re.fullmatch(pattern, file)]
 
 
 def logs_are_dated(project: Project) -> list[str]:
-    """Return the logs whose names do not begin with the time of the run, so that names do not sort by time."""
+    """Return the logs of `project` that are not named by the time of their run, so that names do not sort by time."""
     pattern = r"\d{4}-\d\d-\d\dT\d{4}\.json"
     return [file for file in project.files if file.startswith(_RUNS) and not re.fullmatch(_RUNS + pattern, file)]
 
 
 def tables_lie_in_data(project: Project) -> list[str]:
-    """Return the tables, CSV or Parquet, that lie anywhere but in the project's folder data."""
+    """Return the tables, CSV or Parquet, that lie anywhere in `project` but in its folder data."""
     tables = [file for file in project.files if file.endswith((".csv", ".parquet"))]
     return [file for file in tables if not file.startswith("data/")]
 
@@ -424,7 +433,7 @@ def record_run(project: Project, time: str, losses: Mapping[str, float]) -> None
 
 
 def runs(project: Project) -> pd.DataFrame:
-    """Read the logs of a project in the order of time, the latest last.
+    """Read the logs of `project` in the order of time, the latest last.
 
     Returns
     -------
@@ -450,6 +459,13 @@ def runs(project: Project) -> pd.DataFrame:
 
 def commit(project: Project, message: str) -> None:
     """Commit all that changed, by a fixed author at a fixed time.
+
+    Parameters
+    ----------
+    project : Project
+        Where.
+    message : str
+        What was done, in a line.
 
     Raises
     ------
@@ -508,12 +524,17 @@ _TOO_EAGER = ("Base64HighEntropyString", "HexHighEntropyString")
 
 
 def secrets(project: Project) -> pd.DataFrame:
-    """Scan the files of a project with detect-secrets; whether a key works is not tried, so nothing is sent.
+    """Scan the files of `project` with detect-secrets; whether a key works is not tried, so nothing is sent.
 
     Returns
     -------
     DataFrame, one row a secret
         'file', 'where' (cell or line), 'kind' and 'begins' (its first four characters: the table must not leak).
+
+    Raises
+    ------
+    UsageError
+        Something at the project's top has a colon in its name, which `Project.write` would have refused.
     """
     from detect_secrets.core.scan import scan_file
 
@@ -528,12 +549,17 @@ def secrets(project: Project) -> pd.DataFrame:
 
 
 def secrets_in_history(project: Project) -> pd.DataFrame:
-    """Scan what each commit of a project added, with detect-secrets.
+    """Scan what each commit of `project` added, with detect-secrets.
 
     Returns
     -------
     DataFrame, one row a secret and commit
         'commit' (its message), 'file', 'kind' and 'begins'.
+
+    Raises
+    ------
+    UsageError
+        Git is not installed.
     """
     found = []
     for number in _git(project, "rev-list", "--reverse", "HEAD").split():
@@ -544,7 +570,7 @@ def secrets_in_history(project: Project) -> pd.DataFrame:
 
 
 def guard(project: Project) -> None:
-    """Give a project a Git hook that scans what is about to be committed and refuses a commit with a secret in it."""
+    """Give `project` a Git hook that scans what is about to be committed and refuses a commit with a secret in it."""
     import sys
 
     hook = project._folder / ".git" / "hooks" / "pre-commit"
@@ -701,6 +727,13 @@ def _as_text(notebook: str) -> str:
 def clear_outputs(project: Project, notebook: str) -> None:
     """Take the outputs out of a notebook.
 
+    Parameters
+    ----------
+    project : Project
+        Where it lies.
+    notebook : str
+        Its place, such as ``notebooks/1.0-ab-thresholds.ipynb``.
+
     Raises
     ------
     UsageError
@@ -727,6 +760,7 @@ def _write_notebook(book: Any) -> str:
 
 # --------------------------------------------------------------------------- a project that somebody left behind
 
+#: The colleague's notebooks: one on who is warned, and one that printed a key.
 THRESHOLDS = "notebooks/2.0-kl-who-is-warned.ipynb"
 WEATHER = "notebooks/Untitled3.ipynb"
 

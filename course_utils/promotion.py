@@ -303,9 +303,10 @@ def promote(evidence: pd.DataFrame, gate: Gate) -> pd.DataFrame:
     import mlflow
 
     client = mlflow.MlflowClient()
+    versions = _versions()
     champion = client.get_model_version_by_alias(MODEL, CHAMPION)
     passed = []
-    for version in _versions():
+    for version in versions:
         name = version.tags["name"]
         if name not in evidence.index:
             raise UsageError(f"{name!r} was not measured", mend="measure all versions with promotion.evidence")

@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 EXPERIMENT = "flight delays"
-_DATA, _STORE, _FILES = "data", "mlflow.db", "artifacts"
+_DATA, _STORE, _FILES = "data", "course-runs.db", "artifacts"  # mlflow.db is what MLflow itself would use
 _SHUFFLED = "past and validation, shuffled"
 _LEAK = "DepTime"
 #: Where MLflow looks for what is in force; put back when a store is closed.
@@ -122,7 +122,9 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         with _hushed():
-            mlflow.create_experiment(EXPERIMENT, artifact_location=(self.folder / _FILES).as_uri())
+            # The kind decides which of MLflow's pages open: those for training, not those for language models.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            mlflow.create_experiment(EXPERIMENT, artifact_location=(self.folder / _FILES).as_uri(), tags=kind)
             mlflow.set_experiment(EXPERIMENT)
 
     def __enter__(self) -> Store:
@@ -429,6 +431,8 @@ def delivered(md5: str | None = None) -> Delivery:
     ------
     DataError
         It is not there, or its file is not what its name says.
+    UsageError
+        MLflow is not pointed at a store of the course.
     """
     folder = _folder()
     if md5 is None:

@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -531,6 +532,7 @@ class _Lab:
             env=self._environment,
             text=True,
             encoding="utf-8",
+            start_new_session=True,  # an interrupted cell reaches a running command only: see _ask_dvc
         )
         self.close = weakref.finalize(self, _shut, self._worker, self.root)
 
@@ -571,6 +573,10 @@ class _Lab:
                     return answer["code"], answer["said"]
         except OSError:
             pass
+        except KeyboardInterrupt:
+            if os.name == "posix":  # the command and what it started
+                os.killpg(self._worker.pid, signal.SIGINT)
+            raise
         self.close()
         raise UsageError("DVC's process has ended", mend="start another project")
 
@@ -634,39 +640,53 @@ def environment(root: Path) -> dict[str, str]:
 def _serve() -> None:
     """Run DVC command lines that come in on standard input, until it ends; then delete the folder around them."""
     root = Path(sys.argv[1])
+
+    def end(*_: Any) -> None:
+        os.chdir(root.parent)
+        _remove(root)
+        os._exit(0)
+
+    # A kernel that is shut down terminates its children before it tidies up.
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # but while a command runs
     # Standard input and output carry questions and answers; what DVC and its stages read is empty, what they write is
     # collected in a file.
     questions = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         with tempfile.TemporaryFile() as said:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-            from dvc.cli import main
-
             for line in questions:
                 question = json.loads(line)
                 said.seek(0)
                 said.truncate()
-                os.chdir(question["folder"])
-                try:
-                    code = main(question["words"])
-                except SystemExit as end:  # a parser's
-                    code = end.code if isinstance(end.code, int) else 1
-                sys.stdout.flush()
-                sys.stderr.flush()
+                code = _main(question["words"], question["folder"])
                 said.seek(0)
-                text = said.read().decode("utf-8", "replace")
-                os.chdir(root)
-                with contextlib.suppress(OSError):
-                    print(
-                        json.dumps({"number": question["number"], "code": code, "said": text}), file=answers, flush=True
-                    )
+                answer = {"number": question["number"], "code": code, "said": said.read().decode("utf-8", "replace")}
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    print(json.dumps(answer), file=answers, flush=True)
     finally:
-        os.chdir(root.parent)
-        _remove(root)
+        end()
+
+
+def _main(words: list[str], folder: str) -> int:
+    """Do in a folder what ``python -m dvc`` does with a command line, and return its exit code."""
+    from dvc.cli import main
+
+    os.chdir(folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return main(words)
+    except SystemExit as end:  # a parser's
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _shut(worker: subprocess.Popen[str], root: Path) -> None:

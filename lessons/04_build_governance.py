@@ -194,8 +194,8 @@ claim(
 promotion.candidates(data)
 
 # %% [markdown]
-# Each is measured beside the champion: on the months that it was chosen by, on later months, by carrier, by the clock, and by
-# when the last input of its signature is known (−1: not before departure). Three columns of the last kind are what averages hide.
+# Each is measured beside the champion: its log-loss on the months that it was chosen by and on later months, when the last input of
+# its signature is known (−1: not before departure), and what the carrier that fares worst loses. The clock is read as well.
 
 # %%
 measured = promotion.evidence(data)
@@ -227,8 +227,8 @@ claim(
 )
 
 # %% [markdown]
-# All 5, and the favourite is the one that looks at the recorded departure: it would fall silent in production. The airline's
-# policy says what a gate has to ask for:
+# All 5, and the favourite is the one that looks at the recorded departure: it would fall silent in production. The airline's policy
+# has more to ask for: hours before departure, harm to one carrier (with enough flights to tell), and time.
 
 # %%
 pd.Series(promotion.policy(), name="policy").to_frame()

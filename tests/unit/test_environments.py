@@ -100,6 +100,13 @@ def test_what_no_lock_pins_comes_with_a_remedy():
     assert (table["remedy"].str.len() > 10).all()
 
 
+def test_every_broken_environment_has_its_cause_in_the_table():
+    """The causes among which I choose hold the three right ones and others, each with what it means."""
+    table = environments.causes()
+    assert {case["cause"] for case in read_toml("environments.toml")["case"]} < set(table.index)
+    assert (table["meaning"] != "").all()
+
+
 # --------------------------------------------------------------------------- the lock
 
 
@@ -429,6 +436,18 @@ def test_the_missing_pin_worked_when_the_project_began(cases):
     outcome = cases["clock"].run("then")
     assert outcome.works
     assert repr(outcome) == "✓ run (flightclock 1.0): late by 17 minutes"
+
+
+def test_an_outcome_reads_as_one_line():
+    """I see whether it works, how far it got, what was chosen, if anything, and what was said."""
+    outcome = environments.Outcome("mine", ("flightclock>9",), (), works=False, step="resolve", said="there is none")
+    assert repr(outcome) == "✗ resolve (nothing chosen): there is none"
+
+
+def test_a_project_is_run_as_of_a_month(cases):
+    """A day that is no month is refused, and nothing is said about the environment."""
+    with pytest.raises(UsageError, match="is no month"):
+        cases["clock"].run("yesterday")
 
 
 @pytest.mark.slow

@@ -69,6 +69,12 @@ def test_the_name_is_filled_in():
     assert not [file for file in project.files if "cookiecutter" in file + project.read(file)]
 
 
+def test_a_project_is_shown_by_its_name(fresh):
+    """At the end of a cell a project shows its name, and not where this machine keeps it."""
+    assert isinstance(fresh, projects.Project)
+    assert repr(fresh) == "Project(name='flight_delays')"
+
+
 @pytest.mark.parametrize("name", ["", "  ", "2013 flights", "../flights", "a/b", "{{ x }}", "délais", None, 3])
 def test_a_name_that_no_folder_can_have_is_refused(name):
     """I am told which names work before anything is made."""
@@ -286,6 +292,30 @@ def test_notebooks_bear_number_initials_and_subject(project, file, good):
     assert projects.notebooks_are_named(project) == ([] if good else [file])
 
 
+def test_raw_data_that_were_not_saved_as_such_are_named(project):
+    """What is saved in data/raw is read-only; what came there in another way is found, and interim data are not."""
+    projects.save(project, ROWS, "data/raw/a.csv")
+    project.write("data/raw/b.csv", "x\n")
+    project.write("data/interim/c.csv", "x\n")
+    assert projects.raw_is_read_only(project) == ["data/raw/b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("file", "good"),
+    [
+        ("reports/runs/2013-12-01T0900.json", True),
+        ("reports/runs/2013-12-01T0900.log", False),
+        ("reports/runs/2013-12-01.json", False),
+        ("reports/runs/run_2013-12-01T0900.json", False),
+        ("docs/run_7.log", True),
+    ],
+)
+def test_logs_bear_the_time_of_their_run(project, file, good):
+    """Among the logs of runs, a name without date and time is found; what lies elsewhere is no log of a run."""
+    project.write(file, "{}")
+    assert projects.logs_are_dated(project) == ([] if good else [file])
+
+
 def test_the_extra_rule_knows_the_data_folder_from_others(project):
     """Only the top folder data is for tables: src/data and database are not."""
     for file in ("data/raw/a.csv", "src/data/a.csv", "database/a.csv", "a.parquet", "src/data/csv.py"):
@@ -380,6 +410,14 @@ def test_a_removed_key_stays_in_history():
     assert projects.secrets_in_history(project).equals(history)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_no_project_holds_stops_the_scan(project):
+    """A file with a colon in its name, which Windows could not hold, is named instead of passed over."""
+    (project._folder / "a:b.txt").write_text("x\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"'a:b\.txt' does not lie in the project"):
+        projects.secrets(project)
+
+
 def test_a_password_in_code_is_found_with_its_line(project):
     """Not only keys of known makers, also a password that somebody assigned."""
     project.write("src/data/load.py", 'import os\n\npassword = "' + "ginger" + "-42-" + 'weasel"\n')
@@ -452,6 +490,15 @@ def test_the_text_of_a_notebook_shows_the_one_line_that_changed():
     assert any('"image/png"' in line for line in raw.lines)
     assert max(map(len, repr(raw).splitlines())) < 80
     assert "color: #B42318" in text._repr_mimebundle_()["text/html"]
+
+
+def test_a_long_review_is_cut_short_and_counted_whole():
+    """Of many lines or long ones I see the beginning, how many more there are, and the count of all."""
+    shown = projects.Review(("+" + "x" * 100, *(f"+line {number}" for number in range(49))))
+    assert shown.changed == 50
+    lines = repr(shown).splitlines()
+    assert lines[0] == "+" + "x" * 71 + "…"
+    assert lines[-2:] == ["+line 38", "… and 10 more lines"]
 
 
 def test_running_again_without_a_change_is_a_change_too():
