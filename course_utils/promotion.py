@@ -33,10 +33,11 @@ __all__ = [
 ]
 
 MODEL = "delays"
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
 #: What is measured of a version before it is judged.
 EVIDENCE = ("validation_loss", "out_of_time_loss", "known_hours", "carrier_harm", "time_ratio")
-Gate = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[str]]
+_Gate = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[str]]
 
 
 def policy() -> dict[str, float]:
@@ -63,6 +64,8 @@ def candidates(data: tracking.Delivery) -> pd.DataFrame:
     ------
     UsageError
         The runs that the committee is made of have not been logged.
+    ModelError
+        The registry has lost what was registered.
     """
     import mlflow
 
@@ -275,7 +278,7 @@ def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapp
     return reasons
 
 
-def promote(evidence: pd.DataFrame, gate: Gate) -> pd.DataFrame:
+def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
     """Hold every version but the champion to a gate, and write verdict and reasons on it.
 
     The best out of time of those that pass gets the alias 'challenger'; the champion stays until somebody moves its

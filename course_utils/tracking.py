@@ -122,9 +122,7 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         with _hushed():
-            # The kind decides which of MLflow's pages open: those for training, not those for language models.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
-            mlflow.create_experiment(EXPERIMENT, artifact_location=(self.folder / _FILES).as_uri(), tags=kind)
+            mlflow.create_experiment(EXPERIMENT, artifact_location=(self.folder / _FILES).as_uri())
             mlflow.set_experiment(EXPERIMENT)
 
     def __enter__(self) -> Store:

@@ -333,7 +333,7 @@ show_table(tracking.commands())
 
 # %% [markdown]
 # Everything above can also be looked at in a browser. The next cell starts MLflow's pages, for this machine alone, until the
-# store is closed.
+# store is closed. Choose 'Model training' at the upper left, then the experiment.
 
 # %% tags=["live"]
 store.pages()
