@@ -327,8 +327,20 @@ class Delivery:
         with _hushed():
             source = mlflow.data.from_pandas(self.rows.head(1), source=self.file.as_uri()).source
             # A thousand rows show each type: reading all of them takes seconds.
-            schema = mlflow.models.infer_signature(self.rows.head(1000)).inputs
+            schema = mlflow.models.infer_signature(_plain(self.rows.head(1000))).inputs
         return MetaDataset(source, name="flights", digest=self.md5, schema=schema)
+
+    def requests(self, count: int, inputs: str = "all") -> pd.DataFrame:
+        """Return the first test flights as another program would send them: inputs alone, texts as plain text.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        inputs : str
+            See `inputs`.
+        """
+        return _plain(self.split.test[self.inputs(inputs)].head(count))
 
     def inputs(self, name: str) -> list[str]:
         """Return the columns of a set of inputs.
@@ -375,6 +387,11 @@ class Delivery:
         return float(min(known.get(column, horizon) for column in columns))
 
 
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with texts as plain text, as MLflow's signatures want them, instead of pandas categories."""
+    return rows.astype({name: object for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)})
+
+
 def deliver(store: Store, flights: pd.DataFrame) -> Delivery:
     """Draw the lesson's flights, compute what was known of each, and write both to one file named by its hash.
 
@@ -397,8 +414,8 @@ def deliver(store: Store, flights: pd.DataFrame) -> Delivery:
     raw = flights.loc[known.index]
     outcome = [name for name in (*features.DECK_COLUMNS, _LEAK, "DepDelay") if name not in known.columns]
     rows = pd.concat([known, raw[outcome]], axis=1)
-    # Plain text and floats: what every reader of Parquet, and MLflow's signature, has too.
-    rows = rows.astype({name: float if pd.api.types.is_numeric_dtype(rows[name]) else object for name in rows})
+    # Every number as a float, which has room for 'missing'.
+    rows = rows.astype({name: float for name in rows if pd.api.types.is_numeric_dtype(rows[name])})
     rows["part"] = np.repeat(list(chosen), [len(labels) for labels in chosen.values()])
     facts = {"horizon_hours": horizon, "groups": features.groups(known)}
     rows.attrs = facts
@@ -586,7 +603,7 @@ def log_model(data: Delivery, scorers: Sequence[training.Scorer]) -> Any:
     import mlflow
 
     columns = list(scorers[0].encoder.columns)
-    example = data.split.train[columns].head(1000)
+    example = _plain(data.split.train[columns].head(1000))
     signature = mlflow.models.infer_signature(example, scorers[0].score(example))
     needs = [f"{name}=={found}" for name, found in training.environment().items() if name != "python"]
     with _hushed(), tempfile.TemporaryDirectory() as scratch:

@@ -285,7 +285,7 @@ client = mlflow.MlflowClient()
 winner = client.get_model_version_by_alias("delays", "challenger")
 client.set_registered_model_alias("delays", "champion", winner.version)
 model = mlflow.pyfunc.load_model("models:/delays@champion")
-model.predict(data.split.test[data.inputs("all")].head(3)).round(3)
+model.predict(data.requests(3)).round(3)
 
 # %% [markdown] tags=["instructor"]
 # Let two groups argue about 'new feed': it is better for nearly everyone. Who may decide that US's passengers pay for it? A gate

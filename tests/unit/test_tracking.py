@@ -343,7 +343,7 @@ def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
 
 @pytest.mark.slow
 def test_the_pages_answer_until_they_are_stopped():
-    """I open the address in my browser; once I stop the pages, nothing answers there, and stopping twice does no harm."""
+    """My browser gets an answer; once I stop the pages it gets none, and stopping twice does no harm."""
     import urllib.request
 
     with tracking.open_store() as store:
