@@ -137,7 +137,7 @@ def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_bac
     """Promotion and the way back change what passengers get, and no line of the code that asks."""
     promotion.promote(fresh, promotion.gate)
     client = mlflow.MlflowClient()
-    rows = data.split.test[data.inputs("all")].head(20)
+    rows = data.requests(20)
 
     def answers():
         return mlflow.pyfunc.load_model("models:/delays@champion").predict(rows).tolist()

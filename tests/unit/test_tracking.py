@@ -66,7 +66,7 @@ def test_a_record_names_data_code_packages_and_model_by_hash(logged, data):
 def test_the_logged_model_scores_as_the_fitted_one_and_knows_its_inputs(logged, data):
     """Whoever loads my model from the store gets my probabilities, and hears of a column that is missing."""
     model = mlflow.pyfunc.load_model(f"models:/{logged.outputs.model_outputs[0].model_id}")
-    rows = data.split.test[data.inputs("all")].head(50)
+    rows = data.requests(50)
     assert (model.predict(rows) == tracking.train(data, FEW).predict(data.split.test.head(50))).all()
     with pytest.raises(mlflow.MlflowException, match="UniqueCarrier"):
         model.predict(rows.drop(columns="UniqueCarrier"))
@@ -77,7 +77,7 @@ def test_several_models_are_logged_as_one_that_gives_their_mean(data):
     members = [tracking.train(data, {**FEW, "seed": seed, "subsample": 0.5}).scorer for seed in (0, 1)]
     with mlflow.start_run(run_name="pair"):
         logged = tracking.log_model(data, members)
-    rows = data.split.test[data.inputs("all")].head(50)
+    rows = data.requests(50)
     one, other = (member.score(rows) for member in members)
     assert (one != other).any()
     assert mlflow.pyfunc.load_model(logged.model_uri).predict(rows) == pytest.approx((one + other) / 2)
