@@ -953,4 +953,5 @@ def load(folder: str | os.PathLike[str]) -> Scorer:
             f"XGBoost {version('xgboost')} cannot read the model in {source.name}",
             mend=f"use the version it was made with, {made_by}, or fit it again",
         ) from error
+    booster.set_param({"nthread": DEFAULTS["nthread"]})  # not saved with it; on busy cores many threads are slow
     return Scorer(booster, encoder, card)
