@@ -53,8 +53,14 @@ class PeakMemory:
     def look(self) -> None:
         """Take one sample now."""
         held = 0
-        for process in _family(self._pid)[1 if self._below_only else 0 :]:
+        for place, process in enumerate(_family(self._pid)):
+            if place == 0 and self._below_only:
+                continue
             try:
+                # Until it has become the program that it was started for, a new process shows its parent's memory as
+                # its own: it is counted from its second look on.
+                if place and time.time() - process.create_time() < self._interval:
+                    continue
                 held += process.memory_info().rss
             except _GONE:
                 continue

@@ -264,6 +264,18 @@ def test_wrong_options_are_refused(notebook: Callable[..., Path], tmp_path: Path
         run.run([book], tmp_path / "out", jobs=0)
 
 
+def test_peak_memory_does_not_count_a_lesson_twice_while_it_starts_a_program() -> None:
+    """A lesson that starts many programs is not said to hold its own memory twice."""
+    code = (
+        "import subprocess; held = b'x' * 200_000_000; print('held', flush=True);"
+        "[subprocess.run(['git', '--version'], stdout=subprocess.DEVNULL) for _ in range(150)]"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    with processes.PeakMemory(child.pid, interval=0.005) as memory:
+        child.wait()
+    assert 200_000_000 < memory.bytes < 350_000_000
+
+
 def test_peak_memory_counts_children() -> None:
     """Memory that a lesson's helper process holds counts too."""
     code = "import time; held = b'x' * 200_000_000; print('held', flush=True); time.sleep(30)"
