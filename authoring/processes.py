@@ -14,6 +14,9 @@ import psutil
 #: The variable by which every process of one run knows, and shows, that it belongs to it.
 MARK = "COURSE_RUN"
 
+#: Seconds within which a new process has surely become the program that it was started for.
+_STARTING = 0.2
+
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError)
 
 
@@ -58,8 +61,8 @@ class PeakMemory:
                 continue
             try:
                 # Until it has become the program that it was started for, a new process shows its parent's memory as
-                # its own: it is counted from its second look on.
-                if place and time.time() - process.create_time() < self._interval:
+                # its own.
+                if place and time.time() - process.create_time() < _STARTING:
                     continue
                 held += process.memory_info().rss
             except _GONE:
