@@ -14,9 +14,6 @@ import psutil
 #: The variable by which every process of one run knows, and shows, that it belongs to it.
 MARK = "COURSE_RUN"
 
-#: Seconds within which a new process has surely become the program that it was started for.
-_STARTING = 0.2
-
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError)
 
 
@@ -56,17 +53,20 @@ class PeakMemory:
     def look(self) -> None:
         """Take one sample now."""
         held = 0
+        looks: dict[int, tuple[list[str], int]] = {}
         for place, process in enumerate(_family(self._pid)):
-            if place == 0 and self._below_only:
-                continue
             try:
-                # Until it has become the program that it was started for, a new process shows its parent's memory as
-                # its own.
-                if place and time.time() - process.create_time() < _STARTING:
-                    continue
-                held += process.memory_info().rss
+                command, rss = process.cmdline(), process.memory_info().rss
+                above, above_rss = looks.get(process.ppid(), ([], 0))
             except _GONE:
                 continue
+            looks[process.pid] = command, rss
+            # Until it has become the program that it was started for, a new process shows its parent's memory as its
+            # own.
+            still_its_parent = command == above and abs(rss - above_rss) < 0.02 * rss
+            if still_its_parent or (place == 0 and self._below_only):
+                continue
+            held += rss
             self.bytes = max(self.bytes, _high_water(process.pid))
         self.bytes = max(self.bytes, held)
 
