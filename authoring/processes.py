@@ -18,7 +18,9 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSErro
 
 
 class PeakMemory:
-    """The most memory that a process and all below it held at once, sampled by a thread.
+    """The most memory that a process and all below it held at once, and the processor time of all of them.
+
+    Both are sampled by a thread. Of a process that ended, the time since the last look is lost.
 
     Parameters
     ----------
@@ -32,6 +34,7 @@ class PeakMemory:
 
     def __init__(self, pid: int, *, below_only: bool = False, interval: float = 0.2) -> None:
         self.bytes = 0
+        self._busy: dict[int, float] = {}
         self._pid, self._below_only, self._interval = pid, below_only, interval
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -43,6 +46,11 @@ class PeakMemory:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+
+    @property
+    def seconds(self) -> float:
+        """Processor time until the last look, user and system, of all processes together."""
+        return sum(self._busy.values())
 
     def _watch(self) -> None:
         while True:
@@ -56,11 +64,13 @@ class PeakMemory:
         looks: dict[int, tuple[list[str], int]] = {}
         for place, process in enumerate(_family(self._pid)):
             try:
-                command, rss = process.cmdline(), process.memory_info().rss
+                command, rss, busy = process.cmdline(), process.memory_info().rss, process.cpu_times()
                 above, above_rss = looks.get(process.ppid(), ([], 0))
             except _GONE:
                 continue
             looks[process.pid] = command, rss
+            if place > 0 or not self._below_only:
+                self._busy[process.pid] = busy.user + busy.system
             # Until it has become the program that it was started for, a new process shows its parent's memory as its
             # own.
             still_its_parent = command == above and abs(rss - above_rss) < 0.02 * rss

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from course_utils import dictionary, features, metrics, splits, tables, training
+from course_utils import datasets, dictionary, features, metrics, splits, tables, training
 from course_utils.errors import DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -460,7 +460,7 @@ def delivered(md5: str | None = None) -> Delivery:
         raise DataError(f"no delivery {md5[:8]}… in the store", mend="bring the data back from where it is kept")
     if hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5:
         raise DataError(f"the delivery {md5[:8]}… has been changed", mend="bring the data back from where it is kept")
-    rows = pd.read_parquet(file)
+    rows = datasets.read_parquet(file)
     facts, rows.attrs = dict(rows.attrs), {}
     return Delivery(file, md5, rows, facts)
 

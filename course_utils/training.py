@@ -779,8 +779,8 @@ def score_elsewhere(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
         The other process failed; the last line that it said is in the message.
     """
     code = (
-        "import sys, numpy, pandas; from course_utils import training;"
-        "numpy.save(sys.argv[3], training.load(sys.argv[1]).score(pandas.read_parquet(sys.argv[2])))"
+        "import sys, numpy; from course_utils import datasets, training;"
+        "numpy.save(sys.argv[3], training.load(sys.argv[1]).score(datasets.read_parquet(sys.argv[2])))"
     )
     with tempfile.TemporaryDirectory() as scratch:
         given, answer = Path(scratch) / "rows.parquet", Path(scratch) / "scores.npy"

@@ -286,3 +286,19 @@ def test_peak_memory_counts_children() -> None:
         child.kill()
         child.wait()
     assert memory.bytes > 200_000_000
+
+
+def test_processor_time_counts_children_and_no_waiting() -> None:
+    """What a lesson computes counts, in its helper processes too; what it waits for does not."""
+    code = "import sys, time\nwhile time.process_time() < 0.5: pass\nprint('done', flush=True); sys.stdin.readline()"
+    with processes.PeakMemory(os.getpid(), below_only=True, interval=0.05) as memory:
+        child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.stdout.readline()
+        memory.look()
+        before = memory.seconds
+        time.sleep(1)
+        memory.look()
+        after = memory.seconds
+        child.communicate(b"\n")
+    assert before >= 0.45
+    assert after - before < 0.5

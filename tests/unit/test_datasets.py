@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -171,6 +173,27 @@ def test_the_kept_copy_is_the_same_data(flights: pd.DataFrame, tmp_path: Path, m
     kept.write_bytes(kept.read_bytes()[:1000])
     pd.testing.assert_frame_equal(datasets.load_flights("nyc2013"), cold)
     assert [path.name for path in (tmp_path / "interim").iterdir()] == [kept.name]
+
+
+THREADS = """
+import sys, psutil
+from course_utils import datasets
+import pandas, pyarrow.parquet
+before = psutil.Process().num_threads()
+print(len(datasets.read_parquet(sys.argv[1])), psutil.Process().num_threads() - before)
+"""
+
+
+def test_a_parquet_file_is_read_without_threads(tmp_path: Path):
+    """A program of mine that reads a table and ends at once ends well: no thread is left that could abort it."""
+    made = pd.DataFrame({"hour": np.arange(2000.0), "carrier": pd.Categorical(["AA", "UA"] * 1000)})[::2]
+    made.attrs["horizon"] = 3
+    made.to_parquet(tmp_path / "rows.parquet")
+    rows = datasets.read_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "rows.parquet"))
+    assert rows.attrs == {"horizon": 3}
+    command = [sys.executable, "-c", THREADS, str(tmp_path / "rows.parquet")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["1000", "0"]
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(
