@@ -225,7 +225,7 @@ for step, last in steps.items():
 # loop above does, and keeps it.
 
 # %%
-model = training.course_model()
+model = training.course_model(flights)
 ladder["+ weather"] = model
 
 # %%
