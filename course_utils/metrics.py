@@ -12,24 +12,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from course_utils import tables
 from course_utils.errors import DataError, UsageError
 
 __all__ = [
     "CELLS",
+    "DELAY_CLASSES",
+    "SUMMED",
     "accuracy",
     "auc",
+    "by_class",
     "calibration",
     "confusion",
+    "delay_class",
+    "false_alarm_rate",
     "from_sklearn",
     "log_loss",
     "log_losses",
+    "miss_rate",
     "named",
     "precision",
+    "precision_recall",
     "recall",
+    "regression",
+    "roc",
+    "scores",
 ]
 
 #: What can happen to a flight that was scored, in the order in which tables show it.
 CELLS = ("warned, late", "warned, on time", "not warned, late", "not warned, on time")
+#: Classes of delay, from the shortest: fewer than 15 minutes, 15 to 60, more than 60.
+DELAY_CLASSES = ("none", "15-60", "over 60")
+#: Ways to sum up scores of classes, by what scikit-learn calls them.
+SUMMED = {"mean of classes": "macro", "weighted by flights": "weighted", "all flights alike": "micro"}
+_LONG_MINUTES = 60
 
 
 def auc(late: Any, probability: Any) -> float:
@@ -109,8 +125,8 @@ def confusion(late: Any, warned: Any) -> pd.Series:
     late, warned = _pair(late, warned)
     if not np.isin(warned, (0, 1)).all():
         raise DataError("'warned' holds something else than yes and no", mend="compare the score with a threshold")
-    happened = np.array(CELLS)[2 * (1 - warned.astype(int)) + (1 - late.astype(int))]
-    return pd.Series(happened).value_counts().reindex(list(CELLS), fill_value=0).rename("flights").rename_axis(None)
+    happened = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # places in CELLS
+    return pd.Series(np.bincount(happened, minlength=len(CELLS)), index=list(CELLS), name="flights")
 
 
 def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
@@ -169,6 +185,223 @@ def recall(cells: Mapping[str, float] | pd.Series) -> float:
     cells = named(cells)
     late = cells["warned, late"] + cells["not warned, late"]
     return float(cells["warned, late"] / late) if late else float("nan")
+
+
+def false_alarm_rate(cells: Mapping[str, float] | pd.Series) -> float:
+    """Return the share of on-time flights that were warned of (type I errors); NaN where none was on time.
+
+    Parameters
+    ----------
+    cells : mapping or Series over `CELLS`
+        Flights by what happened.
+    """
+    cells = named(cells)
+    on_time = cells["warned, on time"] + cells["not warned, on time"]
+    return float(cells["warned, on time"] / on_time) if on_time else float("nan")
+
+
+def miss_rate(cells: Mapping[str, float] | pd.Series) -> float:
+    """Return the share of delays that came unannounced (type II errors): one less `recall`.
+
+    Parameters
+    ----------
+    cells : mapping or Series over `CELLS`
+        Flights by what happened.
+    """
+    return 1 - recall(cells)
+
+
+def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
+    """Return the usual scores of one binary model side by side.
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    probability : array of float, shape (flights,)
+    threshold : float
+        Warn from this probability on.
+
+    Returns
+    -------
+    Series of float
+        'accuracy', 'precision', 'recall', 'F1' (their harmonic mean), 'type I' (see `false_alarm_rate`), 'type II' (see
+        `miss_rate`), which depend on the threshold, and 'AUC' and 'log-loss', which do not.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, something is missing, or only one class is present.
+    """
+    late, probability = _pair(late, probability)
+    cells = confusion(late, probability >= threshold)
+    hits = 2 * cells["warned, late"]
+    return pd.Series(
+        {
+            "accuracy": accuracy(cells),
+            "precision": precision(cells),
+            "recall": recall(cells),
+            "F1": hits / (hits + cells["warned, on time"] + cells["not warned, late"]),
+            "type I": false_alarm_rate(cells),
+            "type II": miss_rate(cells),
+            "AUC": auc(late, probability),
+            "log-loss": log_loss(late, probability),
+        }
+    )
+
+
+def roc(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame:
+    """Return ROC curves: the delays that are warned of, against the on-time flights that are warned in vain.
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    models : mapping of str to array of float, shape (flights,)
+        Probabilities by model.
+    points : int
+        On how many evenly spaced points the curves are told.
+
+    Returns
+    -------
+    DataFrame, one column a model
+        Recall; index: share of on-time flights that are warned, from 0 to 1.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, something is missing, or only one class is present.
+    """
+    from sklearn.metrics import roc_curve
+
+    grid = np.linspace(0, 1, points)
+    curves = {}
+    for name, probability in models.items():
+        late_, probability = _both_classes(late, probability)
+        false_alarms, caught, _ = roc_curve(late_, probability)
+        curves[name] = np.interp(grid, false_alarms, caught)
+    return pd.DataFrame(curves, index=pd.Index(grid, name="false alarms"))
+
+
+def precision_recall(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame:
+    """Return precision for every recall: how many warnings come true, when that share of the delays is to be caught.
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    models : mapping of str to array of float, shape (flights,)
+        Probabilities by model.
+    points : int
+        On how many evenly spaced points the curves are told.
+
+    Returns
+    -------
+    DataFrame, one column a model
+        Precision at the highest threshold that reaches the recall; index: recall, from just above 0 to 1.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, something is missing, or only one class is present.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    grid = np.linspace(0, 1, points)[1:]
+    curves = {}
+    for name, probability in models.items():
+        late_, probability = _both_classes(late, probability)
+        right, caught, _ = precision_recall_curve(late_, probability)
+        # scikit-learn runs from all warned to none; the highest threshold that still reaches a recall stands last.
+        place = len(caught) - 1 - np.searchsorted(caught[::-1], grid - 1e-12)
+        curves[name] = right[place]
+    return pd.DataFrame(curves, index=pd.Index(grid, name="recall"))
+
+
+def delay_class(minutes: Any) -> pd.Series:
+    """Sort delays into `DELAY_CLASSES`.
+
+    Parameters
+    ----------
+    minutes : Series or array of float, shape (flights,)
+        Delay; NaN where the flight did not leave.
+
+    Returns
+    -------
+    Series of ordered categories, NaN where the delay is missing
+    """
+    minutes = pd.Series(minutes)
+    late_from = tables.read_toml("constants.toml")["late_minutes"]
+    place = np.select([minutes.isna(), minutes < late_from, minutes <= _LONG_MINUTES], [-1, 0, 1], default=2)
+    classes = pd.Categorical.from_codes(place, categories=list(DELAY_CLASSES), ordered=True)
+    return pd.Series(classes, index=minutes.index, name="delay class")
+
+
+def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
+    """Return precision, recall and F1 of each class, and the three ways to sum them up.
+
+    Parameters
+    ----------
+    actual, predicted : array of str, shape (flights,)
+        Of `DELAY_CLASSES`.
+
+    Returns
+    -------
+    DataFrame, one row a class, then three rows
+        'precision', 'recall', 'F1' and 'flights'. 'mean of classes' is the macro F1, in which the rarest class counts
+        as much as the others; 'weighted by flights'; 'all flights alike' is the micro F1, which is the accuracy. A
+        class that is never predicted has precision and F1 zero.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, something is missing, or a label is none of `DELAY_CLASSES`.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
+    if len(actual) != len(predicted):
+        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", mend="score the same flights")
+    if not len(actual) or actual.isna().any() or predicted.isna().any():
+        raise DataError("an outcome or a prediction is missing", mend="drop cancelled flights, which have no outcome")
+    if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
+        raise DataError(f"{next(iter(unknown))!r} is no class of delay", mend=f"use {', '.join(DELAY_CLASSES)}")
+    asked = {"labels": DELAY_CLASSES, "zero_division": 0.0}
+    each = precision_recall_fscore_support(actual, predicted, **asked)
+    found = dict(zip(DELAY_CLASSES, zip(*each, strict=True), strict=True))
+    for title, average in SUMMED.items():
+        *summed, _ = precision_recall_fscore_support(actual, predicted, average=average, **asked)
+        found[title] = (*summed, len(actual))
+    table = pd.DataFrame(found, index=["precision", "recall", "F1", "flights"]).T.rename_axis("class")
+    return table.astype({"flights": int})
+
+
+def regression(actual: Any, predicted: Any) -> pd.Series:
+    """Return how far predicted amounts are off.
+
+    Parameters
+    ----------
+    actual, predicted : array of float, shape (flights,)
+        Such as minutes of delay.
+
+    Returns
+    -------
+    Series of float
+        'MAE' and 'RMSE' in the unit of the amounts, 'MSE' in its square, and 'R²', the share of the variance that is
+        explained: 0 for always predicting the mean, negative for worse.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, something is missing, or all actual amounts are the same.
+    """
+    actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
+    if len(actual) != len(predicted):
+        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", mend="score the same flights")
+    if not len(actual) or np.isnan(actual).any() or np.isnan(predicted).any():
+        raise DataError("an outcome or a prediction is missing", mend="drop cancelled flights, which have no outcome")
+    if np.ptp(actual) == 0:
+        raise DataError("all outcomes are the same, so there is nothing to explain", mend="score a longer period")
+    off = actual - predicted
+    mse = np.mean(off**2)
+    return pd.Series({"MAE": np.abs(off).mean(), "RMSE": np.sqrt(mse), "MSE": mse, "R²": 1 - mse / actual.var()})
 
 
 def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
@@ -232,6 +465,13 @@ def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:
         raise UsageError("a cell holds something else than a number", mend="give one number for each cell") from error
     whole = numbers.dropna().mod(1).eq(0).all() and numbers.notna().all()
     return numbers.astype(int) if whole else numbers
+
+
+def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
+    late, probability = _pair(late, probability)
+    if late.min() == late.max():
+        raise DataError("a curve needs late and on-time flights", mend="score a longer period")
+    return late, probability
 
 
 def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -18,19 +18,38 @@ from course_utils.errors import DataError, UsageError
 
 __all__ = [
     "PER",
+    "READINGS",
     "Estimate",
+    "advantage",
+    "assumptions",
     "bootstrap",
     "break_even",
     "curve",
     "dollars",
+    "ledger",
     "payoff",
     "policies",
+    "read_as",
+    "readings",
+    "sensitivity",
     "value",
     "value_table",
     "worth",
 ]
 
 PER = 1000  # values are told in dollars per this many flights
+_EXCHANGED = {  # of a matrix read rightly, the cell whose count each cell gets
+    "diagonal": {"warned, late": "not warned, on time", "not warned, on time": "warned, late"},
+    "mistakes": {"warned, on time": "not warned, late", "not warned, late": "warned, on time"},
+}
+#: Ways to read a 2 × 2 matrix of counts, and which cells change places in each. Transposing a matrix leaves its
+#: diagonal alone: it is the exchange of the two mistakes, under another name.
+READINGS = {
+    "read rightly": {},
+    "right answers exchanged": _EXCHANGED["diagonal"],
+    "mistakes exchanged (transposed)": _EXCHANGED["mistakes"],
+    "other class positive (both)": _EXCHANGED["diagonal"] | _EXCHANGED["mistakes"],
+}
 
 
 def payoff(name: str) -> pd.Series:
@@ -63,6 +82,50 @@ def value(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | 
         Dollars a flight.
     """
     return float((metrics.named(cells) * metrics.named(payoff)).sum())
+
+
+def ledger(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
+    """Return the dollars of each cell, so that one sees where money is made and lost; they add up to `value`.
+
+    Parameters
+    ----------
+    cells : mapping over `metrics.CELLS`
+        Flights by what happened.
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
+    """
+    return (metrics.named(cells) * metrics.named(payoff)).rename("dollars")
+
+
+def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
+    """Return what counts are worth when they are read rightly, and in each way of `READINGS` to misread them.
+
+    Parameters
+    ----------
+    cells : mapping over `metrics.CELLS`
+        Flights by what happened, read rightly.
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight.
+    """
+    cells = metrics.named(cells)
+    misread = {name: {cell: cells[moved.get(cell, cell)] for cell in metrics.CELLS} for name, moved in READINGS.items()}
+    return pd.Series({name: value(counts, payoff) for name, counts in misread.items()}, name="dollars")
+
+
+def read_as(total: float, cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> list[str]:
+    """Say which of `READINGS` lead to a total; more than one where the payoff cannot tell them apart.
+
+    Parameters
+    ----------
+    total : float
+        Dollars, as somebody worked them out.
+    cells : mapping over `metrics.CELLS`
+        Flights by what happened, read rightly.
+    payoff : mapping over `metrics.CELLS`
+        Dollars a flight. One with two equal values on the diagonal cannot show that the diagonal was exchanged.
+    """
+    worth = readings(cells, payoff)
+    return worth.index[np.isclose(worth, total, rtol=0, atol=0.5)].tolist()
 
 
 def value_table(counts: Mapping[str, Mapping[str, float] | pd.Series], payoffs: Sequence[str]) -> pd.DataFrame:
@@ -308,3 +371,137 @@ def policies(
     return table.round({"dollars": 0, "low": 0, "high": 0, "warned": 3}).astype(
         dict.fromkeys(["dollars", "low", "high"], int)
     )
+
+
+# --------------------------------------------------------------------------- what the case assumes
+
+
+def assumptions() -> pd.DataFrame:
+    """Return what the case for the model assumes.
+
+    Returns
+    -------
+    DataFrame, index 'name'
+        'meaning', 'unit', 'low', 'base', 'high' and 'source'.
+    """
+    rows = tables.read_toml("assumptions.toml")["assumption"]
+    return pd.DataFrame(rows, dtype=object).set_index("name")  # whole numbers stay whole
+
+
+def advantage(
+    late: Any,
+    model: Any,
+    rival: Any,
+    *,
+    saved: float,
+    wasted: float,
+    read: float = 1.0,
+    late_ratio: float = 1.0,
+    running: float = 0.0,
+) -> float:
+    """Return what a model earns, less its running cost, over the best that the airline could do without it.
+
+    Without it, the airline warns nobody, everybody, or those whom a rival picks. Model and rival warn from the
+    probability at which a warning pays.
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    model, rival : array of float, shape (flights,)
+        Probabilities of 'late'.
+    saved, wasted : float
+        Dollars a flight: what a warning brings where the delay comes, and loses where it does not.
+    read : float
+        Share of the passengers who read the warning in time; for the others nothing changes.
+    late_ratio : float
+        Late flights over those in `late`: they count that many times, and the others so much less.
+    running : float
+        Dollars per 1,000 flights that the model costs.
+
+    Returns
+    -------
+    float
+        Dollars per 1,000 flights.
+
+    Raises
+    ------
+    UsageError
+        Dollars are not positive, `read` is no share, or `late_ratio` would make more than all flights late.
+    DataError
+        Lengths differ, or something is missing.
+    """
+    if saved <= 0 or wasted <= 0:
+        raise UsageError(f"saved={saved:g} and wasted={wasted:g} decide nothing", mend="give dollars above zero")
+    if not 0 <= read <= 1:
+        raise UsageError(f"read={read:g} is no share", mend="give a number from 0 to 1")
+    late, model, rival = (np.asarray(values, dtype=float).ravel() for values in (late, model, rival))
+    if not len(late) == len(model) == len(rival):
+        raise DataError(
+            f"{len(late)} outcomes for {len(model)} and {len(rival)} probabilities", mend="score the same flights"
+        )
+    if np.isnan(late).any():
+        raise DataError("an outcome is missing", mend="drop cancelled flights, which have no outcome")
+    base_rate = late.mean()
+    if not 0 <= late_ratio * base_rate < 1:
+        raise UsageError(
+            f"late_ratio={late_ratio:g} makes {late_ratio * base_rate:.0%} of the flights late",
+            mend="give a ratio at which some flights are on time",
+        )
+    threshold = wasted / (wasted + saved)
+    on_time_ratio = (1 - late_ratio * base_rate) / (1 - base_rate)
+
+    def earned(warned: np.ndarray) -> float:
+        right, needless = late[warned].sum(), (1 - late[warned]).sum()
+        return PER * read * (late_ratio * right * saved - on_time_ratio * needless * wasted) / len(late)
+
+    without = max(0.0, earned(late >= 0), earned(rival >= threshold))
+    return earned(model >= threshold) - running - without
+
+
+def sensitivity(late: Any, model: Any, rival: Any, *, steps: int = 60) -> pd.DataFrame:
+    """Move each assumption of the case through its range, the others at their base, and see what the model is worth.
+
+    Parameters
+    ----------
+    late : array of 0 and 1, shape (flights,)
+    model, rival : array of float, shape (flights,)
+        Probabilities of 'late', see `advantage`.
+    steps : int
+        Into how many parts each range is cut, to find where the decision flips.
+
+    Returns
+    -------
+    DataFrame, one row an assumption, the widest swing first
+        'low', 'high': the assumption's ends; 'at low', 'at base', 'at high': the model's `advantage` there, in dollars
+        per 1,000 flights; 'flips below' and 'flips above': the values nearest to the base, on either side, at which it
+        pays no longer (or begins to), NaN where there is none in the range.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, or something is missing.
+    UsageError
+        Fewer than two steps.
+    """
+    if steps < 2:
+        raise UsageError(f"steps={steps} cannot find where the decision flips", mend="give 2 or more")
+    table = assumptions()
+    base = table["base"].to_dict()
+    at_base = advantage(late, model, rival, **base)
+    rows = {}
+    for name, row in table.iterrows():
+        values = np.unique([*np.linspace(row["low"], row["high"], steps + 1), row["base"]])
+        worth = pd.Series([advantage(late, model, rival, **base | {name: value}) for value in values], index=values)
+        other = worth.index[(worth > 0) != (at_base > 0)]  # there the decision is another one
+        rows[name] = {
+            "low": row["low"],
+            "high": row["high"],
+            "at low": worth.iloc[0],
+            "at base": at_base,
+            "at high": worth.iloc[-1],
+            "flips below": other[other < row["base"]].max(),
+            "flips above": other[other > row["base"]].min(),
+        }
+    found = pd.DataFrame(rows).T.rename_axis("assumption")
+    swing = found[["at low", "at base", "at high"]].max(axis=1) - found[["at low", "at base", "at high"]].min(axis=1)
+    return found.loc[swing.sort_values(ascending=False, kind="stable").index]

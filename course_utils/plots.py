@@ -29,6 +29,7 @@ __all__ = [
     "COLOURS",
     "GREY",
     "POINTS",
+    "architecture",
     "as_html",
     "as_png",
     "bars",
@@ -38,8 +39,10 @@ __all__ = [
     "parallel",
     "points",
     "show",
+    "tornado",
     "transport",
     "value_curve",
+    "waterfall",
     "workflow",
 ]
 
@@ -390,6 +393,68 @@ def value_curve(
     return fig
 
 
+def waterfall(
+    series: pd.Series, *, start: float, title: str, x: str, y: str, ends: tuple[str, str] = ("start", "sum")
+) -> Figure:
+    """Draw how values add up: each bar begins where the one above it ended.
+
+    Parameters
+    ----------
+    series : Series
+        Values by name, in the order in which they are added.
+    start : float
+        What they are added to, in their unit.
+    title : str
+        The finding.
+    x : str
+        What the values are, with the unit.
+    y : str
+        What the names are; they need no unit.
+    ends : two of str
+        What to call where it begins and where it ends.
+
+    Raises
+    ------
+    UsageError
+        A label is missing or names no unit, there is nothing to draw, or a value is missing.
+    """
+    import numpy as np
+    import pandas as pd
+
+    series = pd.Series(series).astype(float)
+    if series.empty or not np.isfinite([*series, start]).all():
+        raise UsageError("there is nothing to draw", mend="pass a start and a series of numbers, none missing")
+    edges = np.concatenate([[start], start + np.cumsum(series.to_numpy())])
+    last = len(series) + 1
+    with _house_style():
+        fig, (ax,) = _canvas(title, x, y, height=1.35 + 0.33 * (last + 1), unit_of_y=False)
+        colours = [COLOURS["vermilion"] if value > 0 else COLOURS["blue"] for value in series]
+        ax.barh(range(1, last), series, left=edges[:-1], height=0.62, color=colours)
+        for place, (left, value) in enumerate(zip(edges[:-1], series, strict=True), start=1):
+            sign = "+" if value > 0 else ""
+            ax.annotate(
+                f"{sign}{_number(value, 2)}",
+                (max(left, left + value), place),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9.5,
+            )
+        for place, at in ((0, edges[0]), (last, edges[-1])):
+            ax.plot([at], [place], "D", color=COLOURS["black"], markersize=7)
+            ax.annotate(
+                _number(at, 2), (at, place), xytext=(8, 0), textcoords="offset points", va="center", weight="bold"
+            )
+        for place, at in enumerate(edges):  # from one bar down to the next
+            ax.plot([at, at], [place, place + 1], color="#8C8C8C", linewidth=0.8, zorder=0)
+        ax.set_yticks(range(last + 1), [ends[0], *map(str, series.index), ends[1]])
+        ax.invert_yaxis()
+        ax.grid(axis="y", visible=False)
+        width = np.ptp(edges) or 1
+        ax.set_xlim(edges.min() - 0.05 * width, edges.max() + 0.16 * width)  # room for the printed values
+    return fig
+
+
 def learning_curves(
     curves: Mapping[str, pd.DataFrame],
     *,
@@ -494,6 +559,60 @@ def parallel(
                 ax.text(place + side, at, _number(value, None), ha=ha, va="center", fontsize=8.5, bbox=box, zorder=6)
         if len(mark):
             _name_lines(fig, ax, ends)
+    return fig
+
+
+def tornado(frame: pd.DataFrame, *, title: str, x: str, y: str) -> Figure:
+    """Draw how far a result moves when one assumption after another goes to the ends of its range.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an assumption, the first on top
+        'low' and 'high', the assumption's own ends, which are printed; 'at low', 'at base' and 'at high', the result
+        there, as from `money.sensitivity`. The index names the assumptions.
+    title : str
+        The finding.
+    x : str
+        What the result is, with the unit.
+    y : str
+        What the rows are; they need no unit.
+
+    Raises
+    ------
+    UsageError
+        A label is missing or names no unit, there is nothing to draw, or a column is absent.
+    """
+    absent = [name for name in ("low", "high", "at low", "at base", "at high") if name not in frame]
+    if absent or frame.empty:
+        found = f"the table has no column {absent[0]!r}" if absent else "there is nothing to draw"
+        raise UsageError(found, mend="pass money.sensitivity(…)")
+    with _house_style():
+        fig, (ax,) = _canvas(title, x, y, height=1.35 + 0.6 * len(frame), unit_of_y=False)
+        base = float(frame["at base"].iloc[0])
+        # One bar above the other: both ends can move the result the same way.
+        for end, colour, shift in (("low", COLOURS["sky"], -0.17), ("high", COLOURS["blue"], 0.17)):
+            places = [place + shift for place in range(len(frame))]
+            moved = frame[f"at {end}"] - base
+            ax.barh(places, moved, left=base, height=0.3, color=colour)
+            for place, value, move in zip(places, frame[end], moved, strict=True):
+                ax.annotate(
+                    _number(float(value), None),
+                    (base + move, place),
+                    xytext=(5 if move >= 0 else -5, 0),
+                    textcoords="offset points",
+                    va="center",
+                    ha="left" if move >= 0 else "right",
+                    fontsize=9,
+                )
+        ax.axvline(base, color=COLOURS["black"], linewidth=1.2)
+        ax.axvline(0, color=COLOURS["vermilion"], linewidth=1.2, linestyle="--")
+        ax.set_yticks(range(len(frame)), [textwrap.fill(str(name), 26) for name in frame.index])
+        ax.invert_yaxis()
+        ax.grid(axis="y", visible=False)
+        _thousands(ax.xaxis)
+        ax.margins(x=0.12)
+        handles = [ax.barh(0, 0, color=COLOURS[colour]) for colour in ("sky", "blue")]
+        fig.legend(handles, ["assumption at its low end", "at its high end"], loc="outside lower center", ncols=2)
     return fig
 
 
@@ -642,6 +761,64 @@ def transport() -> Figure:
         ax.add_patch(FancyArrowPatch((0.78, below - 0.01), (0.78, 0.62), color=colour, **(arrow | {"shrinkA": 0})))
         ax.text(
             3.28, below - 0.05, "dvc pull: fetch and checkout in one", color=colour, ha="center", va="top", fontsize=9
+        )
+    return fig
+
+
+def architecture(bill: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the parts of the hosted service (``tables/hosting.toml``), what each costs, and what it could cost.
+
+    Parameters
+    ----------
+    bill : DataFrame, a row for each part
+        'built' and 'lean' in dollars a month, as from `costs.architecture`.
+    title : str
+        The finding.
+
+    Raises
+    ------
+    UsageError
+        The title says too little, or the bill lacks a part.
+    """
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+    parts = {part["name"]: part for part in read_toml("hosting.toml")["part"]}
+    if absent := [name for name in parts if name not in bill.index]:
+        raise UsageError(f"the bill has no part {absent[0]!r}", mend="pass costs.architecture(…)")
+    if len(str(title).split()) < 3:
+        raise UsageError(f"the title {title!r} states no finding", mend="say in the title what the figure shows")
+    width, height = 1.72, 0.86
+    left = {name: 0.05 + 2.37 * part["column"] for name, part in parts.items()}
+    bottom = {name: 2.6 - 1.24 * part["row"] for name, part in parts.items()}
+    with _house_style():
+        fig, (ax,) = _drawing(title, 6.6, 3.55)
+        ax.set(xlim=(0, 6.6), ylim=(0, 3.55))
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 13, "lw": 1.4, "color": "#8C8C8C", "shrinkA": 2, "shrinkB": 2}
+        for name, part in parts.items():
+            for other in part["to"]:  # always a column further to the right
+                lower = 0.22 if parts[other]["row"] < part["row"] else 0
+                start = (left[name] + width, bottom[name] + height / 2)
+                stop = (left[other], bottom[other] + height / 2 - lower)
+                ax.add_patch(FancyArrowPatch(start, stop, **arrow))
+        for name in parts:
+            built, lean = float(bill.loc[name, "built"]), float(bill.loc[name, "lean"])
+            colour = COLOURS["vermilion"] if lean < built / 2 else COLOURS["blue"]
+            style = "round,pad=0,rounding_size=0.1"
+            corner = (left[name], bottom[name])
+            ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, fc="white", ec=colour, lw=2))
+            words = textwrap.fill(name, 19)
+            top = bottom[name] + height - 0.1
+            ax.text(left[name] + 0.1, top, words, weight="bold", va="top", fontsize=9.5, linespacing=1.1)
+            ax.text(
+                left[name] + 0.1, bottom[name] + 0.16, rf"\${built:,.0f} → \${lean:,.0f}", va="center", fontsize=9.5
+            )
+        ax.text(
+            4.79,
+            0.62,
+            "a month, as built →\nas it could be; in red\nwhere over half can go",
+            va="center",
+            fontsize=9,
+            color=GREY,
         )
     return fig
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from course_utils import tables
+from course_utils import profiles, tables
 
 _PROFILE = tables.read_toml("deck.toml")["profile"]
 _TEXTS = ["UniqueCarrier", "TailNum", "Origin", "Dest", "CancellationCode", "IsArrDelayed", "IsDepDelayed"]
@@ -106,3 +106,59 @@ def test_the_sample_is_one_month_a_year(deck: dict[str, Any], allyears: pd.DataF
     october = months[months["Month"] == 10]
     assert october["Year"].tolist() == [deck["data"]["october"]]
     assert (months["Month"] == 1).sum() == len(months) - 1 == deck["data"]["januaries"]
+
+
+@pytest.fixture(scope="module")
+def found(allyears: pd.DataFrame) -> pd.DataFrame:
+    """Return the profile that lesson 06 makes in ten lines, of the deck's data."""
+    return profiles.profile(allyears)
+
+
+def test_the_ten_lines_give_all_the_decks_warnings(allyears: pd.DataFrame, found: pd.DataFrame) -> None:
+    """The profile of lesson 06 warns of the same 34 things with the same numbers as the deck's, and of nothing else."""
+    order = ["warning", "column"]
+    ours, decks = (
+        table.sort_values(order, ignore_index=True)
+        for table in (profiles.warnings(found, len(allyears)), profiles.deck_warnings())
+    )
+    pd.testing.assert_frame_equal(ours.round(3), decks.round(3))
+
+
+def test_the_ten_lines_give_the_head_of_the_decks_profile(allyears: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Kinds of columns are counted alike, and the share of missing cells is the corrected one and the printed one."""
+    head = profiles.summary(allyears, found)
+    for kind in ("variables", "numeric", "categorical", "boolean", "rejected"):
+        assert head[kind] == _PROFILE[kind], kind
+    total = _PROFILE["difference"][-1]
+    assert head["missing cells [%]"] == total["computed"]
+    assert round(head["without rejected [%]"], 1) == total["printed"]
+
+
+def test_each_rejected_column_follows_the_one_that_the_deck_names(found: pd.DataFrame) -> None:
+    """What the deck's profile rejected, and for which other column, comes out the same."""
+    assert found["follows"].dropna().to_dict() == dict(pair["columns"] for pair in _PROFILE["correlation"]) | {
+        "Year": "index"
+    }
+
+
+def test_the_table_of_figures_says_what_is_in_the_data(allyears: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Every count in lesson 06's table of the deck's figures, one by one, is what its data hold."""
+    computed = profiles.deck_figures()["computed again"]
+    rows = len(allyears)
+    for column, warning, value, share in profiles.warnings(found, rows).itertuples(index=False):
+        if warning in ("missing", "zeros"):
+            assert computed[f"{column}, {warning}"] == f"{value:,.0f} / {share}%"
+        elif warning in ("distinct", "skewed"):
+            assert float(computed[f"{column}, {warning}"].replace(",", "")) == pytest.approx(value, abs=6e-4)
+        else:
+            assert f"{column} follows {found.loc[column, 'follows']}" in computed
+    counts = allyears["IsDepDelayed"].value_counts()
+    assert computed["late (IsDepDelayed = YES)"] == f"{counts['YES']:,} / {100 * counts['YES'] / rows:.1f}%"
+    assert computed["rows"] == f"{rows:,}"
+
+
+def test_unknown_tail_numbers_count_as_aircraft(allyears: pd.DataFrame) -> None:
+    """The deck's 16,024 missing tail numbers leave out 417 that say 'unknown' in three ways."""
+    counts = allyears["TailNum"].value_counts()
+    unknown = counts["UNKNOW"], counts["000000"], counts["äNKNOæ"]
+    assert unknown == (179, 124, 114)

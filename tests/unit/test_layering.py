@@ -16,9 +16,10 @@ ROOT = Path(course_utils.__file__).parent
 LAYERS = (
     ("errors", "tables"),
     ("page",),
-    ("datasets", "dictionary", "faults", "projects", "environments"),
-    ("splits", "features", "metrics", "money", "versioning"),
+    ("datasets", "dictionary", "faults", "reports", "projects", "environments", "practices", "watching"),
+    ("splits", "features", "metrics", "money", "profiles", "costs", "versioning"),
     ("training", "vw", "explain", "pitfalls"),
+    ("replay",),
     ("tracking",),
     ("promotion",),
     ("batch", "serving"),
@@ -32,7 +33,8 @@ FREE = ("doctor",)
 OUTSIDE = {"authoring", "lessons", "tests", "benchmarks"}
 #: Slow to import, and needed by few functions: imported inside them.
 HEAVY = {
-    "dvc", "matplotlib", "mlflow", "numba", "pandera", "scipy", "shap", "sklearn", "vowpalwabbit", "xgboost"
+    "duckdb", "dvc", "matplotlib", "mlflow", "numba", "pandera", "scipy", "shap", "sklearn", "skrub", "vowpalwabbit",
+    "xgboost",
 }  # fmt: skip
 
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -105,9 +105,144 @@ def test_policies_are_compared_on_the_same_flights():
     assert table.loc["oracle", "warned"] == 0.25
 
 
+def test_a_ledger_shows_where_the_dollars_come_from():
+    """Each cell's dollars stand under its name, and together they are the value."""
+    book = money.ledger(
+        {"warned, late": 10, "warned, on time": 20, "not warned, late": 3, "not warned, on time": 50}, FOUR
+    )
+    assert book.to_dict() == {
+        "warned, late": 70,
+        "warned, on time": -60,
+        "not warned, late": -33,
+        "not warned, on time": 100,
+    }
+    assert money.ledger(DECK, FOUR).sum() == money.value(DECK, FOUR)
+
+
+def test_the_decks_total_is_read_backwards():
+    """The published 4,738,300 and the -857,300 at $100 turn out as exchanged mistakes, the others as read rightly."""
+    for name, slip, right in (("deck_700", 4_738_300, 5_205_900), ("deck_100", -857_300, -389_700)):
+        payoff = money.payoff(name)
+        assert money.read_as(slip, DECK, payoff) == ["mistakes exchanged (transposed)", "other class positive (both)"]
+        assert money.read_as(right, DECK, payoff) == ["read rightly", "right answers exchanged"]
+        assert money.read_as(right + 1, DECK, payoff) == []
+
+
+def test_four_different_values_tell_all_readings_apart():
+    """With four different values each way to misread the matrix has a total of its own, which names it."""
+    for payoff in (FOUR, money.payoff("finance")):
+        worth = money.readings(DECK, payoff)
+        assert worth.is_unique
+        assert [money.read_as(total, DECK, payoff) for total in worth] == [[name] for name in money.READINGS]
+
+
+def test_a_transposed_matrix_is_one_with_its_mistakes_exchanged():
+    """Reading scikit-learn's matrix with rows and columns turned round gives the total of exchanged mistakes."""
+    turned = metrics.from_sklearn([[3768, 2009], [3178, 5558]])
+    assert money.value(turned, FOUR) == money.readings(DECK, FOUR)["mistakes exchanged (transposed)"]
+
+
+def _case(flights: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return outcomes with a model that knows something, and a rival that knows less."""
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 3, size=flights)
+    return (rng.random(flights) < p).astype(float), p, 0.5 * p + 0.5 * p.mean()
+
+
+def test_the_assumptions_are_those_of_the_payoffs():
+    """What a warning saves and loses is what the deck's payoff says; its other revenue is the high end."""
+    assumed = money.assumptions()
+    for column, name in (("base", "deck_100"), ("high", "deck_700"), ("low", "incremental")):
+        v = money.payoff(name)
+        assert assumed.loc["saved", column] == v["warned, late"] - v["not warned, late"]
+        assert assumed.loc["wasted", column] == v["not warned, on time"] - v["warned, on time"]
+    assert (assumed["low"] <= assumed["base"]).all()
+    assert (assumed["base"] <= assumed["high"]).all()
+
+
+def test_the_advantage_is_the_value_over_the_best_without_the_model():
+    """Only differences count: the advantage is the model's value less the best of never, always and the rival's."""
+    late, p, rival = _case()
+    payoff = money.payoff("deck_100")
+    at = money.break_even(payoff)
+    worth = {
+        name: money.dollars(late, told, payoff).mean() * 1000 for name, told in _policies(late, p, rival, at).items()
+    }
+    best = max(worth[name] for name in ("never", "always", "rival"))
+    wanted = worth["model"] - best - 1500
+    assert money.advantage(late, p, rival, saved=600, wasted=200, running=1500) == pytest.approx(wanted)
+
+
+def _policies(late, p, rival, at):
+    return {"never": late < 0, "always": late >= 0, "rival": rival >= at, "model": p >= at}
+
+
+def test_those_who_do_not_read_halve_the_advantage():
+    """When half of the passengers read the warning, half of the gain is left, and the running cost stays."""
+    late, p, rival = _case()
+    full, half = (money.advantage(late, p, rival, saved=600, wasted=200, read=read) for read in (1.0, 0.5))
+    assert half == pytest.approx(full / 2)
+    assert money.advantage(late, p, rival, saved=600, wasted=200, read=0.0, running=70) == -70
+
+
+def test_more_late_flights_count_as_such():
+    """Twice the late flights is worth what the flights would be worth if each late one were there twice."""
+    late, p, rival = _case()
+    keep = late == 0
+    # as many flights as before: of those on time so many leave that twice the late ones fit in
+    share = (1 - 2 * late.mean()) / (1 - late.mean())
+    warned, everyone = p >= 0.25, 1000 / len(late)
+    won = 2 * (warned & (late == 1)).sum() * 600 - share * (warned & keep).sum() * 200
+    always = 2 * (late == 1).sum() * 600 - share * keep.sum() * 200
+    told = rival >= 0.25
+    table = 2 * (told & (late == 1)).sum() * 600 - share * (told & keep).sum() * 200
+    measured = money.advantage(late, p, rival, saved=600, wasted=200, late_ratio=2)
+    assert measured == pytest.approx((won - max(0, always, table)) * everyone)
+
+
+def test_sensitivity_says_where_the_decision_flips():
+    """Each assumption goes to both ends; where its sign changes I am told, and the widest swing is on top."""
+    late, p, rival = _case()
+    table = money.sensitivity(late, p, rival)
+    base = money.assumptions()["base"].to_dict()
+    assert sorted(table.index) == sorted(base)
+    assert table["at base"].nunique() == 1
+    low = table.loc["saved", "low"]
+    assert table.loc["saved", "at low"] == pytest.approx(money.advantage(late, p, rival, **base | {"saved": low}))
+    flip = table.loc["saved", "flips below"]
+    assert low <= flip < base["saved"]
+    there = money.advantage(late, p, rival, **base | {"saved": flip})
+    assert (there > 0) != (table["at base"].iloc[0] > 0)
+    nearer = flip + (table.loc["saved", "high"] - low) / 60
+    assert (money.advantage(late, p, rival, **base | {"saved": nearer}) > 0) == (table["at base"].iloc[0] > 0)
+    ends = table[["at low", "at base", "at high"]]
+    swing = ends.max(axis=1) - ends.min(axis=1)
+    assert swing.is_monotonic_decreasing
+    assert np.isnan(table.loc["running", "flips below"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"saved": 0}, "decide nothing"),
+        ({"wasted": -5}, "decide nothing"),
+        ({"read": 1.2}, "read=1.2"),
+        ({"late_ratio": 10}, "on time"),
+        ({"late_ratio": -1}, "on time"),
+    ],
+)
+def test_impossible_assumptions_are_refused(changed, words):
+    """An assumption that cannot be is named, with the mend."""
+    with pytest.raises(UsageError, match=words):
+        money.advantage(*_case(50), **{"saved": 600, "wasted": 200} | changed)
+
+
 @pytest.mark.parametrize(
     ("error", "call", "words"),
     [
+        (UsageError, lambda: money.sensitivity(*_case(50), steps=1), "steps=1"),
+        (DataError, lambda: money.advantage([1, 0], [0.5], [0.1, 0.2], saved=1, wasted=1), "same flights"),
+        (DataError, lambda: money.advantage([1, np.nan], [0.5, 0.1], [0.1, 0.2], saved=1, wasted=1), "cancelled"),
         (UsageError, lambda: money.payoff("deck"), "deck_100"),
         (UsageError, lambda: money.policies([1], {"a": [True]}, FOUR, [0], against="b"), "choose one of a"),
         (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "give each flight its day"),

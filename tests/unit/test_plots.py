@@ -20,10 +20,15 @@ ALT = "The share of late flights rises from morning to evening at all three airp
 AXES = {"title": "Delays pile up through the day", "x": "scheduled hour [h]", "y": "share late"}
 HOURS = pd.DataFrame({"Newark": np.linspace(0.1, 0.4, 18), "Kennedy": np.linspace(0.09, 0.36, 18)}, index=range(5, 23))
 VALUES = pd.Series({"never warn": 0.0, "always warn": -56358.0, "three hours ahead": 15117.0})
+STEPS = pd.Series({"today's delays": 1.5, "weather": 0.25, "timetable": -0.4})
 DOLLARS = pd.Series(100 - 900 * (np.linspace(0, 1, 101) - 0.25) ** 2, index=np.linspace(0, 1, 101))
 TABLE = pd.DataFrame({"mean score": [0.1, 0.3, 0.5], "share late": [0.12, 0.29, 0.45], "flights": [5, 5, 5]})
 CURVE = pd.DataFrame({"train": [0.5, 0.4, 0.3], "validation": [0.5, 0.4, 0.45]}, index=[1, 2, 3])
 
+SWINGS = pd.DataFrame(
+    {"low": [30, 0.3], "high": [1200, 1.0], "at low": [-1500, 5000], "at base": 19765, "at high": [14066, 19765]},
+    index=["saved by a warning", "passengers who read it"],
+)
 RUNS = pd.DataFrame(
     {"depth": [2, 4, 8], "eta": [0.1, 0.3, 0.3], "log-loss": [0.368, 0.363, 0.384]}, index=["flat", "middle", "deep"]
 )
@@ -31,12 +36,21 @@ RUNS = pd.DataFrame(
 BUILDERS = {
     "lines": lambda **axes: plots.lines(HOURS, **{**AXES, **axes}),
     "bars": lambda **axes: plots.bars(VALUES, **{**AXES, "x": "value [$]", "y": "policy", **axes}),
+    "waterfall": lambda **axes: plots.waterfall(STEPS, start=-1.2, **{**AXES, **axes}),
     "value_curve": lambda **axes: plots.value_curve(DOLLARS, **{**AXES, **axes}),
     "learning_curves": lambda **axes: plots.learning_curves({"depth 3": CURVE, "depth 6": CURVE}, **{**AXES, **axes}),
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
     "parallel": lambda **axes: plots.parallel(RUNS, **{**AXES, **axes}, mark=["middle"]),
+    "tornado": lambda **axes: plots.tornado(SWINGS, **{**AXES, **axes}),
 }
-DRAWINGS = {"workflow": plots.workflow, "points": plots.points, "transport": plots.transport}
+PARTS = [part["name"] for part in tables.read_toml("hosting.toml")["part"]]
+BILL = pd.DataFrame({"built": 1200.0, "lean": 345.0}, index=PARTS)
+DRAWINGS = {
+    "workflow": plots.workflow,
+    "points": plots.points,
+    "transport": plots.transport,
+    "architecture": lambda: plots.architecture(BILL, title="The whole service and its bill"),
+}
 
 
 def texts(fig) -> list[str]:
@@ -118,7 +132,7 @@ def test_the_house_style_stays_in_the_house():
 )
 def test_a_figure_without_finding_or_unit_is_refused(name, axes, says):
     """An author is told which words are missing."""
-    if name == "bars" and "y" in axes:
+    if name in ("bars", "tornado", "waterfall") and "y" in axes:
         assert BUILDERS[name](y="carrier")  # names have no unit
         return
     if name == "calibration" and not axes.get("x", "x").strip():
@@ -231,6 +245,17 @@ def test_marks_lie_on_the_value_curve():
     assert {"break-even: 0.25", "one half: 0.5"} <= set(texts(fig))
 
 
+def test_a_waterfall_ends_where_its_values_add_up():
+    """I see where it starts, what each value adds, and that the last one ends at the sum."""
+    fig = BUILDERS["waterfall"]()
+    bars = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
+    assert bars == [pytest.approx(bar) for bar in ((-1.2, 1.5), (0.3, 0.25), (0.55, -0.4))]
+    assert {"start", "−1.20", "today's delays", "+1.50", "+0.25", "−0.40", "sum", "0.15"} <= set(texts(fig))
+    for steps, start in ((STEPS.iloc[:0], 0), (STEPS, np.nan), (STEPS * np.nan, 0)):
+        with pytest.raises(UsageError, match="nothing to draw"):
+            plots.waterfall(steps, start=start, **AXES)
+
+
 def test_learning_curves_share_a_scale_and_mark_the_lowest_validation_loss():
     """I compare models at a glance, and see where each should have stopped."""
     fig = plots.learning_curves(
@@ -256,6 +281,23 @@ def test_parallel_coordinates_give_each_column_its_own_scale_and_name_what_is_ma
     assert rows == {(0.0, 0.0, 0.24), (0.33, 1.0, 0.0), (1.0, 1.0, 1.0)}
 
 
+def test_a_tornado_prints_the_ends_of_each_assumption_and_the_base():
+    """I read how far each assumption goes, and see the result at its low end, at its high end and at the base."""
+    fig = BUILDERS["tornado"]()
+    assert {"30", "1,200", "0.3", "1", "saved by a warning", "assumption at its low end"} <= set(texts(fig))
+    ax = fig.axes[0]
+    ends = sorted({round(bar.get_x() + bar.get_width()) for bar in ax.patches if bar.get_width()})
+    assert ends == [-1500, 5000, 14066]
+    assert [line.get_xdata()[0] for line in ax.get_lines()[:2]] == [19765, 0]
+
+
+@pytest.mark.parametrize("frame", [SWINGS.head(0), SWINGS.drop(columns="at base")])
+def test_a_tornado_refuses_what_it_cannot_draw(frame):
+    """Without assumptions, or without a result at their base, there is nothing to draw."""
+    with pytest.raises(UsageError, match=r"money\.sensitivity"):
+        plots.tornado(frame, **AXES)
+
+
 @pytest.mark.parametrize(
     ("frame", "mark", "says"),
     [
@@ -279,6 +321,24 @@ def test_the_workflow_has_six_steps_and_a_way_back():
     for step in table["step"]:
         assert f"{step['number']}  {step['short']}" in shown
     assert table["back"] in shown
+
+
+def test_the_architecture_shows_what_each_part_costs():
+    """I see every part of the service with its dollars, as built and as it could be."""
+    shown = texts(DRAWINGS["architecture"]())
+    for part in PARTS:
+        assert part in [" ".join(text.split()) for text in shown]
+    assert sum(r"\$1,200 → \$345" in text for text in shown) == len(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("bill", "title", "says"),
+    [(BILL.iloc[1:], "The whole bill", PARTS[0]), (BILL, "Costs", "states no finding")],
+)
+def test_an_architecture_without_parts_or_finding_is_refused(bill, title, says):
+    """I am told which part of the bill is missing, and that a title states a finding."""
+    with pytest.raises(UsageError, match=says):
+        plots.architecture(bill, title=title)
 
 
 def test_the_transport_drawing_names_every_command_that_moves_data():

@@ -1,0 +1,57 @@
+"""What a prediction of the course's model takes of a core, by the way in which it is asked for.
+
+    uv run python benchmarks/costs.py            # print the table
+    uv run python benchmarks/costs.py --write    # and keep it as course_utils/tables/benchmark_costs.csv
+
+Processor time, so that other work on the machine hardly counts; network, JSON and queue come on top of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from course_utils import costs, datasets, features, tables, training
+
+ROWS = 1000
+TARGET = Path(tables.__file__).with_name("benchmark_costs.csv")
+
+
+def main() -> None:
+    """Measure, print, and keep the table if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help=f"keep the table as {TARGET.name}")
+    write = parser.parse_args().write
+    scorer = training.course_model().scorer
+    rows = features.as_of(datasets.load_flights(), horizon=3).tail(ROWS)
+    one = rows.tail(1)
+    encoded = scorer.encoder.transform(one)
+    booster = scorer.booster
+    assert np.isclose(booster.inplace_predict(encoded)[0], scorer.score(one)[0])
+    taken = {
+        "one flight, from a table of one row": costs.measure(lambda: scorer.score(one)),
+        "one flight, already encoded": costs.measure(lambda: booster.inplace_predict(encoded), repeat=2000),
+        "1,000 flights at once, for each": costs.measure(lambda: scorer.score(rows), predictions=ROWS),
+    }
+    frame = pd.DataFrame({"asked": list(taken), "ms": [float(f"{ms:.2g}") for ms in taken.values()]})
+    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} virtual cores"
+    note = [
+        "# the course's model asked on one thread, without network and JSON",
+        f"# measured {date.today()}, {machine}, Python {platform.python_version()}; processor time",
+    ]
+    text = "\n".join([*note, frame.to_csv(index=False, lineterminator="\n")])
+    print(text)
+    if write:
+        temporary = TARGET.with_suffix(".new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(TARGET)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The graders of lesson 09 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pandas as pd
+import pytest
+
+from course_utils import practices
+
+WATCHED = {
+    "upstream": (0.5, "mail of the weather provider is filed in the team's wiki"),
+    "invariants": (1, "a nightly job holds the rows to the schema and pages us"),
+    "skew": (0, ""),
+    "age": (0, "nobody knows which version is in service"),
+    "numbers": (1, "the service refuses NaN, tests/test_service.py"),
+    "performance": (0.5, "load test of March, report in the wiki"),
+    "quality": (0, "labels come too late, we think"),
+}
+WHOLE = dict.fromkeys(practices.sheet().index, (0, "")) | WATCHED
+SORTED = {
+    "a new source": "slow growth",
+    "complaints": "before",
+    "silent weather": "pipeline",
+    "small model": "pipeline",
+    "the desk's list": "before",
+    "the log": "inputs",
+    "two numbers": "slow growth",
+    "wind direction": "inputs",
+}
+TITLES = dict(practices.piles()["about"].items())
+
+
+def but(key: str, points: object, said: object = "") -> dict:
+    return {**WATCHED, key: (points, said)}
+
+
+RIGHT = {
+    "09.1": [
+        WATCHED,
+        WHOLE,
+        MappingProxyType({key: list(pair) for key, pair in WATCHED.items()}),
+        {key: {"points": points, "evidence": said} for key, (points, said) in WATCHED.items()},
+        but("quality", 1, "labels are joined a day later by a job that runs once a day and looks at each flight"),
+        dict.fromkeys(practices.sheet("data").index, 0),
+        pd.Series(dict.fromkeys(practices.sheet("model").index, (0.0, "nothing"))),
+    ],
+    "09.2": [
+        SORTED,
+        pd.Series(SORTED),
+        MappingProxyType({name: f" {pile.title()} " for name, pile in SORTED.items()}),
+        {name: TITLES[pile] for name, pile in SORTED.items()},
+    ],
+}
+
+WRONG = {
+    "09.1": [
+        (but("age", 1, "we will add an alarm next sprint"), "a plan is no test"),
+        (but("age", 0.5, "should be in the dashboard"), "a plan is no test"),
+        (but("age", 0.5), "a stranger could look up"),
+        (but("age", 1, "done"), "a stranger could look up"),
+        (but("age", 1, True), "a stranger could look up"),
+        (but("quality", 1, "Ana looks at the dashboard every Monday"), "who starts this one"),
+        (but("quality", 1, "we checked it once in the spring, in the wiki"), "who starts this one"),
+        (but("quality", 1, "compared manually, results in the wiki"), "who starts this one"),
+        (but("quality", 0.5, "checked by Ana, but nobody wrote it down"), "an unrecorded check"),
+        (but("quality", 2, "a nightly job compares with the labels"), "three values"),
+        (but("quality", 0.75, "a nightly job compares with the labels"), "three values"),
+        (but("quality", "1", "a nightly job compares with the labels"), "three values"),
+        ({key: pair for key, pair in WATCHED.items() if key != "skew"}, "a section is scored whole"),
+        ({}, "a section is scored whole"),
+        ({**WATCHED, "drift": (1, "a nightly job compares them")}, "as they stand"),
+        (3.5, "fill in the dict"),
+        ([*WATCHED.values()], "fill in the dict"),
+    ],
+    "09.2": [
+        ({**SORTED, "the desk's list": "pipeline"}, "only people and a list"),
+        ({**SORTED, "complaints": "slow growth"}, "without any model"),
+        ({**SORTED, "small model": "before"}, "is a model running yet"),
+        ({**SORTED, "silent weather": "inputs"}, "on the first day in service"),
+        ({**SORTED, "wind direction": "slow growth"}, "running for a while"),
+        ({**SORTED, "the log": "pipeline"}, "which two"),
+        ({**SORTED, "two numbers": "inputs"}, "what to want"),
+        ({**SORTED, "a new source": "inputs"}, "tried already"),
+        ({**SORTED, "two numbers": "last"}, "choose one of"),
+        ({**SORTED, "two numbers": None}, "choose one of"),
+        (dict.fromkeys(SORTED, "pipeline"), "only people and a list"),
+        ({"two numbers": "slow growth"}, "under its own name"),
+        ([*SORTED.values()], "fill in the dict"),
+    ],
+}
+
+SECRETS = {
+    "09.1": ["0.5 point", "half a point", "counts 0", "nightly"],
+    "09.2": ["it is 'before'", "it is 'pipeline'", "belongs to"],
+}
+
+
+@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
+def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
+    """I am told that I solved it, however I wrote it down."""
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: solved\n")
+    assert "✗" not in printed
+
+
+@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
+def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
+    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    answer, hint = case
+    printed = report(number, answer)
+    assert printed.endswith(f"Exercise {number}: not solved yet\n")
+    hints = "\n".join(line for line in printed.splitlines() if line.startswith("  Hint: "))
+    assert hint in hints
+    assert not [secret for secret in SECRETS[number] if secret in hints]
+
+
+def test_what_is_still_blank_is_not_answered_yet(report):
+    """Before I fill anything in, each exercise says so, and names what is missing."""
+    assert "not answered yet" in report("09.1", dict.fromkeys(practices.sheet("monitoring").index, (..., ...)))
+    assert "still to fill in: age 1" in report("09.1", but("age", ..., "said"))
+    assert "not answered yet" in report("09.2", dict.fromkeys(SORTED, ...))
+
+
+def test_a_section_gets_its_sum_and_the_whole_sheet_its_lowest_section(report):
+    """Seven rows tell me the points of their section; all 28 tell me the final score, too."""
+    assert "✓ Monitoring: 3 of 7" in report("09.1", WATCHED)
+    assert "final score" not in report("09.1", WATCHED)
+    everywhere = dict.fromkeys(practices.sheet().index, (1, "a test in our repository"))
+    assert "the final score of your project is 3\n" in report("09.1", everywhere | WATCHED)
+
+
+def test_the_cards_are_those_of_the_table(report):
+    """Each card that I see can be laid, and none is left over."""
+    assert [*practices.cards().index] == [*SORTED]
+    assert "✓ 7 of 8 cards" in report("09.2", {**SORTED, "complaints": "inputs"})
