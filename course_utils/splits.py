@@ -101,14 +101,14 @@ def split_at_random(
     return _checked(rows, part == 0, part == 1, part == 2, f"at random by {by}, seed {seed}")
 
 
-def rolling_months(flights: pd.DataFrame, first: str = "2013-04") -> Iterator[Split]:
+def rolling_months(flights: pd.DataFrame, first: str | None = None) -> Iterator[Split]:
     """Move through the year: test on each month, validate on the month before, train on all that came earlier.
 
     Parameters
     ----------
     flights : DataFrame
-    first : str
-        The first month to test on, such as ``'2013-04'``.
+    first : str, optional
+        The first month to test on, such as ``'2013-04'``; default: the fourth that has flights.
 
     Yields
     ------
@@ -118,12 +118,17 @@ def rolling_months(flights: pd.DataFrame, first: str = "2013-04") -> Iterator[Sp
     Raises
     ------
     UsageError
-        `first` is no month, or fewer than two months of flights come before it.
+        `first` is no month, or fewer than two months of flights come before it; or, without it, there are fewer than
+        four months of flights.
     """
     rows = _departed(flights)
     months = _months(rows)
     known = np.unique(months)
-    start = _month(first)
+    if first is None and len(known) < 4:
+        raise UsageError(
+            f"{len(known)} months of flights are too few to move through", mend="name the `first` to test on"
+        )
+    start = known[3] if first is None else _month(first)
     if not (known >= start).any() or (known < start).sum() < 2:
         raise UsageError(f"first={first!r} leaves nothing to test, train or validate on", mend="choose a later month")
     for place in np.flatnonzero(known >= start):

@@ -94,6 +94,14 @@ def test_rolling_months_never_look_ahead(flights: pd.DataFrame):
         list(splits.rolling_months(flights, first="2013-02"))
 
 
+def test_rolling_months_start_at_the_fourth_whatever_the_years(flights: pd.DataFrame):
+    """On data that have other months I need not say where to start, and too few months are refused."""
+    autumn = flights[flights["Month"] >= 8]
+    assert [split.name for split in splits.rolling_months(autumn)] == ["2013-11", "2013-12"]
+    with pytest.raises(UsageError, match="3 months of flights are too few"):
+        list(splits.rolling_months(flights[flights["Month"] >= 10]))
+
+
 def test_a_smaller_split_keeps_what_it_is_judged_on(flights: pd.DataFrame):
     """Fewer training flights, in order; the same validation and test flights."""
     split = splits.split_by_time(flights)
