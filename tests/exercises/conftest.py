@@ -9,6 +9,8 @@ import pytest
 
 from course_utils.exercises import check
 
+pytest.register_assert_rewrite("answers")
+
 
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Any], str]:
@@ -20,3 +22,10 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Any], str]:
         return capsys.readouterr().out
 
     return checked
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the tests of `answers` each right and each wrong answer of the lesson's file that imports them."""
+    for name in {"right", "wrong"} & set(metafunc.fixturenames):
+        listed = getattr(metafunc.module, name.upper())
+        metafunc.parametrize(name, [(number, case) for number, cases in listed.items() for case in cases])

@@ -6,7 +6,10 @@ from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pytest
+from answers import (
+    test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
+    test_a_right_answer_is_solved_in_whatever_form_it_comes,
+)
 
 
 def fit(kept: int, *, length: int = 300, best: int = 60, lowest: float = 0.361, rise: float = 1e-4, gap: float = 0.03):
@@ -58,24 +61,6 @@ WRONG = {
 }
 
 SECRETS = {"11.1": ["0.36", "0.002", "60", "depth 6"]}
-
-
-@pytest.mark.parametrize(("number", "answer"), [(n, answer) for n, answers in RIGHT.items() for answer in answers])
-def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, number, answer):
-    """I am told that I solved it, whichever model near the best one I chose."""
-    printed = report(number, answer)
-    assert printed.endswith(f"Exercise {number}: solved\n")
-    assert "✗" not in printed
-
-
-@pytest.mark.parametrize(("number", "case"), [(n, case) for n, cases in WRONG.items() for case in cases])
-def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, number, case):
-    """My mistake is recognised, I am told where to look, and the answer is left to me."""
-    answer, hint = case
-    printed = report(number, answer)
-    assert printed.endswith(f"Exercise {number}: not solved yet\n")
-    assert hint in printed.split("Hint: ", 1)[1]
-    assert not [secret for secret in SECRETS[number] if secret in printed.split("Hint: ", 1)[1]]
 
 
 def test_reasons_left_blank_are_not_answered_yet(report):
