@@ -136,8 +136,8 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], Any], Finding | None]] = {
 @grader("01.2")
 def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
     """Grade the four named cells of the deck's matrix: a mapping or Series of counts."""
-    (quiet, false_alarm), (missed, late) = read_toml("exercises.toml")["01.2"]["matrix"]
-    wanted = {_LATE: late, _FALSE_ALARM: false_alarm, _MISSED: missed, _QUIET: quiet}
+    matrix = read_toml("deck.toml")["static"]["matrix"]
+    wanted = {cell: matrix[cell] for cell in (_LATE, _FALSE_ALARM, _MISSED, _QUIET)}
     given = as_mapping(answer)
     if given is None:
         hint = f"give each cell its name, {listed(_CELLS)}: reading by position is how such mistakes happen"
@@ -267,7 +267,8 @@ def break_even(answer: Any) -> Sequence[Finding]:
     if not callable(answer):
         hint = "pass the name of the function, without brackets behind it"
         return [wrong(f"a {type(answer).__name__} is no function", hint=hint)]
-    payoffs = read_toml("exercises.toml")["01.3"]["payoffs"]
+    tried, known = read_toml("exercises.toml")["01.3"], read_toml("payoffs.toml")
+    payoffs = [{cell: known[name][cell] for cell in _CELLS} for name in tried["named"]] + tried["payoffs"]
     results = []
     for payoff in payoffs:
         try:
