@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from authoring import surroundings
 from course_utils import tables
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, UsageError
 
 PASS_ON = {"ignore_unknown_options": True}
 
@@ -18,7 +19,7 @@ PASS_ON = {"ignore_unknown_options": True}
 def course() -> None:
     """Deploying ML models into production: open, run, test and build the lessons.
 
-    Learners need `lab`, `reset`, `doctor` and `run`; authors need the rest.
+    Learners need `lab`, `reset`, `doctor`, `run` and `csv2vw`; authors need the rest.
     """
 
 
@@ -147,6 +148,73 @@ def generate(check: bool) -> int:
     from authoring import generate as generator
 
     return _tell(generator.generate(check=check), failed=check)
+
+
+@course.command()
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option("--label", required=True, help="The label's column: its name, or its place from 0; -1 is the last.")
+@click.option("--map", "labels", multiple=True, metavar="VALUE=LABEL", help="What VW gets for a label, as YES=1.")
+@click.option("--classes", "kind", flag_value="classes", help="Number the labels 1, 2, 3 … in order of appearance.")
+@click.option("--number", "kind", flag_value="number", help="Labels are numbers to be predicted.")
+@click.option("--columns", help="What to make features of: names with commas between.  [default: the dictionary's]")
+@click.option("--all-columns", is_flag=True, help="Every column, those that hold the answer too.")
+@click.option("--horizon", type=float, help="Hours ahead at which a column must be known.  [default: the course's]")
+@click.option("--text", default="", help="Columns to read as text though they look like numbers.")
+@click.option("--namespace", "spaces", multiple=True, metavar="NAME=COLUMN,…", help="What goes into a namespace.")
+@click.option("--importance", metavar="COLUMN", help="Weight of each example.")
+@click.option("--tag", metavar="COLUMN", help="Name of each example.")
+@click.option("--unlabelled", type=click.Choice(["refuse", "skip", "keep"]), default="refuse", show_default=True)
+@click.option("--no-header", is_flag=True, help="The first line holds data; columns are called 1, 2, 3 …")
+@click.option("--separator", help="One character, or tab.  [default: a tab in .tsv, else a comma]")
+@click.option("--encoding", default="utf-8-sig", show_default=True)
+def csv2vw(
+    source: str,
+    target: str,
+    labels: tuple[str, ...],
+    kind: str | None,
+    columns: str | None,
+    text: str,
+    spaces: tuple[str, ...],
+    no_header: bool,
+    separator: str | None,
+    **options: Any,
+) -> int:
+    """Turn the CSV file IN into Vowpal Wabbit's text OUT, whole or not at all.
+
+    For example: course csv2vw flights.csv flights.vw --label IsDepDelayed --map YES=1 --map NO=-1
+    """
+    from course_utils import vw
+
+    written = vw.csv2vw(
+        source,
+        target,
+        labels={value: _label(value, to) for value, to in _pairs("--map", labels)},
+        kind=kind or "binary",
+        columns=columns.split(",") if columns else None,
+        text=[name for name in text.split(",") if name],
+        namespaces={name: inside.split(",") for name, inside in _pairs("--namespace", spaces)} or None,
+        header=not no_header,
+        separator="\t" if separator == "tab" else separator,
+        **options,
+    )
+    click.echo(f"{target}: {written}")
+    return 0
+
+
+def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Take NAME=VALUE apart, at the last equals sign."""
+    pairs = [text.rpartition("=") for text in given]
+    if wrong := next((text for text, (name, _, value) in zip(given, pairs, strict=True) if not (name and value)), None):
+        raise UsageError(f"{option} {wrong!r} has no two sides", mend=f"write {option} NAME=VALUE")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _label(value: str, to: str) -> float:
+    try:
+        return float(to)
+    except ValueError as error:
+        raise UsageError(f"--map {value}={to}: {to!r} is no number", mend="map each label to a number") from error
 
 
 def _tell(messages: list[str], *, failed: bool) -> int:

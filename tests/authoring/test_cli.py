@@ -26,7 +26,7 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     """`course --help` says what there is."""
     assert _course(monkeypatch, "--help") == 0
     text = capsys.readouterr().out
-    for command in ("build", "check", "doctor", "generate", "lab", "reset", "run", "test"):
+    for command in ("build", "check", "csv2vw", "doctor", "generate", "lab", "reset", "run", "test"):
         assert re.search(rf"^  {command} ", text, re.M)
 
 
@@ -264,3 +264,62 @@ def test_continuous_integration_runs_make_test() -> None:
     script = (surroundings.ROOT / ".ci" / "run").read_text()
     assert script.splitlines()[-1] == "exec make test"
     assert os.access(surroundings.ROOT / ".ci" / "run", os.X_OK)
+
+
+# --------------------------------------------------------------------------- csv2vw
+
+
+def _flights(folder: Path, *labels: str) -> Path:
+    path = folder / "flights.csv"
+    rows = [f"{530 + place},9E,{20 * place},{label}" for place, label in enumerate(labels)]
+    path.write_text("\n".join(["CRSDepTime,UniqueCarrier,DepDelay,IsDepDelayed", *rows]) + "\n")
+    return path
+
+
+def test_csv2vw_writes_what_a_model_may_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`course csv2vw` turns my file into VW's text and says how much there is."""
+    source, target = _flights(tmp_path, "NO", "YES"), tmp_path / "flights.vw"
+    words = ("csv2vw", str(source), str(target), "--label", "IsDepDelayed", "--map", "YES=1", "--map", "NO=-1")
+    assert _course(monkeypatch, *words) == 0
+    assert target.read_text() == "-1 |f CRSDepTime:530 UniqueCarrier=9E\n1 |f CRSDepTime:531 UniqueCarrier=9E\n"
+    assert capsys.readouterr().out == f"{target}: 2 examples, 4 features of 2 columns\n"
+    assert _course(monkeypatch, *words, "--all-columns") == 0
+    assert target.read_text().splitlines()[1] == "1 |f CRSDepTime:531 UniqueCarrier=9E DepDelay:20"
+
+
+def test_csv2vw_takes_the_decks_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No header, tabs, a label by its place, classes, namespaces, texts, weights and tags."""
+    source, target = tmp_path / "data.tsv", tmp_path / "data.vw"
+    source.write_text("5\tx\tYES\t2\tme\n0\ty\tNO\t1\tyou\n")
+    options = "--no-header --label 2 --classes --all-columns --namespace a=1 --namespace b=2 --importance 4 --tag 5"
+    assert _course(monkeypatch, "csv2vw", str(source), str(target), *options.split(), "--text", "1") == 0
+    assert target.read_text() == "1 2.0 'me |a 1=5 |b 2=x\n2 1.0 'you |a 1=0 |b 2=y\n"
+    source.write_text("5;x;-1\n")
+    options = "--no-header --label -1 --columns 1 --separator ; --number"
+    assert _course(monkeypatch, "csv2vw", str(source), str(target), *options.split()) == 0
+    assert target.read_text() == "-1 |f 1:5\n"
+
+
+def test_csv2vw_refuses_a_row_by_line_and_column_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A third label is told with its line and column; there is no output file, and the exit code is 1."""
+    source, target = _flights(tmp_path, "NO", "MAYBE"), tmp_path / "flights.vw"
+    words = ("csv2vw", str(source), str(target), "--label", "IsDepDelayed", "--map", "YES=1", "--map", "NO=-1")
+    assert _course(monkeypatch, *words) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: flights.csv, column IsDepDelayed, row 1: holds 'MAYBE'") and "(line 3)" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["flights.csv"]
+
+
+@pytest.mark.parametrize("wrong", ["YES", "=1", "YES=", "YES=yes"])
+def test_csv2vw_refuses_a_map_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, wrong: str
+) -> None:
+    """A label map has a value, an equals sign and a number."""
+    source = _flights(tmp_path, "YES")
+    words = ("csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "IsDepDelayed", "--map", wrong)
+    assert _course(monkeypatch, *words) == 1
+    assert re.match(r"Error: --map '?" + wrong, capsys.readouterr().err)

@@ -16,7 +16,7 @@ import xgboost
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
-from course_utils import metrics
+from course_utils import metrics, vw
 
 pytestmark = pytest.mark.slow
 
@@ -71,28 +71,52 @@ def test_the_printed_scores_hardly_leave_a_half(deck: dict[str, Any]) -> None:
     assert run["early_stopping_rounds"] > run["rounds"]
 
 
-def test_vowpal_wabbit_features(deck: dict[str, Any], allyears: pd.DataFrame) -> None:
+@pytest.fixture(scope="module")
+def lines(allyears: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the deck's file of VW's text: every column, those that hold the answer too, and the nameless row index."""
+    folder = tmp_path_factory.mktemp("deck")
+    allyears.to_csv(folder / "flights.csv")
+    texts = allyears.select_dtypes(exclude="number").columns.drop("IsDepDelayed")
+    vw.csv2vw(
+        folder / "flights.csv",
+        folder / "flights.vw",
+        label="IsDepDelayed",
+        labels={"YES": 1, "NO": -1},
+        all_columns=True,
+        text=list(texts),
+    )
+    return (folder / "flights.vw").read_text(encoding="utf-8").splitlines()
+
+
+def test_vowpal_wabbit_text(deck: dict[str, Any], lines: list[str]) -> None:
+    """csv2vw writes the deck's own first line, but for the zeros, which VW drops, and the row number before the bar."""
+    assert lines[deck["vw"]["first_rows"][0]] == (
+        "1 |f :17168 Year:1995 Month:1 DayofMonth:12 DayOfWeek:4 DepTime:1124.0 CRSDepTime:1111 ArrTime:1224.0 "
+        "CRSArrTime:1224 UniqueCarrier=US FlightNum:2451 TailNum=N920VJ ActualElapsedTime:60.0 CRSElapsedTime:73.0 "
+        "AirTime:50.0 DepDelay:13.0 Origin=RDU Dest=PHL Distance:336.0 TaxiIn:4.0 TaxiOut:6.0 CancellationCode= "
+        "CarrierDelay= WeatherDelay= NASDelay= SecurityDelay= LateAircraftDelay= IsArrDelayed=NO"
+    )
+
+
+def test_vowpal_wabbit_features(deck: dict[str, Any], allyears: pd.DataFrame, lines: list[str]) -> None:
     """The total of features depends on the split through its zeros, and the deck's lies among 400 seeded ones."""
-    vw, features = deck["vw"], _features(allyears)
-    assert features.loc[vw["first_rows"]].tolist() == vw["first_features"]
-    totals = [features.loc[rows].sum() for rows in _vw_splits(allyears, vw, 400)]
-    assert [min(totals), max(totals)] == vw["range"]["features"]
-    assert min(totals) <= vw["features"] <= max(totals)
+    run = deck["vw"]
+    features = np.array([line.count(" ") for line in lines])  # a space before each, one before the bar, VW's constant
+    assert features[run["first_rows"]].tolist() == run["first_features"]
+    totals = [int(features[rows].sum()) for rows in _vw_splits(allyears, run, 400)]
+    assert [min(totals), max(totals)] == run["range"]["features"]
+    assert min(totals) <= run["features"] <= max(totals)
 
 
-def test_vowpal_wabbit_loss(deck: dict[str, Any], allyears: pd.DataFrame, late: pd.Series) -> None:
+def test_vowpal_wabbit_loss(deck: dict[str, Any], allyears: pd.DataFrame, lines: list[str]) -> None:
     """With the delays themselves among its inputs the online learner errs on about one flight in five."""
-    from vowpalwabbit import Workspace
-
-    vw, lines = deck["vw"], _lines(allyears, late)
-    assert vw["range"]["average_loss"][0] <= vw["average_loss"] <= vw["range"]["average_loss"][1]
-    for rows in _vw_splits(allyears, vw, 3):
-        learner = Workspace("--binary --loss_function logistic --quiet")
-        for row in rows:
-            learner.learn(lines[row])
-        learner.finish()
-        assert len(rows) == vw["examples"]
-        _in_range("average_loss", learner.get_sum_loss() / len(rows), vw)
+    run = deck["vw"]
+    assert run["range"]["average_loss"][0] <= run["average_loss"] <= run["range"]["average_loss"][1]
+    for rows in _vw_splits(allyears, run, 3):
+        learnt = vw.run([lines[row] for row in rows], "--binary --loss_function logistic")
+        assert learnt.examples == run["examples"]
+        _in_range("features", learnt.features, run)
+        _in_range("average_loss", learnt.loss, run)
 
 
 # --------------------------------------------------------------------------- the deck's way
@@ -129,30 +153,6 @@ def _scores_in_range(scores: np.ndarray, late: pd.Series, run: dict[str, Any]) -
         _in_range(str(cell), count, run)
 
 
-def _features(flights: pd.DataFrame) -> pd.Series:
-    """Count what VW makes of each row of the deck's file: every column but the label, the row index, a constant.
-
-    A zero is dropped; an empty cell is a feature of its own ('CancellationCode=').
-    """
-    inputs = flights.drop(columns="IsDepDelayed")
-    zeros = (inputs.select_dtypes("number") == 0).sum(axis=1) + (flights.index == 0)
-    return inputs.shape[1] + 2 - zeros
-
-
 def _vw_splits(flights: pd.DataFrame, vw: dict[str, Any], count: int) -> Iterator[np.ndarray]:
     for seed in range(count):
         yield train_test_split(flights.index, test_size=vw["test_share"], random_state=seed)[0]
-
-
-def _lines(flights: pd.DataFrame, late: pd.Series) -> list[str]:
-    """Write each flight as the deck's csv2vw did, the leaking columns and the nameless row index among the features."""
-    inputs = flights.drop(columns="IsDepDelayed")
-    numbers = set(inputs.select_dtypes("number").columns)
-    cells = []
-    for name, values in inputs.items():
-        sign = ":" if name in numbers else "="
-        cells.append((f" {name}{sign}" + values.astype(str)).where(values.notna(), f" {name}="))
-    labels = late.map({1: "1", 0: "-1"})
-    return [
-        f"{label} |f :{row}{''.join(texts)}" for row, (label, *texts) in enumerate(zip(labels, *cells, strict=True))
-    ]

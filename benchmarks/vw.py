@@ -1,0 +1,294 @@
+"""From CSV to VW's text, and from there to a model: speed and memory against what else one might do.
+
+    uv run python benchmarks/vw.py            # print both tables
+    uv run python benchmarks/vw.py --write    # and keep them as course_utils/tables/benchmark_{csv2vw,fit}.csv
+
+Converters write the same bytes, each in a process of its own; the first makes a run of its own for three sizes of file.
+Seconds are processor time, best of three, and the ways take turns, so that other work on the machine hardly counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from course_utils import tables, vw
+
+FOLDER = Path(tables.__file__).parent
+LABELS = {"YES": 1, "NO": -1}
+LABEL = "IsDepDelayed"
+ROWS = 50_000
+LARGER = (1, 4, 16)
+REPEATS = 3
+
+
+# --------------------------------------------------------------------------- converters
+
+
+def ours(source: str, target: str) -> None:
+    """Take the course's own."""
+    vw.csv2vw(source, target, label=LABEL, labels=LABELS, all_columns=True)
+
+
+def words(row: dict[str, str]) -> str:
+    """Write one row as anyone would."""
+    line = ["1 |f" if row[LABEL] == "YES" else "-1 |f"]
+    for name, cell in row.items():
+        if name == LABEL:
+            continue
+        if not cell:
+            line.append(f"{name}=")
+            continue
+        try:
+            value = float(cell)
+        except ValueError:
+            line.append(f"{name}={cell}")
+        else:
+            if value:
+                line.append(f"{name}:{cell}")
+    return " ".join(line) + "\n"
+
+
+def dict_reader(source: str, target: str) -> None:
+    """Loop over csv.DictReader."""
+    with Path(source).open(newline="") as given, Path(target).open("w", newline="\n") as out:
+        for row in csv.DictReader(given):
+            out.write(words(row))
+
+
+def iterrows(source: str, target: str) -> None:
+    """Loop over the rows of a DataFrame, and look each cell up by its column, as is often seen."""
+    import pandas as pd
+
+    frame = pd.read_csv(source, dtype=str, keep_default_na=False)
+    with Path(target).open("w", newline="\n") as out:
+        for _, row in frame.iterrows():
+            out.write(words({name: row[name] for name in frame.columns}))
+
+
+def columns(source: str, target: str) -> None:
+    """Glue columns of a DataFrame together."""
+    import pandas as pd
+
+    frame = pd.read_csv(source, dtype=str, keep_default_na=False)
+    lines = frame.pop(LABEL).map({"YES": "1 |f", "NO": "-1 |f"})
+    for name, cells in frame.items():
+        number = pd.to_numeric(cells, errors="coerce")
+        text = " " + name + ":" + cells
+        lines += text.where(number.notna(), " " + name + "=" + cells).where(number != 0, "")
+    with Path(target).open("w", newline="\n") as out:
+        out.write("\n".join(lines) + "\n")
+
+
+WAYS: dict[str, Callable[[str, str], None]] = {
+    "course csv2vw": ours,
+    "csv.DictReader, a loop": dict_reader,
+    "pandas, columns glued": columns,
+    "pandas, iterrows": iterrows,
+}
+
+
+def alone(way: str, source: Path) -> dict[str, float | str]:
+    """Run one converter in a fresh process; return its seconds, its peak memory and what it wrote."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.vw"
+        command = [sys.executable, __file__, "--one", way, os.fspath(source), os.fspath(target)]
+        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return said | {"bytes": hashlib.sha256(target.read_bytes()).hexdigest()}
+
+
+def one(way: str, source: str, target: str) -> None:
+    """Be the fresh process."""
+    started = time.process_time()
+    WAYS[way](source, target)
+    print(json.dumps({"seconds": time.process_time() - started, "peak": peak()}))
+
+
+def peak() -> float:
+    """Return this process's largest memory in MB; Linux's other count begins with that of the process's parent."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+
+
+def converters(folder: Path) -> list[dict[str, object]]:
+    """Measure all ways on one file, and the first on larger ones."""
+    from course_utils import datasets
+
+    flights = datasets.load_flights("nyc2013")
+    flights = flights[flights["DepDelay"].notna()].head(ROWS)
+    files = {}
+    for times in LARGER:
+        files[times] = folder / f"flights{times}.csv"
+        with files[times].open("w", newline="") as out:
+            for part in range(times):
+                flights.to_csv(out, index=False, header=part == 0)
+    found: dict[str, list[dict[str, float | str]]] = {way: [] for way in WAYS}
+    for _ in range(REPEATS):
+        for way, runs in found.items():
+            runs.append(alone(way, files[1]))
+    assert len({run["bytes"] for runs in found.values() for run in runs}) == 1
+    best = {way: min(float(run["seconds"]) for run in runs) for way, runs in found.items()}
+    rows = []
+    for way, runs in found.items():
+        row: dict[str, object] = {
+            "way": way,
+            "rows": ROWS,
+            "seconds": round(best[way], 2),
+            "times_the_loop": round(best["csv.DictReader, a loop"] / best[way], 2),
+            "peak_mb": round(max(float(run["peak"]) for run in runs)),
+        }
+        rows.append(row)
+    for times in LARGER[1:]:
+        run = alone("course csv2vw", files[times])
+        rows.append(
+            {
+                "way": "course csv2vw",
+                "rows": ROWS * times,
+                "seconds": round(float(run["seconds"]), 2),
+                "peak_mb": round(float(run["peak"])),
+            }
+        )
+    return rows
+
+
+# --------------------------------------------------------------------------- fitting
+
+
+def spent(action: Callable[[], object]) -> float:
+    """Return the processor time of an action and the processes that it starts."""
+
+    def now() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + children.ru_utime + children.ru_stime
+
+    before = now()
+    action()
+    return now() - before
+
+
+def fits(folder: Path) -> list[dict[str, object]]:
+    """Fit XGBoost in several ways and VW on the same flights and columns."""
+    import pandas as pd
+    import xgboost
+    from vowpalwabbit import Workspace
+
+    from course_utils import datasets, features, replay, training
+
+    rows: list[dict[str, object]] = []
+    for dataset in ("allyears2k", "nyc2013"):
+        flights = datasets.load_flights(dataset)
+        flights = flights[flights["DepDelay"].notna()]
+        flights = (
+            flights.sample(29_465, random_state=0).sort_index() if dataset == "allyears2k" else flights.head(218_601)
+        )
+        late = features.label(flights).to_numpy()
+        deck = features.deck_columns(flights)
+        texts = ["UniqueCarrier", "Origin", "Dest"]
+        hot = pd.get_dummies(deck.astype(dict.fromkeys(texts, str)), columns=texts, dtype="float32")
+        native = training.Encoder.fit(deck)
+        coded = native.transform(deck)
+        spaces = {"texts": texts, "numbers": [name for name in deck if name not in texts]}
+        path = folder / f"{dataset}.vw"
+
+        def write(flights: pd.DataFrame = flights, path: Path = path, spaces: dict[str, list[str]] = spaces) -> None:
+            given = path.with_suffix(".csv")
+            flights[[*features.DECK_COLUMNS, LABEL]].to_csv(given, index=False)
+            vw.csv2vw(given, path, label=LABEL, labels=LABELS, all_columns=True, namespaces=spaces)
+
+        made = spent(write)
+
+        def native_matrix(
+            coded: object = coded, late: object = late, native: training.Encoder = native
+        ) -> xgboost.DMatrix:
+            return xgboost.DMatrix(
+                coded,
+                late,
+                feature_names=list(native.columns),
+                feature_types=native.feature_types,
+                enable_categorical=True,
+            )
+
+        def exactly(hot: pd.DataFrame = hot, late: object = late) -> object:
+            params = {"objective": "binary:logistic", "tree_method": "exact", "max_depth": 5, "nthread": 1}
+            return xgboost.train(params, xgboost.DMatrix(hot, late), 2)
+
+        def rounds(count: int, matrix: Callable[[], xgboost.DMatrix] = native_matrix) -> Callable[[], object]:
+            return lambda: xgboost.train(training.DEFAULTS | {"max_depth": 5}, matrix(), count)
+
+        def own(more: str, path: Path = path) -> Callable[[], None]:
+            def loop() -> None:
+                with Workspace(f"--quiet -d {path} -f {folder}/own {replay.OPTIONS} {more}"):
+                    pass
+
+            return loop
+
+        ways = {
+            "VW": own(""),
+            "VW, its own loop, predictions kept": own(f"-p {folder}/own.p"),
+            "VW, the course's vw.run, predictions kept": lambda path=path: vw.run(path, replay.OPTIONS),
+            "XGBoost as the deck, exact and one-hot, 2 rounds": exactly,
+            "XGBoost, histograms, 2 rounds": rounds(2),
+            "XGBoost, histograms, 20 rounds": rounds(20),
+            "XGBoost, histograms, 100 rounds": rounds(100),
+        }
+        best = dict.fromkeys(ways, float("inf"))
+        for _ in range(REPEATS):
+            best = {name: min(best[name], spent(way)) for name, way in ways.items()}
+        base = best["VW"]
+        for name, seconds in best.items():
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "flights": len(flights),
+                    "way": name,
+                    "seconds": round(seconds, 2),
+                    "times_vw": round(seconds / base, 2),
+                    "with_the_text": round(seconds / (base + made), 2),
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    """Measure, print the tables and, if asked, keep them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", action="store_true", help="keep the tables for the lesson")
+    parser.add_argument("--one", nargs=3, metavar=("WAY", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        one(*options.one)
+        return
+    import pandas as pd
+
+    with tempfile.TemporaryDirectory(prefix="course-benchmark-") as folder:
+        for name, measure in (("csv2vw", converters), ("fit", fits)):
+            frame = pd.DataFrame(measure(Path(folder)))
+            print(frame.to_string(index=False), flush=True)
+            if options.write:
+                head = (
+                    f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
+                    f"{os.cpu_count()} virtual cores, Python {platform.python_version()}; processor time\n"
+                )
+                target = FOLDER / f"benchmark_{name}.csv"
+                made = target.with_suffix(".new")
+                made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+                made.replace(target)
+
+
+if __name__ == "__main__":
+    main()
