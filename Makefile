@@ -24,7 +24,7 @@ lab: ready  ## open JupyterLab in your own copy of the lessons, my_lessons/
 doctor: ready  ## say whether this machine can run the lessons, and how to mend what is wrong
 	@$(course) doctor
 
-check: ready  ## for authors, under a minute: style, lessons, generated files, unit tests
+check: ready  ## for authors, a minute or two: style, lessons, generated files, unit tests
 	@$(course) check
 
 build: ready  ## for authors: make notebooks/ and solutions/ from lessons/

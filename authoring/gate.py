@@ -169,7 +169,7 @@ def failures(junit: Path) -> dict[str, list[str]]:
 
 
 def check() -> int:
-    """Look at what an author gets wrong most often, in under a minute: style, lessons, what is generated, fast tests.
+    """Look at what an author gets wrong most often, in a minute or two: style, lessons, what is generated, fast tests.
 
     Tests marked slow, nightly or browser are left out, and the property test of features tries few examples.
 

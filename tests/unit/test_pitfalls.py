@@ -326,6 +326,7 @@ def test_what_is_known_at_departure_is_known_at_departure(pair):
 # --------------------------------------------------------------------------- looking ahead
 
 
+@pytest.mark.slow
 def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
     """The mean of the whole day changes when the future is taken away; what the course computes does not."""
     rows = flights[(flights["Month"] == 4) & (flights["DayofMonth"] <= 12)]

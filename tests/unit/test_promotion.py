@@ -10,6 +10,8 @@ from course_utils.errors import ModelError, UsageError
 mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
 from course_utils import promotion, tracking  # noqa: E402 (they need MLflow)
 
+pytestmark = pytest.mark.slow  # MLflow and a sweep of models: seconds to begin with
+
 NAMES = ["in service", "fresh inputs", "well studied", "clairvoyant", "new feed", "committee"]
 MEMBERS = 8
 POLICY = {"known_hours": 3, "carrier_harm": 0.02, "carrier_flights": 300, "time_ratio": 3}

@@ -17,6 +17,8 @@ from course_utils.errors import DataError, ModelError, UsageError
 mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
 from course_utils import tracking  # noqa: E402 (it needs MLflow)
 
+pytestmark = pytest.mark.slow  # MLflow and its stores: seconds to begin with
+
 FEW = {"rounds": 3, "max_depth": 2}
 
 
@@ -179,7 +181,6 @@ def test_a_record_that_does_not_say_enough_is_not_built(store):
         tracking.rebuild("the deck's")
 
 
-@pytest.mark.slow
 def test_a_fresh_process_builds_it_from_the_record_alone(logged):
     """A colleague with the store and the run's name gets my model, bit for bit."""
     assert set(tracking.recorded("one")["one"]) == {"yes"}
@@ -248,7 +249,6 @@ def test_the_commands_of_today_exist(store):
         assert cli.get_command(click.Context(cli), gone) is None
 
 
-@pytest.mark.slow
 def test_the_project_runs_by_mlflow_run_without_a_network(store, data, tmp_path, monkeypatch):
     """Anybody with the folder and one command gets my run; nothing is fetched."""
     from authoring import surroundings
@@ -341,7 +341,6 @@ def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.slow
 def test_the_pages_answer_until_they_are_stopped():
     """My browser gets an answer; once I stop the pages it gets none, and stopping twice does no harm."""
     import urllib.request

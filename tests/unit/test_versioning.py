@@ -36,6 +36,8 @@ from course_utils.versioning import (
     what_reruns,
 )
 
+pytestmark = pytest.mark.slow  # Git and DVC in scratch projects: seconds to begin with
+
 STAGES = (
     "dvc stage add -n prepare -p prepare -d src/prepare.py -d data/raw/flights.csv -o data/processed/flights.csv"
     " python src/prepare.py",
@@ -158,14 +160,12 @@ def test_the_decks_command_is_gone_and_the_error_says_what_to_do(flights_only):
         flights_only.run("dvc run -d data/raw/flights.csv -o models/model.json python src/train.py")
 
 
-@pytest.mark.slow
 def test_stages_that_were_run_are_skipped_when_nothing_changed(pipeline):
     """Asked a second time, DVC runs nothing."""
     pipeline.run("dvc repro")
     assert pipeline.stages == {"prepare": "skipped", "train": "skipped", "evaluate": "skipped"}
 
 
-@pytest.mark.slow
 def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed):
     """What the lesson calls right about the six changes is what DVC does, and the project is as before."""
     tried = what_reruns(pipeline)
@@ -178,7 +178,6 @@ def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed)
     assert set(pipeline.stages.values()) == {"skipped"}
 
 
-@pytest.mark.slow
 def test_changes_that_are_not_committed_are_not_lost(pipeline):
     """Trying changes out is refused while I have one of my own in the project."""
     pipeline.edit("params.yaml", "prior: 100", "prior: 50")
@@ -187,7 +186,6 @@ def test_changes_that_are_not_committed_are_not_lost(pipeline):
     pipeline.run("git reset --hard --quiet")
 
 
-@pytest.mark.slow
 def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
     """After the next month I go back to the tag: data and model are the same, and so is the model computed again."""
     data, model = pipeline.fingerprint(RAW), pipeline.fingerprint(MODEL)
@@ -201,7 +199,6 @@ def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
     assert pipeline.fingerprint(MODEL) == model == pipeline.recorded(MODEL)
 
 
-@pytest.mark.slow
 def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
     """In a real clone, what the grader calls right brings the model, and what it calls wrong does not."""
     early = pipeline.early
@@ -217,7 +214,6 @@ def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
     assert early.fingerprint(MODEL) == pipeline.recorded(MODEL)
 
 
-@pytest.mark.slow
 def test_commits_have_the_case_clock_and_no_name_of_mine(pipeline, printed):
     """The history tells when the airline delivered, and names nobody."""
     log = printed(pipeline.run, "git log february --format='%as %an %s'")
@@ -416,7 +412,6 @@ def test_two_projects_do_not_know_of_each_other():
     other.close()
 
 
-@pytest.mark.slow
 def test_the_lasting_process_says_what_a_fresh_one_says(pipeline):
     """Commands answer as `python -m dvc` does, though DVC is started once only."""
     root, folder = pipeline._lab.root, pipeline._folder
