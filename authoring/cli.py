@@ -124,7 +124,7 @@ def test(nightly: bool, options: tuple[str, ...]) -> int:
 
 @course.command()
 def check() -> int:
-    """Look at style, lessons, generated files and unit tests: the author's loop, under a minute."""
+    """Look at style, lessons, generated files and unit tests: the author's loop, a minute or two."""
     from authoring import gate
 
     return gate.check()
