@@ -19,7 +19,6 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -1116,8 +1115,7 @@ def benchmark_note(name: str) -> None:
     UsageError
         There is no such table.
     """
-    text = (files(tables) / _benchmark(name)).read_text(encoding="utf-8")
-    print("\n".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#")))
+    print("\n".join(tables.read_notes(_benchmark(name))))
 
 
 def _benchmark(name: str) -> str:

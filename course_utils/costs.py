@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
-from importlib.resources import files
 from numbers import Integral, Real
 from typing import Any
 
@@ -341,8 +340,7 @@ def cost_per_prediction() -> pd.DataFrame:
 
 def cost_per_prediction_note() -> None:
     """Print what was measured for `cost_per_prediction`, when, and on what kind of machine."""
-    text = (files(tables) / "benchmark_costs.csv").read_text(encoding="utf-8")
-    print("\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("#")))
+    print("\n".join(tables.read_notes("benchmark_costs.csv")))
 
 
 def measure(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) -> float:

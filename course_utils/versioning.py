@@ -445,8 +445,7 @@ def benchmark() -> pd.DataFrame:
 
 def benchmark_note() -> None:
     """Print what was stored for `benchmark`, when it was measured, and on what kind of machine."""
-    text = (files(tables) / "benchmark_versioning.csv").read_text(encoding="utf-8")
-    print("\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("#")))
+    print("\n".join(tables.read_notes("benchmark_versioning.csv")))
 
 
 def s3_record() -> pd.DataFrame:

@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import chain, islice
 from operator import getitem, itemgetter
 from pathlib import Path
@@ -1020,8 +1019,7 @@ def benchmark_note(name: str) -> None:
     UsageError
         There is no such table.
     """
-    text = (files(tables) / _benchmark(name)).read_text(encoding="utf-8")
-    print(text.splitlines()[0].removeprefix("# "))
+    print(tables.read_notes(_benchmark(name))[0])
 
 
 def _benchmark(name: str) -> str:

@@ -12,7 +12,6 @@ import os
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -346,5 +345,4 @@ def benchmark() -> pd.DataFrame:
 
 def benchmark_note() -> None:
     """Print how `benchmark` was measured, when, and on what kind of machine."""
-    text = (files(tables) / _TABLE).read_text(encoding="utf-8")
-    print("\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("#")))
+    print("\n".join(tables.read_notes(_TABLE)))

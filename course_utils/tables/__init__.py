@@ -13,7 +13,7 @@ from course_utils.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DATASETS", "active_dataset", "canvas", "curriculum", "read_csv", "read_toml", "workflow"]
+__all__ = ["DATASETS", "active_dataset", "canvas", "curriculum", "read_csv", "read_notes", "read_toml", "workflow"]
 
 DATASETS = ("nyc2013", "allyears2k")  # the default first
 
@@ -66,6 +66,23 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
 
     with _open(name).open("rb") as file:
         return pd.read_csv(file, **options)
+
+
+def read_notes(name: str) -> list[str]:
+    """Read what the comment lines of a CSV table say: of a benchmark's, how, when and on what it was measured.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+
+    Raises
+    ------
+    UsageError
+        There is no table of that name.
+    """
+    lines = _open(name).read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
 
 def curriculum() -> list[dict[str, Any]]:

@@ -68,3 +68,12 @@ def test_the_active_data_set(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_DATASET", "nyc2031")
     with pytest.raises(UsageError, match=r"'nyc2031'.*nyc2013, allyears2k"):
         tables.active_dataset()
+
+
+def test_a_benchmarks_table_says_how_it_was_measured():
+    """Beside the numbers I can read when, and on what kind of machine, they were taken."""
+    notes = tables.read_notes("benchmark_watching.csv")
+    assert any(note.startswith("measured 20") for note in notes)
+    assert not any(note.startswith("#") for note in notes)
+    with pytest.raises(UsageError, match=r"no table 'none\.csv'"):
+        tables.read_notes("none.csv")
