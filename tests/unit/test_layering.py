@@ -23,7 +23,10 @@ LAYERS = (
     ("tracking",),
     ("promotion",),
     ("batch", "serving"),
-    ("drift", "incidents"),
+    ("load", "timemachine"),
+    ("drift", "telemetry"),
+    ("retraining",),
+    ("incidents",),
 )
 #: These stand aside: they import the two lowest lines, and no module of a line imports them.
 ASIDE = ("claims", "plots", "exercises")
