@@ -129,6 +129,7 @@ def other_weather(reports: pd.DataFrame, now: pd.Timestamp, how: str, rng: np.ra
 @example(own=500, horizon=0, how="change all", seed=1, tail=True)
 @example(own=500, horizon=0, how="delete", seed=1, tail=True)
 @example(own=600, horizon=48, how="change all", seed=1, tail=True)
+@pytest.mark.slow
 def test_what_was_not_known_never_changes_a_feature(
     world: pd.DataFrame,
     moments: pd.DataFrame,

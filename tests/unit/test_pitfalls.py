@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from course_utils import dictionary, faults, features, pitfalls, tables
 from course_utils.errors import DataError, UsageError
 
+pytestmark = pytest.mark.slow  # eighteen checks on many deliveries: seconds, with the whole file
+
 WORDS = dictionary.load()
 RULES = ("available", "illegal", "values", "variance", "duplicates")
 
@@ -204,7 +206,6 @@ def test_each_fault_is_found_by_its_check(pair, name: str):
     assert alarms(checked(check, clean, reference)).empty
 
 
-@pytest.mark.slow
 def test_noise_is_called_unnecessary_and_the_hour_is_not(pair):
     """A column of random numbers is no better than others of its kind; the scheduled hour is."""
     faulty, _ = faults.contaminate(pair[0], 4, ["useless"])
@@ -215,7 +216,6 @@ def test_noise_is_called_unnecessary_and_the_hour_is_not(pair):
     assert not found & {"CRSDepTime", "late_28d_flight"}
 
 
-@pytest.mark.slow
 def test_false_alarms_and_power_are_what_the_committed_table_says(flights, known):
     """On ten fresh seeds, every check is wrong about as often as the table of a hundred seeds promises."""
     from scipy.stats import binom
@@ -326,7 +326,6 @@ def test_what_is_known_at_departure_is_known_at_departure(pair):
 # --------------------------------------------------------------------------- looking ahead
 
 
-@pytest.mark.slow
 def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
     """The mean of the whole day changes when the future is taken away; what the course computes does not."""
     rows = flights[(flights["Month"] == 4) & (flights["DayofMonth"] <= 12)]
@@ -390,7 +389,6 @@ def test_deliveries_for_audits_leave_known_incidents_out(flights, known):
     assert set(delivery.inputs) <= set(pitfalls.AUDITED)
 
 
-@pytest.mark.slow
 def test_an_audit_scores_what_is_handed_in_and_tells_the_price(flights, known):
     """Handing in the alarms finds most of what was planted; handing in nothing costs dollars."""
     audit = pitfalls.Audit(2, flights, known)

@@ -18,6 +18,8 @@ import pytest
 from course_utils import projects, tables
 from course_utils.errors import DataError, UsageError
 
+pytestmark = pytest.mark.slow  # projects made, committed and scanned with Git: seconds, with the whole file
+
 ROWS = pd.DataFrame({"CRSDepTime": [500, 600, 700, 1900] * 3, "DepDelay": [0, 0, 20, 40] * 2 + [0, 15, 20, None]})
 
 
@@ -139,7 +141,6 @@ def test_a_project_goes_when_python_ends(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_the_settings_of_the_learner_stay_as_they_are(tmp_path):
     """Neither Git's nor Cookiecutter's settings of mine are read, changed or made."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"

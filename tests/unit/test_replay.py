@@ -11,6 +11,8 @@ import pytest
 from course_utils import metrics, replay, training
 from course_utils.errors import DataError, UsageError
 
+pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
+
 DAYS, EACH = 60, 40
 START = "2013-02-01"
 

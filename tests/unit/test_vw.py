@@ -21,6 +21,8 @@ from vowpalwabbit import Workspace
 from course_utils import vw
 from course_utils.errors import DataError, UsageError
 
+pytestmark = pytest.mark.slow  # VW's own parser judges: seconds, with the whole file
+
 PLUS_MINUS = {"YES": 1, "NO": -1}
 FIXTURES = Path(__file__).with_name("fixtures")
 
