@@ -1,4 +1,4 @@
-"""Write every file that follows from data: environment.yml, binder/, README's table of lessons, data/README.md.
+"""Write every file that follows from data: environment.yml, binder/, README's table, data/README.md, deploy/'s rules.
 
 `generate()` writes them, `generate(check=True)` names those that differ from what would be written; a test wants none.
 """
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def generate(check: bool = False, *, root: Path = ROOT) -> list[str]:
 
 
 def _files(root: Path) -> dict[str, Callable[[], str]]:
+    from course_utils import telemetry  # late: it brings pandas
+
     return {
         "environment.yml": lambda: environment(root),
         "binder/environment.yml": lambda: environment(root),
@@ -65,6 +68,7 @@ def _files(root: Path) -> dict[str, Callable[[], str]]:
         "binder/start": start,
         "README.md": lambda: readme(root),
         "data/README.md": data_readme,
+        **{name: partial(str, text) for name, text in telemetry.files().items()},
     }
 
 

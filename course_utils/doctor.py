@@ -32,7 +32,7 @@ AUTHORS = ("authors", "binder", "browser")
 #: Programs that a lesson shows more with, and none needs.
 OPTIONAL = {
     "docker": "deploy/ has a Compose file for those who have it",
-    "prometheus": "lesson 16 draws alerts without it",
+    "prometheus": "lesson 16 shows the same without it (apt or brew install prometheus, or prometheus.io/download)",
     "git-lfs": "lesson 03 shows a table instead",
     "git-annex": "lesson 03 shows a table instead",
 }
@@ -316,3 +316,5 @@ def _optional() -> Iterator[Finding]:
     for program, why in OPTIONAL.items():
         if shutil.which(program) is None:
             yield Finding(program, f"optional, not here: {why}", "install it if you want it", needed=False)
+        else:
+            yield Finding(program, "found", needed=False)

@@ -57,7 +57,18 @@ def test_optional_programs_do_not_change_the_verdict(
     monkeypatch.setattr(doctor.shutil, "which", lambda program: "git" if program == "git" else None)
     assert _verdict(capsys).startswith("✓ ready")
     assert doctor.main() == 0
-    assert "· prometheus: optional, not here" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "· prometheus: optional, not here" in said
+    assert "prometheus.io/download" in said
+
+
+def test_optional_programs_are_found(
+    good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where Prometheus is installed the doctor says so."""
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: program)
+    assert doctor.main() == 0
+    assert "✓ prometheus: found" in capsys.readouterr().out
 
 
 def test_an_unfit_python_is_named(

@@ -25,7 +25,7 @@ LAYERS = (
     ("batch", "serving"),
     ("load", "timemachine"),
     ("drift", "telemetry"),
-    ("retraining",),
+    ("retraining", "monitoring"),
     ("incidents",),
 )
 #: These stand aside: they import the two lowest lines, and no module of a line imports them.

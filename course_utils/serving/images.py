@@ -1,0 +1,474 @@
+"""Model images of the cluster on this machine: built from what docker-py sends, kept by content, never changed.
+
+clipper_admin packs a model into a tar file with a Dockerfile of three lines: ``FROM`` a stock image, perhaps ``RUN``
+pip, ``COPY`` the model. Docker would run it. Here it is read: the stock image decides how the model is loaded, the
+packages are looked for in this environment, and the model's files are kept under the hash of all that decides what the
+image answers. A tag may move on to another image, as in Docker; an image that a replica was started from stays what it
+was, so a killed replica comes back with the same model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import pickle
+import posixpath
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, unquote
+
+from course_utils import tables
+from course_utils.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["Image", "Images", "deployers", "load_predictor"]
+
+#: What Clipper's noop image answers to any row.
+_NOOP_ANSWER = "1.0"
+
+_DOCKERFILE_BYTES = 64 * 1024
+_MANIFEST = "image.json"
+_MODEL = "model"
+_FUNCTION = "func.pkl"
+_NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::\d+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?")
+_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A model with all that decides what it answers; what it holds never changes.
+
+    Attributes
+    ----------
+    id : str
+        64 hexadecimal digits: the hash of base, packages and files. A stock image has a hash of its name.
+    tags : tuple of str
+        The names it has now.
+    base : str
+        The stock image it was built from, such as 'clipper/python36-closure-container:0.4.1'.
+    model_path : Path, optional
+        The folder that Docker would show as ``/model``; a stock image has none.
+    container_type : str
+        How it is loaded: 'python-closure' or 'noop'.
+    packages : tuple of str
+        What pip would have installed.
+    """
+
+    id: str
+    tags: tuple[str, ...]
+    base: str
+    model_path: Path | None
+    container_type: str
+    packages: tuple[str, ...] = ()
+
+
+# --------------------------------------------------------------------------- stock images
+
+
+def deployers() -> list[dict[str, Any]]:
+    """Return the table of clipper_admin's deployers: which run here, which are refused and why.
+
+    Returns
+    -------
+    list of dict
+        'deployer', 'call', 'here' ('runs' or 'refused'), 'why', 'container' (the type of its images) and 'images',
+        the names of its stock images without registry and version.
+    """
+    return tables.read_toml("clipper_deployers.toml")["deployer"]
+
+
+@cache
+def _stock() -> dict[str, dict[str, Any]]:
+    """Return the row of the table for each stock image."""
+    rows = [*deployers(), *tables.read_toml("clipper_deployers.toml")["image"]]
+    return {name: row for row in rows for name in row["images"]}
+
+
+def _stock_row(name: str) -> dict[str, Any] | None:
+    """Find the row of a stock image, whatever its registry and version."""
+    return _stock().get(name.rpartition("/")[2].partition("@")[0].partition(":")[0])
+
+
+def _container_type(base: str) -> str:
+    """Say how an image is loaded, by the stock image it comes from."""
+    row = _stock_row(base)
+    if row is None:
+        run = ", ".join(name for name, known in _stock().items() if known["here"] == "runs")
+        raise UsageError(
+            f"there is no image {base!r} on this machine, and none is downloaded", mend=f"build from one of {run}"
+        )
+    if row["here"] != "runs":
+        raise UsageError(f"an image {base!r} is not run here: {row['why']}", mend=row["instead"])
+    return row["container"]
+
+
+# --------------------------------------------------------------------------- the store
+
+
+class Images:
+    """The images of one cluster, in a folder; several processes may build and look them up at once.
+
+    Parameters
+    ----------
+    folder : path
+        Made if absent. Whoever can write there can run code in the replicas, so only its owner may.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._images = self.folder / "images"
+        self._tags = self.folder / "tags"
+        for made in (self._images, self._tags):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def build(
+        self,
+        context_tar: BinaryIO,
+        tag: str,
+        *,
+        dockerfile: str = "Dockerfile",
+        say: Callable[[str], object] = lambda line: None,
+    ) -> str:
+        """Build an image from the context that docker-py sends, and let a tag point at it.
+
+        Parameters
+        ----------
+        context_tar : file
+            An uncompressed tar file with a Dockerfile and the files that it copies; read where it stands.
+        tag : str
+            Such as 'default-cluster-delays:1'; without a version it becomes 'latest'.
+        dockerfile : str
+            Name of the Dockerfile in the context.
+        say : callable, optional
+            Gets each line of the build's log, as Docker words it.
+
+        Returns
+        -------
+        str
+            The image's id.
+
+        Raises
+        ------
+        UsageError
+            The tag is none, the context is damaged, the Dockerfile has an instruction that would have to be run, its
+            stock image is not run here, a package is not installed, or a file to copy is absent or no plain file.
+        """
+        tag = _full(tag)
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=self._images))
+        try:
+            made = scratch / "image"
+            model = made / _MODEL
+            model.mkdir(parents=True)
+            try:
+                with tarfile.open(fileobj=context_tar, mode="r:") as context:
+                    base, packages = _follow(context, dockerfile, model, say)
+            except (tarfile.TarError, EOFError) as error:
+                raise UsageError("the build context is no whole tar file", mend="send it again") from error
+            manifest = {
+                "base": base,
+                "container": _container_type(base),
+                "packages": packages,
+                "files": {name: _sha256(model / name) for name in _files(model)},
+            }
+            text = json.dumps(manifest, sort_keys=True, indent=1).encode()
+            image_id = hashlib.sha256(text).hexdigest()
+            (made / _MANIFEST).write_bytes(text)
+            for name in _files(made):
+                (made / name).chmod(0o400)
+            try:
+                made.rename(self._images / image_id)
+            except OSError:
+                if not (self._images / image_id / _MANIFEST).is_file():
+                    raise
+                # It was built before: the same content, so the first one stays.
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        self._point(tag, image_id)
+        say(f"Successfully built {image_id[:12]}\n")
+        say(f"Successfully tagged {tag}\n")
+        return image_id
+
+    def find(self, name_or_id: str) -> Image:
+        """Find an image by tag, by id, by the beginning of its id (12 digits or more), or a stock image by name.
+
+        Parameters
+        ----------
+        name_or_id : str
+            With 'sha256:' before an id or without.
+
+        Raises
+        ------
+        UsageError
+            There is no such image, or it is a stock image that is not run here.
+        ModelError
+            What describes the image was changed after it had been built.
+        """
+        image_id = self._pointed().get(_full(name_or_id)) if _NAME.fullmatch(name_or_id) else None
+        match = _HEX.fullmatch(name_or_id)
+        if image_id is None and match:
+            found = [entry.name for entry in self._images.iterdir() if entry.name.startswith(match[1])]
+            image_id = found[0] if len(found) == 1 else None
+        if image_id is not None:
+            return self._read(image_id)
+        if _stock_row(name_or_id):
+            container = _container_type(name_or_id)
+            stock_id = hashlib.sha256(name_or_id.encode()).hexdigest()
+            return Image(stock_id, (name_or_id,), name_or_id, None, container)
+        raise UsageError(f"there is no image {name_or_id!r}", mend="build it with build_model, and use what it returns")
+
+    def _read(self, image_id: str) -> Image:
+        text = (self._images / image_id / _MANIFEST).read_bytes()
+        if hashlib.sha256(text).hexdigest() != image_id:
+            raise ModelError(f"image {image_id[:12]} was changed after it had been built", mend="deploy the model anew")
+        manifest = json.loads(text)
+        tags = tuple(sorted(tag for tag, pointed in self._pointed().items() if pointed == image_id))
+        path = self._images / image_id / _MODEL
+        return Image(image_id, tags, manifest["base"], path, manifest["container"], tuple(manifest["packages"]))
+
+    def _pointed(self) -> dict[str, str]:
+        """Return the id that each tag points at."""
+        return {unquote(file.name): file.read_text() for file in self._tags.iterdir() if not file.name.startswith(".")}
+
+    def _point(self, tag: str, image_id: str) -> None:
+        with tempfile.NamedTemporaryFile("w", prefix=".", dir=self._tags, delete=False) as file:
+            file.write(image_id)
+        Path(file.name).replace(self._tags / quote(tag, safe=""))
+
+
+def _full(tag: str) -> str:
+    """Return a tag with its version."""
+    if not _NAME.fullmatch(tag):
+        raise UsageError(f"{tag!r} names no image", mend="write it as name:version, in lower case")
+    return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
+
+
+def _files(folder: Path) -> list[str]:
+    """Return the files below a folder, sorted, with '/' between folders."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+# --------------------------------------------------------------------------- the Dockerfile
+
+
+def _follow(
+    context: tarfile.TarFile, dockerfile: str, model: Path, say: Callable[[str], object]
+) -> tuple[str, list[str]]:
+    """Do what a Dockerfile says, as far as it can be done without running anything."""
+    members = {posixpath.normpath(member.name).lstrip("/"): member for member in context.getmembers()}
+    steps = list(_instructions(_text(context, members, dockerfile)))
+    base, packages = "", []
+    for number, (instruction, rest) in enumerate(steps, start=1):
+        say(f"Step {number}/{len(steps)} : {instruction} {rest}\n")
+        if instruction == "FROM" and not base:
+            base = rest
+            say(f" ---> {_container_type(base)}\n")
+        elif instruction == "RUN":
+            wanted = _pip(rest)
+            say(f" ---> not run here: {_installed(wanted)}\n")
+            packages += wanted
+        elif instruction == "COPY" and base:
+            _copy(context, members, rest, model)
+            say(f" ---> copied {', '.join(_files(model))}\n")
+        else:
+            raise UsageError(
+                f"the Dockerfile says {instruction!r}, and here it is read, not run",
+                mend="write FROM a stock image, RUN pip install, and COPY to /model/, or build with Docker",
+            )
+    if not base:
+        raise UsageError("the Dockerfile does not begin with FROM", mend="name a stock image there")
+    return base, packages
+
+
+def _text(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str) -> str:
+    member = members.get(posixpath.normpath(name))
+    file = context.extractfile(member) if member is not None and member.isreg() else None
+    if member is None or file is None or member.size > _DOCKERFILE_BYTES:
+        raise UsageError(f"the build context has no usable {name}", mend="add one of a few lines")
+    return file.read().decode("utf-8", "replace")
+
+
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield instruction and rest of each line, without comments, continued lines joined."""
+    kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    for line in re.sub(r"\\[ \t]*\n", " ", kept).splitlines():
+        if line.strip():
+            instruction, _, rest = line.strip().partition(" ")
+            yield instruction.upper(), rest.strip()
+
+
+def _pip(command: str) -> list[str]:
+    """Return the packages of 'pip install', the one command that is understood."""
+    wanted: list[str] = []
+    for part in command.split("&&"):
+        words = shlex.split(part)
+        if words[:3] == ["apt-get", "-y", "install"]:
+            continue  # compilers, for packages that pip builds
+        if words[:2] != ["pip", "install"] or any(word.startswith("-") for word in words[2:]):
+            raise UsageError(
+                f"the Dockerfile runs {part.strip()!r}, and here nothing is run",
+                mend="give the packages as pkgs_to_install=[...], or build with Docker",
+            )
+        wanted += words[2:]
+    return wanted
+
+
+def _installed(wanted: Sequence[str]) -> str:
+    """Say what pip would have installed; refuse a package that is not in this environment, or does not import."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirements = [Requirement(text) for text in wanted]
+    except InvalidRequirement as error:
+        raise UsageError(f"pip would not understand the package {error}", mend="write it as name==version") from error
+    for requirement in requirements:
+        _check(requirement)
+    if not requirements:
+        return "there is nothing to install"
+    here = ", ".join(f"{each.name} {importlib.metadata.version(each.name)}" for each in requirements)
+    return f"pip would install {', '.join(wanted)}; {here}: in this environment, and importable"
+
+
+def _check(requirement: Requirement) -> None:
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise UsageError(
+            f"pip would install {requirement}, which is not in this environment, and nothing is downloaded here",
+            mend=f"install {requirement.name} beside the course, then deploy again",
+        ) from error
+    if not requirement.specifier.contains(version, prereleases=True):
+        raise UsageError(
+            f"pip would install {requirement}, and this environment has {version}",
+            mend="ask for that version, or install the other one beside the course",
+        )
+    names = _modules(requirement.name)
+    reason = None if all(name in sys.modules for name in names) else _import_elsewhere(names)
+    if reason is not None:
+        raise UsageError(
+            f"{requirement.name} {version} is installed and cannot be imported: {reason}",
+            mend=f"install {requirement.name} again",
+        )
+
+
+@cache
+def _modules(package: str) -> tuple[str, ...]:
+    """Return the names that an installed package is imported by."""
+    from packaging.utils import canonicalize_name
+
+    wanted = canonicalize_name(package)
+    found = importlib.metadata.packages_distributions().items()
+    return tuple(
+        sorted(name for name, owners in found if name.isidentifier() and wanted in map(canonicalize_name, owners))
+    )
+
+
+@cache
+def _import_elsewhere(modules: tuple[str, ...]) -> str | None:
+    """Import modules in a Python of their own; say what went wrong."""
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    ended = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        return None
+    return (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]
+
+
+def _copy(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], rest: str, model: Path) -> None:
+    """Copy a file, or what is in a folder, from the context to the model."""
+    words = json.loads(rest) if rest.startswith("[") else rest.split()
+    if len(words) != 2 or words[0].startswith("--") or posixpath.normpath(words[1]) != "/model":
+        raise UsageError(f"the Dockerfile says COPY {rest}", mend="copy one file or one folder to /model/")
+    source = posixpath.normpath(words[0]).lstrip("/")
+    if ".." in source.split("/"):
+        raise UsageError(f"COPY {words[0]} leaves the build context", mend="name the model's folder by its full path")
+    within = {
+        name: member
+        for name, member in members.items()
+        if name == source or source == "." or name.startswith(f"{source}/")
+    }
+    for name, member in within.items():
+        if member.isdir():
+            continue
+        if not member.isreg() or member.issparse():
+            raise UsageError(f"{name} in the build context is no plain file", mend="copy what it points at there")
+        inner = posixpath.basename(name) if name == source else posixpath.relpath(name, source)
+        if inner.startswith(("..", "/")):
+            raise UsageError(f"{name} leaves the build context", mend="name the model's folder by its full path")
+        target = model / inner
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = context.extractfile(member)
+        assert file is not None  # it is a plain file
+        with target.open("wb") as opened:
+            shutil.copyfileobj(file, opened)
+    if not any(member.isreg() for member in within.values()):
+        raise UsageError(f"COPY {words[0]} finds no file in the build context", mend="name a folder with the model")
+
+
+# --------------------------------------------------------------------------- from image to answers
+
+
+def load_predictor(image: Image) -> Callable[[list], list]:
+    """Load what answers an image's queries; call it in the process that will answer them.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    callable
+        Takes a list of rows and returns one answer for each.
+
+    Raises
+    ------
+    ModelError
+        The image holds no model, was changed after it had been built, or its closure cannot be loaded here.
+    """
+    if image.container_type == "noop":
+        return lambda rows: [_NOOP_ANSWER] * len(rows)
+    if image.model_path is None:
+        raise ModelError(f"image {image.base} holds no model", mend="build one from it with build_and_deploy_model")
+    _verify(image)
+    function = image.model_path / _FUNCTION
+    if not function.is_file():
+        raise ModelError("the image has no func.pkl", mend="deploy a function with deploy_python_closure")
+    modules = image.model_path / "modules"
+    if modules.is_dir():
+        sys.path.append(os.fspath(modules))  # as Clipper's container does
+    try:
+        with function.open("rb") as file:
+            predictor = pickle.load(file)
+    except Exception as error:
+        raise ModelError(
+            f"the function cannot be loaded in a replica: {type(error).__name__}: {error}",
+            mend="define what it uses in the notebook, or in a package that is installed",
+        ) from error
+    if not callable(predictor):
+        raise ModelError(f"func.pkl holds a {type(predictor).__name__}, no function", mend="deploy a function")
+    return predictor
+
+
+def _verify(image: Image) -> None:
+    """Compare an image's files with what was built."""
+    assert image.model_path is not None  # looked at before
+    manifest = json.loads((image.model_path.parent / _MANIFEST).read_bytes())
+    if manifest["files"] != {name: _sha256(image.model_path / name) for name in _files(image.model_path)}:
+        raise ModelError(f"image {image.id[:12]} was changed after it had been built", mend="deploy the model anew")

@@ -1,0 +1,27 @@
+"""Write the year of lesson 16, day by day, as OpenMetrics: what compose.yaml's `history` puts into Prometheus.
+
+uv run python deploy/history.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from course_utils import datasets, drift, telemetry, timemachine
+
+TARGET = Path(__file__).resolve().parent.parent / "build" / "history" / "flights.om"
+
+
+def main() -> None:
+    """Measure every day of the year, and write it."""
+    machine = timemachine.TimeMachine(datasets.load_flights("nyc2013"))
+    daily = drift.daily(machine, drift.reference(machine))
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    made = TARGET.with_suffix(".new")
+    made.write_text(telemetry.expose(daily), encoding="utf-8")
+    made.replace(TARGET)
+    print(f"{len(daily)} days, {daily.shape[1]} signals: build/history/{TARGET.name}")
+
+
+if __name__ == "__main__":
+    main()
