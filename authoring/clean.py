@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Made by the course, and ignored by Git.
 MADE = (
     ".venv",
+    "benchmarks/.venv",
     "runs",
     "build",
     "data/external/allyears2k.csv",

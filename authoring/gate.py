@@ -20,6 +20,8 @@ NOTEBOOKS = ("notebooks", "solutions")
 REPEATS = 5
 #: Examples of the property test of features at night, and in the author's loop; `make test` leaves it its default.
 EXAMPLES, FEW_EXAMPLES = 5000, 50
+#: With this `benchmarks/serving.py --check` says that something became slower.
+SLOWER = 3
 
 
 def notebook_folders(root: Path = surroundings.ROOT) -> list[str]:
@@ -76,6 +78,7 @@ def test(options: Sequence[str] = (), *, nightly: bool = False) -> int:
     if not named:
         parts.append(determinism(REPEATS))
         parts += [_other_dataset(name, folder) for name in tables.DATASETS[1:] for folder in notebook_folders()]
+        parts.append(serving_speed())
     _summarise(parts)
     return max(part.code for part in parts)
 
@@ -117,6 +120,19 @@ def _counted(junit: Path) -> str:
         for names in (("tests",), ("failures", "errors"), ("skipped",))
     )
     return f"{total - bad - skipped:,} passed, {bad:,} failed, {skipped:,} skipped"
+
+
+def serving_speed() -> Part:
+    """Compare the speed of serving, next to its peers, with what was kept: shown, for a busy machine is no fault.
+
+    Returns
+    -------
+    Part
+        Failed only where the benchmark could not be run to its end.
+    """
+    code = _call([sys.executable, str(surroundings.ROOT / "benchmarks" / "serving.py"), "--check"])
+    says = {0: "no ratio fell by more than 15%", SLOWER: "a ratio fell by more than 15%: see above, measure again"}
+    return Part("speed of serving", 0 if code in says else 1, says.get(code, "the benchmark did not run"))
 
 
 def _summarise(parts: Sequence[Part]) -> None:

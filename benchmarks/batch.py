@@ -1,13 +1,14 @@
 """Where to keep a table of predictions, what scoring a batch costs, and what a bigger engine brings.
 
-    uv run --with lmdb --with rocksdict --with "dask[distributed]" python benchmarks/batch.py            # print
-    uv run --with lmdb --with rocksdict --with "dask[distributed]" python benchmarks/batch.py --write    # and keep
+    extra="--with lmdb --with rocksdict --with dask[distributed] --with ray[data] --with pyspark"
+    uv run $extra python benchmarks/batch.py            # print
+    uv run $extra python benchmarks/batch.py --write    # and keep
 
-The tables are kept as course_utils/tables/benchmark_batch_{stores,scoring,engines}.csv.
+The tables are kept as course_utils/tables/benchmark_batch_{stores,scoring,engines,clusters}.csv.
 
-LMDB, RocksDB and Dask are no packages of the course: only this file needs them. Ways take turns, best of three; stores
-and scoring in processor time, so that other work on the machine hardly counts. Engines in seconds by the clock and the
-largest memory of one process, each engine in a process of its own.
+LMDB, RocksDB, Dask, Ray and Spark (which wants Java) are no packages of the course: only this file needs them. Ways
+take turns, best of three; stores and scoring in processor time, so that other work on the machine hardly counts.
+Engines in seconds by the clock, best of two, and the memory of all their processes, each in a program of its own.
 """
 
 from __future__ import annotations
@@ -17,20 +18,25 @@ import hashlib
 import json
 import os
 import platform
-import resource
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from course_utils import batch, datasets, features, splits, tables, training
 
@@ -38,7 +44,8 @@ FOLDER = Path(tables.__file__).parent
 KEYS = 200_000
 READS = 20_000
 REPEATS = 3
-SIZES = (336_776, 1_347_104)  # flights: a year, and four
+EXTRA = ("lmdb", "rocksdict", "dask", "ray", "pyspark")
+SIZES = (336_776, 1_347_104, 2_694_208)  # flights: a year, four and eight
 
 
 def taken(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -169,29 +176,24 @@ def stores() -> pd.DataFrame:
 
 
 def scoring() -> pd.DataFrame:
-    """Score the same rows of the timetable in four ways; the first makes no more than the forest's own work."""
+    """Score the same rows in several ways; the first makes no more than the forest's own work."""
     import xgboost
 
     flights = datasets.load_flights()
-    split, inputs = splits.split_by_time(flights), features.schedule(flights)
-    fit = training.train_xgboost(split, inputs, rounds=100, early_stopping=None)
+    split, inputs = splits.split_by_time(flights), features.as_of(flights, 3)
+    scorer = training.train_xgboost(split, inputs, rounds=100, early_stopping=None).scorer
     one_hot = batch.deck_encode(inputs)
     columns = list(one_hot.columns)
-    train = split.train.index
-    matrix = xgboost.DMatrix(one_hot.loc[train].to_numpy(np.float32), label=features.label(split.train))
+    matrix = xgboost.DMatrix(one_hot.loc[split.train.index], label=features.label(split.train))
     deck = xgboost.train(training.DEFAULTS, matrix, num_boost_round=100)
     del one_hot, matrix
-    encoded = fit.scorer.encoder.transform(inputs)
+    encoded = scorer.encoder.transform(inputs)
     rows = inputs.assign(flight=batch.flight_keys(flights))
-
-    def production_predict() -> np.ndarray:
-        return deck.predict(xgboost.DMatrix(batch.deck_encode(inputs, columns).to_numpy(np.float32)))
-
     ways = {
-        "the forest alone, rows encoded before": lambda: fit.scorer.booster.inplace_predict(encoded),
-        "Scorer, with encoding": lambda: fit.scorer.score(inputs),
-        "the job's rows, checked too": lambda: batch.score_rows(rows, fit.scorer),
-        "the deck's production_predict": production_predict,
+        "the forest alone, rows encoded before": lambda: scorer.booster.inplace_predict(encoded),
+        "Scorer, with encoding": lambda: scorer.score(inputs),
+        "the job's rows, checked too": lambda: batch.score_rows(rows, scorer),
+        "the deck's production_predict": lambda: deck.predict(xgboost.DMatrix(batch.deck_encode(inputs, columns))),
     }
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(REPEATS):
@@ -214,51 +216,136 @@ def scoring() -> pd.DataFrame:
 # --------------------------------------------------------------------------- engines
 
 
-def peak() -> float:
-    """Return the largest memory that this process has had, in MB; without what its parent had, where Linux tells."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-
-
-def whole_frame(source: str, scorer: training.Scorer) -> pd.DataFrame:
+def whole_frame(source: str, scorer: training.Scorer, store: batch.Store) -> None:
     """Score a file as one frame, as one does without thinking of larger ones."""
     rows = datasets.read_parquet(source)
     scored = batch.score_rows(rows, scorer)
-    return scored[scored["reason"] == ""].sort_values("flight")
+    batch._write_sqlite(store.folder / "table.sqlite", scored[scored["reason"] == ""].sort_values("flight"))
+
+
+@contextmanager
+def dask() -> Iterator[Callable]:
+    """Start two workers, and stop them."""
+    from dask.distributed import Client
+
+    with Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as client:
+        yield batch.on_cluster(client)
+
+
+@contextmanager
+def ray_data() -> Iterator[Callable]:
+    """Start Ray for two workers, and stop it."""
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+
+    def engine(work: Callable[[int], str], pieces: Iterable[int]) -> list[str]:
+        numbers = ray.data.from_items([{"piece": piece} for piece in pieces], override_num_blocks=len(pieces))
+        # Blocks come back in any order; the parts' names are in that of the pieces.
+        return sorted(row["part"] for row in numbers.map(lambda row: {"part": work(row["piece"])}).take_all())
+
+    yield engine
+    ray.shutdown()
+
+
+@contextmanager
+def spark() -> Iterator[Callable]:
+    """Start Spark for two workers, and stop it."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    session = builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
+    context = session.sparkContext
+
+    def engine(work: Callable[[int], str], pieces: Iterable[int]) -> list[str]:
+        return context.parallelize(list(pieces), len(pieces)).map(work).collect()
+
+    yield engine
+    session.stop()
+
+
+@contextmanager
+def alone() -> Iterator[Callable]:
+    """Start nothing: Python's own map."""
+    yield map
+
+
+#: What each engine is started by, the packages that it adds to the course, and how it gets from here to a cluster.
+ENGINES: dict[str, tuple[Callable, tuple[str, ...], str]] = {
+    "one process": (alone, (), "not at all"),
+    "Dask, two workers": (dask, ("dask", "distributed"), "Client(address of the scheduler)"),
+    "Ray Data, two workers": (ray_data, ("ray",), "ray.init(address of the head node)"),
+    "Spark, two workers": (spark, ("pyspark",), "master(address), files and Java on every machine"),
+}
+WHOLE = "whole frame at once"
+DRAWN, ROUNDS = ("one process", "Dask, two workers"), 2
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYSPARK_PYTHON": sys.executable}
+
+
+def added(packages: Sequence[str]) -> int:
+    """Return the MB of some packages and of all that they need and the course has not."""
+    lock = tomllib.loads((FOLDER.parent.parent / "uv.lock").read_text(encoding="utf-8"))
+    known = {package["name"] for package in lock["package"]}
+    found: dict[str, int] = {}
+    todo = [*packages, *(["pyarrow", "fsspec"] if "ray" in packages else [])]  # what the extra ray[data] names
+    while todo:
+        name = todo.pop()
+        if name in found or name in known:
+            continue
+        installed = distribution(name)
+        found[name] = sum(file.locate().stat().st_size for file in installed.files if file.locate().is_file())
+        needs = [Requirement(line) for line in installed.requires or []]
+        todo += [canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate()]
+    return round(sum(found.values()) / 1e6)
 
 
 def engine_run(name: str, source: str, folder: str, model: str) -> dict[str, Any]:
     """Build the table of one file with one engine, in this process."""
     scorer = training.load(model)
     store = batch.Store(folder)
-    start = ready = time.perf_counter()
-    if name == "Dask, two workers":
-        from dask.distributed import Client
-
-        with Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as client:
-            ready = time.perf_counter()
-            store.build("v1", source, scorer, engine=batch.on_cluster(client))
-            done = time.perf_counter()
-            most = max(peak(), *client.run(peak).values())
-    else:
-        if name == "one process":
-            store.build("v1", source, scorer)
-        else:
-            batch._write_sqlite(store.folder / "table.sqlite", whole_frame(source, scorer))
-        done, most = time.perf_counter(), peak()
-    made = Path(folder) / "v1" / "table.sqlite"
-    return {
-        "start": ready - start,
-        "work": done - ready,
-        "MB": most,
-        "sha": hashlib.sha256(made.read_bytes()).hexdigest() if made.is_file() else "",
-    }
+    begun = time.perf_counter()
+    if name == WHOLE:
+        whole_frame(source, scorer, store)
+        return {"start": 0.0, "work": time.perf_counter() - begun, "sha": ""}
+    with ENGINES[name][0]() as engine:
+        ready = time.perf_counter()
+        store.build("v1", source, scorer, engine=engine)
+        done = time.perf_counter()
+    return {"start": ready - begun, "work": done - ready, "sha": store.manifest("v1")["sha256"]}
 
 
-def engines() -> pd.DataFrame:
+def watched(command: Sequence[str]) -> tuple[str, float]:
+    """Run a program; return what it printed, and the MB that it and its children held at most, together."""
+    most = 0.0
+    with tempfile.TemporaryFile("w+") as said:
+        paths = os.pathsep.join([str(FOLDER.parent.parent), os.environ.get("PYTHONPATH", "")])
+        surroundings = {**os.environ, **QUIET, "PYTHONPATH": paths.strip(os.pathsep)}
+        running = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL, env=surroundings)
+        while running.poll() is None:
+            most = max(most, held(running.pid))
+            time.sleep(0.2)
+        if running.returncode:
+            raise SystemExit(f"{' '.join(command)} failed")
+        said.seek(0)
+        return said.read(), most
+
+
+def held(number: int) -> float:
+    """Return the MB of a process and its children now."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(number)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                memory = process.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+    return total / 2**20
+
+
+@cache
+def measured() -> pd.DataFrame:
     """Score one and several years of flights with each engine."""
     flights = datasets.load_flights()
     fit = training.train_xgboost(
@@ -275,15 +362,23 @@ def engines() -> pd.DataFrame:
             source = batch.write_batch(rows, features.schedule(rows), Path(scratch) / "rows.parquet", rows=50_000)
             del rows
             shas = set()
-            for name in ("whole frame at once", "one process", "Dask, two workers"):
+            few = list(ENGINES) if size == max(SIZES) else DRAWN
+            for name in (WHOLE, *few) * ROUNDS:
                 with tempfile.TemporaryDirectory() as folder:
                     command = [sys.executable, __file__, "--engine", name, str(source), folder, str(model)]
-                    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-                told = json.loads(ended.stdout.splitlines()[-1])
-                shas.add(told.pop("sha") or next(iter(shas), ""))
-                lines.append({"rows": size, "engine": name, **told})
+                    said, most = watched(command)
+                told = json.loads(said.splitlines()[-1])
+                shas.add(told.pop("sha"))
+                lines.append({"rows": size, "engine": name, **told, "MB": most})
+                print("#", lines[-1], file=sys.stderr)
             assert len(shas - {""}) == 1, "the engines made different tables"
-    frame = pd.DataFrame(lines)
+    # What other programs do can only add to the seconds, and memory hardly differs.
+    return pd.DataFrame(lines).groupby(["rows", "engine"], sort=False).min().reset_index()
+
+
+def engines() -> pd.DataFrame:
+    """Tell how seconds and memory grow with the rows."""
+    frame = measured()
     return pd.DataFrame(
         {
             "rows": frame["rows"],
@@ -292,14 +387,36 @@ def engines() -> pd.DataFrame:
             "work [s]": frame["work"].round(1),
             "memory [MB]": frame["MB"].round(-1).astype(int),
         }
+    )[frame["engine"].isin([WHOLE, *DRAWN])]
+
+
+def clusters() -> pd.DataFrame:
+    """Weigh the engines by what they add, how soon they are there and how fast they are with the most rows."""
+    frame = measured()
+    largest = frame[frame["rows"] == max(SIZES)].set_index("engine")
+    speed = max(SIZES) / largest["work"]
+    return pd.DataFrame(
+        [
+            {
+                "engine": name,
+                "added [MB]": added(packages),
+                "start-up [s]": f"{frame.loc[frame['engine'] == name, 'start'].min():.1f}",
+                "rows a second": f"{float(f'{speed[name]:.2g}'):,.0f}",
+                "memory [MB]": int(round(largest["MB"][name], -1)),
+                "from here to a cluster": how,
+            }
+            for name, (_, packages, how) in ENGINES.items()
+        ]
     )
 
 
 NOTES = {
     "stores": f"{KEYS:,} keys of 29 characters, {READS:,} random reads; processor time, best of {REPEATS}",
-    "scoring": f"a year of flights, eleven columns or fewer, 100 trees, one thread; processor time, best of {REPEATS}",
-    "engines": "the job of lesson 14, timetable columns, 100 trees; by the clock, memory of the largest process; both "
-    "engines wrote the same bytes",
+    "scoring": "a year of flights, inputs known three hours ahead, 100 trees, one thread; processor time, best of "
+    f"{REPEATS}",
+    "engines": "the job of lesson 14, timetable columns, 100 trees; by the clock, memory of all processes together; "
+    "all ways that go piece by piece wrote the same bytes",
+    "clusters": f"the same job on {max(SIZES):,} rows; Spark needs Java beside what it adds; all wrote the same bytes",
 }
 
 
@@ -314,7 +431,7 @@ def main() -> None:
         print(json.dumps(engine_run(*given.engine)))
         return
     machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} virtual cores"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("lmdb", "rocksdict", "dask", "pyarrow", "xgboost"))
+    packages = ", ".join(f"{name} {version(name)}" for name in (*EXTRA, "pyarrow", "xgboost"))
     for name in [given.only] if given.only else list(NOTES):
         frame = globals()[name]()
         note = [f"# {NOTES[name]}", f"# measured {date.today()}, {machine}, Python {platform.python_version()}"]

@@ -11,13 +11,16 @@ from __future__ import annotations
 import atexit
 import csv
 import hashlib
+import heapq
 import json
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,6 +56,7 @@ __all__ = [
     "steps",
     "three_ways",
     "try_dask",
+    "two_batches",
     "write_batch",
 ]
 
@@ -60,7 +64,10 @@ __all__ = [
 KEY = "flight"
 
 _CURRENT, _TABLE, _REJECTS, _MANIFEST = "CURRENT", "table.sqlite", "rejects.csv", "manifest.json"
+_LOCK = ".lock"
 _STEPS = 10  # of the scores' histogram
+_AT_ONCE = 20_000  # rows of a table in memory
+_MOST = float(np.finfo(np.float32).max)  # the largest number that a model can take
 _KEPT = 3
 
 _Engine = Callable[[Callable[[int], str], Iterable[int]], Iterable[str]]
@@ -158,20 +165,26 @@ def score_rows(rows: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
             reason[row] = say(row)
 
     keys = rows[KEY].astype(object)
-    refuse(~keys.map(lambda key: isinstance(key, str) and bool(key.strip())).to_numpy(bool), lambda _: "has no key")
+    named = [isinstance(key, str) and key != "" and not key.isspace() for key in keys]
+    refuse(~np.array(named, dtype=bool), lambda _: "has no key")
     contract = _contract()
-    clean = {}
+    read = {}
     for name in scorer.encoder.columns:
         if name in scorer.encoder.categories:
-            clean[name] = rows[name]
             continue
-        values, given = _numbers(rows[name]), rows[name].to_numpy(dtype=object)
-        refuse(
-            np.isnan(values) & ~pd.isna(given),
-            lambda row, name=name, given=given: f"{name}: holds {given[row]!r} where a number belongs",
-        )
+        values = _numbers(rows[name])
+        if not pd.api.types.is_numeric_dtype(rows[name]):
+            given = rows[name].to_numpy(dtype=object)
+            refuse(
+                np.isnan(values) & ~pd.isna(given),
+                lambda row, name=name, given=given: f"{name}: holds {given[row]!r} where a number belongs",
+            )
+            read[name] = values
+        low, high, clock = contract.get(name, (-_MOST, _MOST, False))
+        # Nearly always a whole column is in order, which its least and its largest value tell (NaN aside) in no time.
+        if not clock and low <= np.fmin.reduce(values, initial=high) and np.fmax.reduce(values, initial=low) <= high:
+            continue
         refuse(np.isinf(values), lambda _, name=name: f"{name}: is infinite")
-        low, high, clock = contract.get(name, (-np.inf, np.inf, False))
         refuse(
             (values < low) | (values > high),
             lambda row, name=name, low=low, high=high, values=values: (
@@ -183,11 +196,11 @@ def score_rows(rows: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
                 np.isfinite(values) & (np.nan_to_num(values, posinf=0, neginf=0) % 100 >= 60),
                 lambda row, name=name, values=values: f"{name}: holds {values[row]:g}, which is no clock time",
             )
-        clean[name] = values
     good = reason == ""
     score = np.full(len(rows), np.nan, dtype=np.float32)
     if good.any():
-        score[good] = scorer.score(pd.DataFrame(clean, index=rows.index)[good])
+        rows = rows.assign(**read) if read else rows
+        score[good] = scorer.score(rows if good.all() else rows[good])
     return pd.DataFrame({KEY: keys, "score": score, "reason": reason}, index=rows.index)
 
 
@@ -228,7 +241,8 @@ def _contract() -> dict[str, tuple[float, float, bool]]:
 class Store:
     """A folder of tables of predictions: built whole, published by a switch, kept for a rollback.
 
-    One publisher at a time, any number of readers.
+    One publisher at a time, any number of readers: while somebody builds, publishes or rolls back, everybody else who
+    tries to gets an error at once.
 
     Parameters
     ----------
@@ -242,6 +256,22 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({len(self.kept)} tables, {self.current or 'none'} is current)"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other publishers out, also those of other processes; the lock is gone when its process is."""
+        from filelock import FileLock, Timeout
+
+        # One object for each file, so that who holds the lock may take it again.
+        lock = FileLock(self.folder / _LOCK, timeout=0, is_singleton=True)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UsageError("somebody else is publishing in this store", mend="wait for it, and run again") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def inbox(self, name: str) -> Path:
         """Return where a batch of that name may wait: a file beside the store, never in it.
@@ -364,7 +394,8 @@ class Store:
         Raises
         ------
         UsageError
-            The name cannot be used, or belongs to a table of other rows or another model.
+            The name cannot be used, or belongs to a table of other rows or another model; or somebody else is
+            publishing.
         DataError
             The source is no Parquet file, or lacks a column.
         """
@@ -378,22 +409,23 @@ class Store:
             pieces = _pieces(source, scorer)
         except (OSError, pa.ArrowInvalid) as error:
             raise DataError("is no Parquet file that can be read", file=source, mend="write it again") from error
-        if (self.folder / version).is_dir():
-            there = self.manifest(version)
-            if {name: there[name] for name in made_of} != made_of:
-                raise UsageError(
-                    f"{version} is made of other rows or another model, and a table never changes",
-                    mend="choose another name",
-                )
-            return version
-        work = self.folder / f".work-{version}-{_hash(json.dumps(made_of).encode())[:12]}"
-        work.mkdir(exist_ok=True)
-        parts = list(engine(partial(_score_piece, str(source), scorer, str(work)), range(pieces)))
-        made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
-        _write_table(made, version, parts, made_of, source, scorer)
-        made.replace(self.folder / version)
-        _sync(self.folder)
-        shutil.rmtree(work)
+        with self._alone():
+            if (self.folder / version).is_dir():
+                there = self.manifest(version)
+                if {name: there[name] for name in made_of} != made_of:
+                    raise UsageError(
+                        f"{version} is made of other rows or another model, and a table never changes",
+                        mend="choose another name",
+                    )
+                return version
+            work = self.folder / f".work-{version}-{_hash(json.dumps(made_of).encode())[:12]}"
+            work.mkdir(exist_ok=True)
+            parts = list(engine(partial(_score_piece, str(source), scorer, str(work)), range(pieces)))
+            made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+            _write_table(made, version, parts, made_of)
+            made.replace(self.folder / version)
+            _sync(self.folder)
+            shutil.rmtree(work)
         return version
 
     def publish(self, version: str, *, keep: int = _KEPT) -> None:
@@ -409,14 +441,15 @@ class Store:
         Raises
         ------
         UsageError
-            There is no such table, or nothing would be kept.
+            There is no such table, nothing would be kept, or somebody else is publishing.
         DataError
             The table is not what its manifest says.
         """
         if keep < 1:
             raise UsageError(f"keep={keep} leaves nothing to read", mend="give 1 or more, 2 or more for a rollback")
-        self._switch(version, [*(one for one in self.kept if one != version), version][-keep:])
-        self._sweep()
+        with self._alone():
+            self._switch(version, [*(one for one in self.kept if one != version), version][-keep:])
+            self._sweep()
 
     def rollback(self, version: str | None = None) -> str:
         """Let readers see an earlier table again, the same bytes as before.
@@ -434,19 +467,20 @@ class Store:
         Raises
         ------
         UsageError
-            There is no such table, or none before the current one.
+            There is no such table, or none before the current one; or somebody else is publishing.
         DataError
             The table is not what its manifest says.
         """
-        kept, current = self.kept, self.current
-        if version is None:
-            place = kept.index(current) if current in kept else 0
-            if place == 0:
-                raise UsageError("there is no table before the current one", mend="publish two, and keep both")
-            version = kept[place - 1]
-        elif version not in kept:
-            raise UsageError(f"{version!r} was not kept", mend=f"choose one of {', '.join(kept) or 'none yet'}")
-        self._switch(version, kept)
+        with self._alone():
+            kept, current = self.kept, self.current
+            if version is None:
+                place = kept.index(current) if current in kept else 0
+                if place == 0:
+                    raise UsageError("there is no table before the current one", mend="publish two, and keep both")
+                version = kept[place - 1]
+            elif version not in kept:
+                raise UsageError(f"{version!r} was not kept", mend=f"choose one of {', '.join(kept) or 'none yet'}")
+            self._switch(version, kept)
         return version
 
     def _switch(self, version: str, kept: Sequence[str]) -> None:
@@ -518,44 +552,50 @@ def _score_piece(source: str, scorer: Scorer, work: str, piece: int) -> str:
     return str(target)
 
 
-def _write_table(
-    made: Path, version: str, parts: Sequence[str], made_of: Mapping[str, str], source: Path, scorer: Scorer
-) -> None:
-    """Put the parts together in a new folder, with everything on the disk at the end."""
-    import pandas as pd
-    import pyarrow.parquet as pq
+def _write_table(made: Path, version: str, parts: Sequence[str], made_of: Mapping[str, str]) -> None:
+    """Put the parts together in a new folder, with everything on the disk at the end.
 
-    frames, missing, unseen = [], {}, {}
-    for part in parts:
-        with pq.ParquetFile(part, pre_buffer=False) as content:
-            frames.append(content.read(use_threads=False).to_pandas(use_threads=False))
-            counts = json.loads(content.schema_arrow.metadata[b"counts"])
-        for total, name in ((missing, "missing"), (unseen, "unseen")):
-            for column, count in counts[name].items():
-                total[column] = total.get(column, 0) + count
-    rows = pd.concat(frames, ignore_index=True)
-    # A key that comes again: the first row that can be scored has it.
-    again = (rows["reason"] == "") & rows.where(rows["reason"] == "")[KEY].duplicated()
-    rows.loc[again, "reason"] = "is a flight that an earlier row holds already"
-    bad = rows[rows["reason"] != ""]
-    good = rows[rows["reason"] == ""].sort_values(KEY)
-    _write_sqlite(made / _TABLE, good)
-    with (made / _REJECTS).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["row", KEY, "reason"])
-        writer.writerows(bad[["row", KEY, "reason"]].itertuples(index=False, name=None))
-    kinds = bad["reason"].str.split(":", n=1).str[0].value_counts().sort_index()
-    steps = np.histogram(good["score"].to_numpy(dtype=float), bins=_STEPS, range=(0, 1))[0]
+    One part is in memory at a time. SQLite sorts, on the disk where the rows are many.
+    """
+    totals: dict[str, Counter[str]] = {"missing": Counter(), "unseen": Counter()}
+    kinds: Counter[str] = Counter()
+    with closing(_database(made / _TABLE)) as table:
+        # A nameless database is one of SQLite's own, which goes to the disk when it grows.
+        table.execute("ATTACH '' AS aside")
+        table.execute(f"CREATE TABLE aside.scored ({KEY} TEXT, row INTEGER, score REAL)")
+        table.execute("BEGIN")
+        for part in parts:
+            rows, counts = _read_part(part)
+            for name, total in totals.items():
+                total.update(counts[name])
+            good = rows[rows["reason"] == ""]
+            table.executemany("INSERT INTO aside.scored VALUES (?, ?, ?)", _tuples(good, KEY, "row", "score"))
+        # A key that comes again: the first row that could be scored has it.
+        table.execute(f"INSERT OR IGNORE INTO predictions SELECT {KEY}, score FROM aside.scored ORDER BY {KEY}, row")
+        table.execute("COMMIT")
+        ((scored, mean),) = table.execute("SELECT count(*), avg(score) FROM predictions")
+        steps = np.zeros(_STEPS, dtype=int)
+        scores = table.execute("SELECT score FROM predictions")
+        while some := scores.fetchmany(_AT_ONCE):
+            steps += np.histogram(np.array(some), bins=_STEPS, range=(0, 1))[0]
+        rejected = 0
+        with (made / _REJECTS).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["row", KEY, "reason"])
+            for reject in heapq.merge(_rejects(parts), _again(table, scored)):
+                writer.writerow(reject)
+                kinds[reject[2].split(":", 1)[0]] += 1
+                rejected += 1
+    count = scored + rejected
     manifest = {
         "version": version,
         **made_of,
         "schema": {KEY: "text, unique, sorted", "score": "probability of 'late', float32"},
-        "rows": {"in": len(rows), "scored": len(good), "rejected": len(bad)},
-        "reasons": {kind: int(count) for kind, count in kinds.items()},
-        "missing": {name: round(count / len(rows), 6) for name, count in missing.items()},
-        "unseen": {name: round(count / len(rows), 6) for name, count in unseen.items()},
-        "scores": [int(count) for count in steps],
-        "mean score": round(float(good["score"].mean()), 6) if len(good) else None,
+        "rows": {"in": count, "scored": scored, "rejected": rejected},
+        "reasons": dict(sorted(kinds.items())),
+        **{name: {column: round(total[column] / count, 6) for column in total} for name, total in totals.items()},
+        "scores": steps.tolist(),
+        "mean score": None if mean is None else round(mean, 6),
         "sha256": _file_hash(made / _TABLE),
     }
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -564,19 +604,52 @@ def _write_table(
     _sync(made)
 
 
-def _write_sqlite(file: Path, rows: pd.DataFrame) -> None:
+def _read_part(part: str) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """Return the scored rows of a part, and how often each input was missing or unseen."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(part, pre_buffer=False) as content:
+        rows = content.read(use_threads=False).to_pandas(use_threads=False)
+        return rows, json.loads(content.schema_arrow.metadata[b"counts"])
+
+
+def _tuples(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(rows[column].tolist() for column in columns), strict=True)
+
+
+def _rejects(parts: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Yield the rows that could not be scored, in their order."""
+    for part in parts:
+        rows, _ = _read_part(part)
+        yield from _tuples(rows[rows["reason"] != ""], "row", KEY, "reason")
+
+
+def _again(table: sqlite3.Connection, scored: int) -> Iterator[tuple[int, str, str]]:
+    """Yield the rows whose flight an earlier row has, in their order; mostly there are none."""
+    ((rows,),) = table.execute("SELECT count(*) FROM aside.scored")
+    if rows > scored:
+        place = f"row_number() OVER (PARTITION BY {KEY} ORDER BY row)"
+        numbered = f"SELECT row, {KEY}, {place} AS place FROM aside.scored"
+        for row, key in table.execute(f"SELECT row, {KEY} FROM ({numbered}) WHERE place > 1 ORDER BY row"):
+            yield row, key, "is a flight that an earlier row holds already"
+
+
+def _database(file: Path) -> sqlite3.Connection:
+    """Make the file of a table without rows."""
     # isolation_level=None: the statements below are all there is. Nobody reads the file before it is finished.
     connection = sqlite3.connect(file, isolation_level=None)
-    try:
-        for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF"):
-            connection.execute(statement)
-        connection.execute(f"CREATE TABLE predictions ({KEY} TEXT PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID")
-        connection.execute("BEGIN")
-        pairs = zip(rows[KEY].tolist(), rows["score"].astype(float).tolist(), strict=True)
-        connection.executemany("INSERT INTO predictions VALUES (?, ?)", pairs)
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
+    for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF"):
+        connection.execute(statement)
+    connection.execute(f"CREATE TABLE predictions ({KEY} TEXT PRIMARY KEY, score REAL NOT NULL) WITHOUT ROWID")
+    return connection
+
+
+def _write_sqlite(file: Path, rows: pd.DataFrame) -> None:
+    """Write a table of rows that are sorted."""
+    with closing(_database(file)) as table:
+        table.execute("BEGIN")
+        table.executemany("INSERT INTO predictions VALUES (?, ?)", _tuples(rows, KEY, "score"))
+        table.execute("COMMIT")
 
 
 def _write_synced(file: Path, content: bytes) -> None:
@@ -629,39 +702,45 @@ def on_cluster(client: Any) -> _Engine:
     return lambda work, pieces: client.gather(client.map(work, list(pieces)))
 
 
-def try_dask(store: Store, version: str, source: str | os.PathLike[str], scorer: Scorer, *, workers: int = 2) -> None:
-    """Make a table again on a cluster of this machine, and print whether its bytes are the same.
+def try_dask(source: str | os.PathLike[str], scorer: Scorer, *, workers: int = 2) -> None:
+    """Make a table in this process and on a cluster of this machine; print seconds, memory and whether it is the same.
 
     Without Dask, which the course does not install, it prints how to get it.
 
     Parameters
     ----------
-    store : Store
-    version : str
-        A table that was built from the same source.
     source : path
         As from `write_batch`.
     scorer : Scorer
     workers : int
         Processes that score.
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
     """
-    wanted = store.manifest(version)["sha256"]
     try:
         from dask.distributed import Client
     except ImportError:
         print('Dask is not installed: python -m pip install "dask[distributed]", then run this cell again.')
         return
     with tempfile.TemporaryDirectory() as scratch:
-        other = Store(Path(scratch) / "store")
+        alone, shared = Store(Path(scratch) / "alone"), Store(Path(scratch) / "shared")
+        begun = time.perf_counter()
+        alone.build("v1", source, scorer)
+        print(f"One process: {time.perf_counter() - begun:.1f} s.")
+        begun = time.perf_counter()
         with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-            other.build(version, source, scorer, engine=on_cluster(client))
-        same = other.manifest(version)["sha256"] == wanted
-    print(f"{workers} workers made {'the same bytes' if same else 'another table'}.")
+            ready = time.perf_counter()
+            shared.build("v1", source, scorer, engine=on_cluster(client))
+            done = time.perf_counter()
+            most = max(client.run(_megabytes).values())
+        print(f"{workers} workers: {ready - begun:.1f} s to start, {done - ready:.1f} s, at most {most:.0f} MB each.")
+        same = alone.manifest("v1")["sha256"] == shared.manifest("v1")["sha256"]
+    print("The tables have the same bytes." if same else "The tables differ.")
+
+
+def _megabytes() -> float:
+    """Return what this process holds in memory now."""
+    import psutil
+
+    return psutil.Process().memory_info().rss / 2**20
 
 
 # --------------------------------------------------------------------------- reading
@@ -877,9 +956,11 @@ def _psi(old: Sequence[int], new: Sequence[int]) -> float:
 
 def _spot(store: Store, version: str, source: Path, scorer: Scorer, count: int) -> tuple[int, int]:
     """Ask the scorer about rows one by one; return how many differ from the table, and how many were asked."""
-    rejected = set(store.rejects(version)["row"])
-    scored = [row for row in range(store.manifest(version)["rows"]["in"]) if row not in rejected]
-    chosen = {scored[place] for place in np.linspace(0, len(scored) - 1, min(count, len(scored))).round().astype(int)}
+    rejected = store.rejects(version)["row"].to_numpy()
+    scored = store.manifest(version)["rows"]["scored"]
+    places = np.linspace(0, scored - 1, min(count, scored)).round().astype(int)
+    # Of the rows that were scored, those at some places: each reject before one moves it on by a row.
+    chosen = set((places + np.searchsorted(rejected - np.arange(len(rejected)), places, side="right")).tolist())
     connection = sqlite3.connect(store.path(version) / _TABLE)
     differ = 0
     try:
@@ -917,13 +998,14 @@ def deliver(store: Store, version: str, source: str | os.PathLike[str], scorer: 
     UsageError, DataError
         As `Store.build`.
     """
-    known = version in store.kept
-    store.build(version, source, scorer)
-    reasons = gate(store, version, source, scorer)
-    if not reasons:
-        store.publish(version)
-    elif not known:
-        shutil.rmtree(store.path(version))
+    with store._alone():
+        known = version in store.kept
+        store.build(version, source, scorer)
+        reasons = gate(store, version, source, scorer)
+        if not reasons:
+            store.publish(version)
+        elif not known:
+            shutil.rmtree(store.path(version))
     return reasons
 
 
@@ -1006,6 +1088,25 @@ def three_ways(fit: Fit, flights: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
     )
 
 
+def two_batches(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the flights of two batches, one after the other; see ``tables/batch.toml``.
+
+    Parameters
+    ----------
+    flights : DataFrame
+        Of one of the course's data sets.
+    """
+    import pandas as pd
+
+    from course_utils import datasets, splits
+
+    # By the clock of each airport.
+    when = splits.day(flights) + pd.to_timedelta(datasets.minute_of_day(flights["CRSDepTime"]), unit="min")
+    starts = tables.read_toml("batch.toml")["batches"][flights.attrs.get("dataset") or tables.active_dataset()]
+    first, then, end = (pd.Timestamp(start) for start in starts)
+    return flights[(when >= first) & (when < then)], flights[(when >= then) & (when < end)]
+
+
 def spoil(flights: pd.DataFrame, inputs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Return a batch as it comes on a bad day: impossible times, wrong clocks, flights that are there twice.
 
@@ -1068,12 +1169,17 @@ def bad_batches(store: Store, flights: pd.DataFrame, inputs: pd.DataFrame, score
         parts = [full] if by is None else [part for _, part in full.groupby(by)]
         return pd.concat([faults.plant(fault, part, 0, strength)[0] for part in parts])
 
+    weather = dictionary.load("weather").index
+    carrier = full["UniqueCarrier"].astype(object).mask(np.arange(len(full)) % 10 == 0, "9X")
     shares = [name for name in inputs.columns if name.startswith("late_")]
     shifted = {name: (*known[1:], known[0]) for name, known in scorer.encoder.categories.items()}
     other = dataclasses.replace(scorer, encoder=dataclasses.replace(scorer.encoder, categories=shifted))
-    cases: dict[str, tuple[pd.DataFrame, Scorer]] = {
-        "the weather did not arrive": (planted("outage", 1.0, by="DayofMonth"), scorer),
-        "a new carrier flies a tenth of the flights": (planted("new_carrier", 0.1), scorer),
+    if set(weather) & set(inputs.columns):
+        lost = {"the weather did not arrive": (planted("outage", 1.0, by="DayofMonth"), scorer)}
+    else:  # allyears2k has none
+        lost = {"the delays of other flights did not arrive": (full.assign(**dict.fromkeys(shares, np.nan)), scorer)}
+    cases: dict[str, tuple[pd.DataFrame, Scorer]] = lost | {
+        "a new carrier flies a tenth of the flights": (full.assign(UniqueCarrier=carrier), scorer),
         "times of day sent in minutes": (planted("minutes_of_day", 1.0), scorer),
         "shares of late flights sent in percent": (full.assign(**{name: 100 * full[name] for name in shares}), scorer),
         "codes numbered in another order": (full, other),
@@ -1093,7 +1199,7 @@ def benchmark(name: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {'stores', 'scoring', 'engines'}
+    name : {'stores', 'scoring', 'engines', 'clusters'}
 
     Raises
     ------
@@ -1108,7 +1214,7 @@ def benchmark_note(name: str) -> None:
 
     Parameters
     ----------
-    name : {'stores', 'scoring', 'engines'}
+    name : {'stores', 'scoring', 'engines', 'clusters'}
 
     Raises
     ------
@@ -1119,7 +1225,7 @@ def benchmark_note(name: str) -> None:
 
 
 def _benchmark(name: str) -> str:
-    known = ("stores", "scoring", "engines")
+    known = ("stores", "scoring", "engines", "clusters")
     if name not in known:
         raise UsageError(f"there is no table {name!r}", mend=f"choose one of {', '.join(known)}")
     return f"benchmark_batch_{name}.csv"

@@ -141,6 +141,7 @@ def night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[st
     monkeypatch.setattr(gate, "notebook_folders", lambda: ["notebooks", "solutions"])
     monkeypatch.setattr(gate, "determinism", lambda repeats: gate.Part(f"{repeats} times", 0, "8 of 8"))
     monkeypatch.setattr(gate, "_other_dataset", lambda name, folder: gate.Part(f"{folder} on {name}", 0, "4 passed"))
+    monkeypatch.setattr(gate, "serving_speed", lambda: gate.Part("speed of serving", 0, "none fell"))
     return calls
 
 
@@ -153,7 +154,8 @@ def test_nightly_runs_all_tests_at_length(
     assert command[-3:] == ["-m", "nightly or not nightly", "tests"]
     assert variables == {"COURSE_EXAMPLES": "5000"}
     said = capsys.readouterr().out
-    for words in ("7 passed, 0 failed, 2 skipped", "5 times", "notebooks on allyears2k", "solutions on allyears2k"):
+    alike = ("notebooks on allyears2k", "solutions on allyears2k", "speed of serving")
+    for words in ("7 passed, 0 failed, 2 skipped", "5 times", *alike):
         assert words in said
 
 
@@ -164,6 +166,19 @@ def test_nightly_fails_when_any_part_does(
     monkeypatch.setattr(gate, "determinism", lambda repeats: gate.Part("every notebook", 1, "7 of 8"))
     assert _course(monkeypatch, "test", "--nightly") == 1
     assert re.search(r"every notebook +│ failed +│ 7 of 8", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "says"), [(0, "passed", "no ratio"), (3, "passed", "fell"), (1, "failed", "not")]
+)
+def test_a_slower_server_is_shown_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, code: int, state: str, says: str
+) -> None:
+    """The night says which speed fell; it fails only where nothing could be measured."""
+    monkeypatch.setattr(gate, "_call", lambda command: code)
+    part = gate.serving_speed()
+    assert part.state == state
+    assert says in part.detail
 
 
 def test_nightly_on_one_path_is_that_path_alone(monkeypatch: pytest.MonkeyPatch, night: list) -> None:

@@ -256,22 +256,30 @@ class Cluster:
         """Promise the work on each piece, sent as bytes."""
         return [(pickle.loads(pickle.dumps(work)), piece) for piece in pieces]
 
+    def run(self, work):
+        """Let each worker do some work."""
+        return {"worker": work()}
+
     def gather(self, promises):
         """Do what was promised, the last first."""
         done = {piece: work(piece) for work, piece in reversed(promises)}
         return [done[piece] for _, piece in promises]
 
 
-def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, store, monkeypatch, capsys):
-    """With Dask I hear whether its workers made the same bytes; without it, how to get it."""
-    store.build("v1", source, fit.scorer)
+def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, monkeypatch, capsys):
+    """With Dask I see both ways' seconds, and that the bytes are the same; without it, how to get it."""
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
-    batch.try_dask(store, "v1", source, fit.scorer)
+    batch.try_dask(source, fit.scorer)
     assert 'pip install "dask[distributed]"' in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "dask", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "dask.distributed", SimpleNamespace(Client=Cluster))
-    batch.try_dask(store, "v1", source, fit.scorer)
-    assert capsys.readouterr().out == "2 workers made the same bytes.\n"
+    batch.try_dask(source, fit.scorer)
+    said = re.sub(r"\d+(\.\d)?", "N", capsys.readouterr().out).splitlines()
+    assert said == [
+        "One process: N s.",
+        "N workers: N s to start, N s, at most N MB each.",
+        "The tables have the same bytes.",
+    ]
 
 
 def test_a_cluster_gives_the_same_bytes(fit, source, tmp_path):
@@ -289,6 +297,14 @@ def test_a_spoilt_batch_has_rejects_of_three_kinds(flights, fit, store, tmp_path
     store.build("v1", batch.write_batch(rows, rows[fit.inputs.columns], tmp_path / "b"), fit.scorer)
     kinds = store.manifest("v1")["reasons"]
     assert {"CRSElapsedTime", "is a flight that an earlier row holds already"} <= set(kinds)
+
+
+def test_the_lessons_batches_follow_one_another():
+    """The lesson's two batches are the weeks from 4 and from 11 November, and no flight is in both."""
+    first, second = batch.two_batches(datasets.load_flights())
+    days = [splits.day(rows).dt.strftime("%m-%d") for rows in (first, second)]
+    assert [(day.min(), day.max()) for day in days] == [("11-04", "11-10"), ("11-11", "11-17")]
+    assert not set(first.index) & set(second.index)
 
 
 def test_a_store_for_a_lesson_is_empty_and_its_inbox_lies_beside_it():
@@ -366,8 +382,46 @@ def test_readers_see_whole_tables_while_publishers_are_killed(kills):
     assert told["kills"] == kills
     assert told["readers failed"] == 0
     assert [reader["bad"] for reader in told["readers"]] == [[], []]
-    assert told["left over"] == ["CURRENT"]
+    assert told["left over"] == [".lock", "CURRENT"]
     assert told["same bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the largest memory of a process from /proc")
+def test_a_larger_batch_needs_no_more_memory(tmp_path):
+    """Ten times the rows, in pieces of the same size, take no more memory: what is sorted lies on the disk."""
+    few, many = (
+        int(subprocess.run([sys.executable, HERE / "growing.py", str(rows)], capture_output=True, check=True).stdout)
+        for rows in (60_000, 600_000)
+    )
+    assert many - few < 40
+
+
+def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store, tmp_path):
+    """While another process publishes I am told so at once, and nothing changes; when it is gone, I can."""
+    batch.deliver(store, "v1", source, fit.scorer)
+    other = batch.write_batch(flights.iloc[1:], fit.inputs, tmp_path / "other", rows=150)
+    code = (
+        "import sys; from course_utils import batch\n"
+        "with batch.Store(sys.argv[1])._alone(): print('in', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(store.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
+        assert publisher.stdout.readline() == "in\n"
+        before = contents(store.folder)
+        tries = [
+            lambda: store.build("v2", other, fit.scorer),
+            lambda: batch.deliver(store, "v2", other, fit.scorer),
+            lambda: store.publish("v1"),
+            store.rollback,
+        ]
+        for attempt in tries:
+            with pytest.raises(UsageError, match="somebody else is publishing"):
+                attempt()
+        assert contents(store.folder) == before
+        assert batch.Lookup(store, 0.2).version == "v1"
+        publisher.kill()
+    assert batch.deliver(store, "v2", other, fit.scorer) == []
 
 
 # --------------------------------------------------------------------------- publish and roll back
@@ -565,7 +619,7 @@ def test_the_decks_encoding_says_nothing_about_an_absent_column():
     assert batch.deck_encode(rows.assign(Origin="ANC"), columns).iloc[0].tolist() == [733, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["stores", "scoring", "engines"])
+@pytest.mark.parametrize("name", ["stores", "scoring", "engines", "clusters"])
 def test_benchmarks_are_kept_with_their_date_and_machine(name, capsys):
     """Each table that a lesson shows says when and on what kind of machine it was measured."""
     assert len(batch.benchmark(name)) >= 2
@@ -575,7 +629,7 @@ def test_benchmarks_are_kept_with_their_date_and_machine(name, capsys):
 
 def test_a_benchmark_that_is_none_is_refused():
     """I am told which there are."""
-    with pytest.raises(UsageError, match="stores, scoring, engines"):
+    with pytest.raises(UsageError, match="stores, scoring, engines, clusters"):
         batch.benchmark("speed")
 
 
