@@ -76,7 +76,7 @@ class PeakMemory:
             still_its_parent = command == above and abs(rss - above_rss) < 0.02 * rss
             if still_its_parent or (place == 0 and self._below_only):
                 continue
-            held += rss
+            held += _own_share(process, rss) if command == above else rss
             self.bytes = max(self.bytes, _high_water(process.pid))
         self.bytes = max(self.bytes, held)
 
@@ -93,6 +93,14 @@ def foreground(command: Sequence[str], **options: Any) -> int:
                 return process.wait()
             except KeyboardInterrupt:
                 continue
+
+
+def _own_share(fork: psutil.Process, rss: int) -> int:
+    """Return what a fork adds to its parent's memory, where the system (Linux) knows: most pages are the parent's."""
+    try:
+        return getattr(fork.memory_full_info(), "pss", rss)
+    except _GONE:
+        return rss
 
 
 def _high_water(pid: int) -> int:

@@ -289,6 +289,24 @@ def test_peak_memory_counts_children() -> None:
     assert memory.bytes > 200_000_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts shared pages by their shares")
+def test_peak_memory_counts_shared_pages_once() -> None:
+    """Four forks of a process with 200 MB, which share its pages, are not said to hold a gigabyte."""
+    code = (
+        "import os, time; held = b'x' * 200_000_000\n"
+        "for _ in range(4):\n"
+        "    if os.fork() == 0: more = b'y' * 20_000_000; print('held', flush=True); time.sleep(60)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as child:
+        for _ in range(4):
+            child.stdout.readline()
+        with processes.PeakMemory(child.pid) as memory:
+            memory.look()
+        os.killpg(child.pid, signal.SIGKILL)
+    assert 280_000_000 < memory.bytes < 700_000_000
+
+
 def test_processor_time_counts_children_and_no_waiting() -> None:
     """What a lesson computes counts, in its helper processes too; what it waits for does not."""
     code = "import sys, time\nwhile time.process_time() < 0.5: pass\nprint('done', flush=True); sys.stdin.readline()"
