@@ -1,0 +1,135 @@
+"""The graders of lesson 17 on right answers and on plausible wrong ones."""
+
+from __future__ import annotations
+
+from types import MappingProxyType, SimpleNamespace
+
+import pandas as pd
+import pytest
+from answers import (
+    test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
+    test_a_right_answer_is_solved_in_whatever_form_it_comes,
+)
+
+TRIAGE = {
+    "A": ("look answers", "page service owner"),
+    "B": ("look requests", "block schedule"),
+    "C": ("look labels", "retrain"),
+    "D": ("look releases", "roll back"),
+}
+REPORT = {
+    "summary": "For three days most requests came without weather, and passengers got worse warnings than usual.",
+    "timeline": [(4, "the join fails"), (5, "first page; weather blocked"), (7, "join mended")],
+    "impact": "One day at full loss; acting saved $94,600 over the fortnight.",
+    "detection": "The share of requests without weather paged on the first evening.",
+    "cause": "The join lost its key, and no check refused rows without a match.",
+    "response": "One look, then the weather blocked and the join mended, nothing needless.",
+    "actions": [
+        {"what": "count unmatched rows each hour", "owner": "data engineer", "due": "12 August"},
+        {"what": "train with simulated outages", "owner": "model owner", "due": "1 September"},
+    ],
+}
+
+
+def game(total: float, *, over: bool = True, rehearsed: bool = False, weak: str = "loss") -> SimpleNamespace:
+    points = {"loss": 60.0, "speed": 20.0, "cause": 10.0, "act": 10.0}
+    points[weak] = -1.0
+    table = pd.DataFrame({"points": points | {"all": total}})
+    return SimpleNamespace(over=over, rehearsed=rehearsed, score=lambda: table)
+
+
+def games(mine: list[float], causes: list[str] | None = None) -> pd.DataFrame:
+    names = ["slow replica"] * len(mine) if causes is None else causes
+    return pd.DataFrame({"cause": names, "mine": mine})
+
+
+CALM = ["nothing", *["slow replica"] * 7]
+
+RIGHT = {
+    "17.1": [
+        TRIAGE,
+        MappingProxyType({name: list(pair) for name, pair in TRIAGE.items()}),
+        pd.Series(TRIAGE),
+        TRIAGE | {"B": ("look requests", "page data engineer")},
+    ],
+    "17.2": [game(100), game(60), game(76.3, weak="cause")],
+    "17.3": [
+        REPORT,
+        MappingProxyType(REPORT),
+        pd.Series(REPORT),
+        REPORT | {"timeline": [["2013-08-01", "a"], ["2013-08-02", "b"], ["2013-08-04", "c"]]},
+    ],
+    "17.4": [
+        games([100.0] * 8, CALM),
+        games([100, 60, 60, 60, 60, 60, 60, 60], CALM),
+        games([80.0] * 20),
+    ],
+}
+
+WRONG = {
+    "17.1": [
+        (TRIAGE | {"A": ("look answers", "roll back")}, "slow with any model"),
+        (TRIAGE | {"A": ("look requests", "page service owner")}, "what went out"),
+        (TRIAGE | {"B": ("look requests", "retrain")}, "learn from"),
+        (TRIAGE | {"B": ("look feeds", "block schedule")}, "stands in the timetable"),
+        (TRIAGE | {"C": ("look labels", "roll back")}, "know more of this airport"),
+        (TRIAGE | {"C": ("look labels", "page model owner")}, "adapts to it"),
+        (TRIAGE | {"D": ("look releases", "use table")}, "which is better"),
+        (TRIAGE | {"D": ("look at releases", "roll back")}, "begin with 'look'"),
+        (TRIAGE | {"D": ("look releases", "rollback")}, "spelt as there"),
+        (TRIAGE | {"D": "look releases"}, "first the look"),
+        ({"A": TRIAGE["A"]}, "as many boards"),
+        (["look answers", "page service owner"], "a pair"),
+    ],
+    "17.2": [
+        (game(40), "what did each day cost"),
+        (game(40, weak="speed"), "the clock runs"),
+        (game(59.9, weak="cause"), "told the two apart"),
+        (game(12, weak="act"), "to be true for each"),
+        (game(100, rehearsed=True), "start a game from a seed"),
+        (100, "keep the game itself"),
+        (game(100).score(), "keep the game itself"),
+    ],
+    "17.3": [
+        ({name: text for name, text in REPORT.items() if name != "impact"}, "in dollars"),
+        (REPORT | {"impact": "It cost a great deal of money to us"}, "a sum of money"),
+        (REPORT | {"summary": "Weather was lost."}, "the sponsor understands"),
+        (REPORT | {"timeline": "On morning 4 the join failed"}, "(morning, what)"),
+        (REPORT | {"timeline": REPORT["timeline"][::-1]}, "live through it"),
+        (REPORT | {"timeline": REPORT["timeline"][:1]}, "when was it shown"),
+        (REPORT | {"cause": "It was the fault of Bob, who should have known how the join worked"}, "stopped anybody"),
+        (REPORT | {"actions": REPORT["actions"][:1]}, "cannot come back"),
+        (REPORT | {"actions": [dict(REPORT["actions"][0], owner="the team"), REPORT["actions"][1]]}, "done by none"),
+        (REPORT | {"actions": [dict(REPORT["actions"][0], due="soon"), REPORT["actions"][1]]}, "on which day"),
+        (REPORT | {"actions": "improve monitoring"}, "what, owner and due"),
+        ("The weather was lost for three days.", "one entry for each part"),
+    ],
+    "17.4": [
+        (games([30.0] * 8), "one by one"),
+        (games([70, *[100] * 7], CALM), "on a quiet fortnight"),
+        (games([100.0] * 3), "none left out"),
+        (games([100.0] * 8).rename(columns={"mine": "policy"}), "under the name 'mine'"),
+        (games([100.0] * 8).drop(columns="cause"), "keep what incidents.tournament returns"),
+        (92.5, "keep what incidents.tournament returns"),
+        (lambda game: game.do("roll back"), "keep what incidents.tournament returns"),
+    ],
+}
+
+SECRETS = {
+    "17.1": ["page service owner", "block schedule", "look labels", "look releases", "look requests"],
+    "17.2": ["poisoned"],
+    "17.3": ["join"],
+    "17.4": ["label_coverage", "late_answers"],
+}
+
+
+@pytest.mark.parametrize("word", ["Stupid", "careless", "her fault", "blamed"])
+def test_a_post_mortem_that_judges_people_is_handed_back(report, word):
+    """I am told when my text looks for a culprit, whatever the case of the word."""
+    printed = report("17.3", REPORT | {"cause": f"{word}: the join lost its key and nobody looked at the rows at all"})
+    assert "judges a person" in printed
+
+
+def test_an_unfinished_game_is_not_wrong_but_open(report):
+    """While my shift goes on, the check says that it is not answered yet."""
+    assert "not answered yet" in report("17.2", game(0, over=False))
