@@ -103,8 +103,8 @@ rows = own.loc[own["section"] == points.idxmin(), ["ask", "points", "evidence"]]
 show_table(rows)
 
 # %% [markdown]
-# A point stands beside the file that earns it, so that anyone can look it up. A zero names the lesson that will change it, or says
-# why nobody tests this here. The score is computed: write that lesson, and its row counts.
+# A point stands beside the file that earns it, so that anyone can look it up, and a zero says why nobody tests this here. The score
+# is computed: name a test that earns the point, and its row counts.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.1: your own project

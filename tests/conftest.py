@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,9 @@ ORDER = ("unit", "exercises", "authoring", "lessons", "deck", "notebooks", "solu
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave nightly tests out unless marks are asked for."""
+    """Leave nightly tests out unless marks are asked for; let Ctrl-C work."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `&` in a shell; programs that tests interrupt inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.option.markexpr:
         config.option.markexpr = "not nightly"
 

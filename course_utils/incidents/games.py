@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from course_utils import drift, faults, features, splits, tables
+from course_utils import drift, faults, features, monitoring, splits, tables
 from course_utils.errors import DataError, UsageError
 from course_utils.incidents.service import Service, State, served
 
@@ -50,8 +50,7 @@ def causes() -> pd.DataFrame:
 
 def runbook() -> pd.DataFrame:
     """Return the runbook that lesson 16 wrote: one row a symptom, with what to look at, what to do and what not."""
-    rows = pd.DataFrame(tables.read_toml("runbook.toml")["entry"])
-    return rows.set_index("symptom")[["look", "act", "not", "who"]]
+    return monitoring.runbook()[["look", "act", "not", "who"]]
 
 
 def rubric() -> pd.DataFrame:
