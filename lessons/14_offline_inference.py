@@ -49,10 +49,21 @@ plots.show(
 )
 
 # %% tags=["claim"]
-claim("Keys of route, hour and weekday", keys["keys"]["… × weekday"], nyc2013=15162, allyears2k=14442)
+claim(
+    "Keys of route, hour and weekday",
+    keys["keys"]["… × weekday"],
+    nyc2013=15162,
+    allyears2k=14442,
+)
 found = keys["found"]
 claim("Flights that find theirs", found["… × weekday"], nyc2013=88.5, allyears2k=1.5, unit="%")
-claim("… if the key has arrival times too", found["… × arrival"], nyc2013=29.4, allyears2k=0, unit="%")
+claim(
+    "… if the key has arrival times too",
+    found["… × arrival"],
+    nyc2013=29.4,
+    allyears2k=0,
+    unit="%",
+)
 claim("Inputs of the course's model", inputs.shape[1], nyc2013=(55, 75), allyears2k=50)
 
 # %% [markdown]
@@ -86,7 +97,13 @@ show_table(store.rejects("dirty").drop_duplicates("reason").head(4))
 # %% tags=["claim"]
 rows = store.manifest("dirty")["rows"]
 claim("Rows lost", rows["in"] - rows["scored"] - rows["rejected"], always=0)
-claim("Rows rejected", 100 * rows["rejected"] / rows["in"], nyc2013=(0.5, 2), allyears2k=(0.5, 4), unit="%")
+claim(
+    "Rows rejected",
+    100 * rows["rejected"] / rows["in"],
+    nyc2013=(0.5, 2),
+    allyears2k=(0.5, 4),
+    unit="%",
+)
 
 # %% [markdown]
 # One bad row costs one row. The rest is scored, each reject has its line and its reason for whoever sent it, and the sum is right:
