@@ -12,9 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
@@ -26,6 +25,7 @@ from urllib.parse import urlsplit
 import docker
 import pytest
 import requests
+from waiting import until
 
 from course_utils.serving import docker_api, images
 from course_utils.serving.docker_api import Endpoint
@@ -97,14 +97,6 @@ def model(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "func.pkl").write_bytes(b"cbuiltins\nlist\n.")
     return folder
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def listens(address: str) -> bool:
@@ -506,7 +498,7 @@ def test_a_process_that_ends_leaves_nothing(tmp_path: Path, end: str):
             assert listens(address)
             it.send_signal(signal.SIGKILL)
         it.wait(60)
-    wait_for(lambda: not listens(address), "the port is still open")
+    until(lambda: not listens(address), "the port is still open")
     assert list(scratch.iterdir()) == []
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import PATIENT, until
 
 from course_utils.errors import UsageError
 from course_utils.serving import (
@@ -37,19 +38,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
 IMAGE = "clipper/python36-closure-container:0.4.1"
 NUMBERS = itertools.count()
-#: Long enough for any machine: tests wait for what they want, never for time to pass.
-PATIENT = 60.0
-
-
-def until(wanted: Callable[[], Any], what: str) -> Any:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENT
-    while True:
-        found = wanted()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"still not: {what}"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

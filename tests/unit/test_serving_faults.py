@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from waiting import PATIENT, until
 
 from course_utils.serving import LocalContainerManager
 
@@ -23,19 +24,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "clipper/python36-closure-container:0.4.1"
-#: Long enough for any machine: tests wait for what they want, never for time to pass.
-PATIENT = 60.0
-
-
-def until(wanted: Callable[[], Any], what: str) -> Any:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENT
-    while True:
-        found = wanted()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"still not: {what}"
-        time.sleep(0.01)
 
 
 def start(name: str, **options: Any) -> Any:

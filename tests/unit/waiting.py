@@ -1,0 +1,21 @@
+"""Wait for what a test wants, never for time to pass: the machine may be slow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: Seconds: long enough for any machine.
+PATIENT = 60.0
+
+
+def until(wanted: Callable[[], Any], what: str) -> Any:
+    """Wait until something holds, and return it; `what` is said where it never does."""
+    deadline = time.monotonic() + PATIENT
+    while True:
+        found = wanted()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.01)
