@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import sqlite3
 import subprocess
 import sys
@@ -26,12 +25,12 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
 import pandas as pd
 import psutil
@@ -430,18 +429,13 @@ def main() -> None:
     if given.engine:
         print(json.dumps(engine_run(*given.engine)))
         return
-    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} virtual cores"
     packages = ", ".join(f"{name} {version(name)}" for name in (*EXTRA, "pyarrow", "xgboost"))
     for name in [given.only] if given.only else list(NOTES):
         frame = globals()[name]()
-        note = [f"# {NOTES[name]}", f"# measured {date.today()}, {machine}, Python {platform.python_version()}"]
-        text = "\n".join([*note, f"# {packages}", frame.to_csv(index=False, lineterminator="\n")])
+        text = keeping.text(frame, NOTES[name], packages)
         print(text)
         if given.write:
-            target = FOLDER / f"benchmark_batch_{name}.csv"
-            temporary = target.with_suffix(".new")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(target)
+            keeping.keep(f"benchmark_batch_{name}.csv", text)
 
 
 if __name__ == "__main__":

@@ -9,24 +9,20 @@ Processor time, so that other work on the machine hardly counts; network, JSON a
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-from datetime import date
-from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import costs, datasets, features, tables, training
+from course_utils import costs, datasets, features, training
 
 ROWS = 1000
-TARGET = Path(tables.__file__).with_name("benchmark_costs.csv")
 
 
 def main() -> None:
     """Measure, print, and keep the table if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help=f"keep the table as {TARGET.name}")
+    parser.add_argument("--write", action="store_true", help="keep the table for the lesson")
     write = parser.parse_args().write
     scorer = training.course_model().scorer
     rows = features.as_of(datasets.load_flights(), horizon=3).tail(ROWS)
@@ -40,17 +36,11 @@ def main() -> None:
         "1,000 flights at once, for each": costs.measure(lambda: scorer.score(rows), predictions=ROWS),
     }
     frame = pd.DataFrame({"asked": list(taken), "ms": [float(f"{ms:.2g}") for ms in taken.values()]})
-    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} virtual cores"
-    note = [
-        "# the course's model asked on one thread, without network and JSON",
-        f"# measured {date.today()}, {machine}, Python {platform.python_version()}; processor time",
-    ]
-    text = "\n".join([*note, frame.to_csv(index=False, lineterminator="\n")])
+    says = "the course's model asked on one thread, without network and JSON; processor time"
+    text = keeping.text(frame, says)
     print(text)
     if write:
-        temporary = TARGET.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(TARGET)
+        keeping.keep("benchmark_costs.csv", text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import argparse
 import json
 import logging
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -29,17 +28,15 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import batch, datasets, load, splits, tables, training
+from course_utils import batch, datasets, load, splits, training
 
-FOLDER = Path(tables.__file__).parent
 IMAGE = "clipper/python36-closure-container:0.4.1"
 OBJECTIVE_MS = 200
 RATES = {1: (10, 25, 40, 45, 60, 90), 2: (10, 45, 80, 90, 120, 160), 4: (10, 90, 160, 180, 220, 260)}
@@ -234,15 +231,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of the picture and of the ways")
     options = parser.parse_args()
     load.quiet()
-    machine = (
-        f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, {os.cpu_count()} virtual "
-        f"cores, Python {platform.python_version()}"
-    )
     heads = {
-        "picture": f"# questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
+        "picture": f"questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
         f"past {OBJECTIVE_MS} ms the default",
-        "ray": f"# the course's model, one replica, {options.questions} flights one after the other; own memory",
-        "ways": f"# one client, flight after flight; best median of {options.rounds} rounds of {options.questions}",
+        "ray": f"the course's model, one replica, {options.questions} flights one after the other; own memory",
+        "ways": f"one client, flight after flight; best median of {options.rounds} rounds of {options.questions}",
     }
     tables_of = {
         "picture": lambda: picture(options.seconds, options.rounds),
@@ -254,11 +247,7 @@ def main() -> None:
         print(table.to_string(index=False))
         if options.write:
             packages = {"picture": (), "ways": ("xgboost", "mlflow"), "ray": ("xgboost", "ray")}[name]
-            versions = "".join(f", {package} {version(package)}" for package in packages)
-            target = FOLDER / f"load_{name}.csv"
-            made = target.with_suffix(".new")
-            made.write_text(f"{heads[name]}\n{machine}{versions}\n" + table.to_csv(index=False), encoding="utf-8")
-            made.replace(target)
+            keeping.keep(f"load_{name}.csv", keeping.text(table, heads[name], packages=packages))
 
 
 if __name__ == "__main__":

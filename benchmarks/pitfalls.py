@@ -12,18 +12,14 @@ seeds take about eight minutes of processor time.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections import Counter
-from datetime import date
-from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 
 from course_utils import datasets, dictionary, faults, features, money, pitfalls, tables, training
 
-FOLDER = Path(tables.__file__).parent
 #: Inputs without which no small model does well: calling one of them unnecessary is the check's false alarm.
 CARRYING = ("CRSDepTime", "late_28d_flight", "late_28d_carrier", "late_1h_origin", "late_3h_origin")
 #: Inputs that are not there yet when the prediction is made: missing in service, whatever training saw.
@@ -44,12 +40,10 @@ def main() -> None:
     lost = costs(flights, known, range(min(COST_SEEDS, options.seeds)))
     print(lost.to_string(index=False))
     if options.write:
-        keep(
-            "benchmark_pitfalls.csv",
-            rates,
-            f"{options.seeds} seeds, deliveries of at most 20,000 flights in whole days",
-        )
-        keep("pitfall_costs.csv", lost, "dollars per 1,000 flights, the deck's payoff at $100, mean over seeds")
+        says = f"{options.seeds} seeds, deliveries of at most 20,000 flights in whole days"
+        keeping.keep("benchmark_pitfalls.csv", keeping.text(rates, says))
+        says = "dollars per 1,000 flights, the deck's payoff at $100, mean over seeds"
+        keeping.keep("pitfall_costs.csv", keeping.text(lost, says))
 
 
 def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFrame:
@@ -153,17 +147,6 @@ def worth(scorer: training.Scorer, delivery: faults.Delivery, payoff: pd.Series,
     rows = delivery.rows[late.notna()]
     warned = scorer.score(rows) >= threshold
     return float(money.dollars(late.dropna(), warned, payoff).mean() * money.PER)
-
-
-def keep(name: str, frame: pd.DataFrame, what: str) -> None:
-    """Write a table with a line that says where its numbers come from."""
-    head = (
-        f"# {what}\n# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
-        f"{os.cpu_count()} virtual cores, Python {platform.python_version()}\n"
-    )
-    made = (FOLDER / name).with_suffix(".new")
-    made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-    made.replace(FOLDER / name)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import socket
 import statistics
 import subprocess
@@ -30,11 +29,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httptools
+import keeping
 import numpy as np
 import pandas as pd
 import psutil
@@ -44,7 +43,6 @@ import xgboost
 from course_utils import batch, tables
 
 HERE = Path(__file__).parent
-FOLDER = Path(tables.__file__).parent
 INPUTS, TREES, KEYS = 280, 100, 2_000
 IMAGE = "clipper/python36-closure-container:0.4.1"
 OBJECTIVE_MICROS = 30_000_000  # nothing is late here: what is measured is the answers
@@ -506,13 +504,6 @@ def fallen(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
     return table[change < 1 - FELL]
 
 
-def text(frame: pd.DataFrame, note: str) -> str:
-    """Return a table as it is kept, with notes."""
-    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} virtual cores"
-    when = f"# measured {date.today()}, {machine}, Python {platform.python_version()}, xgboost {xgboost.__version__}"
-    return "\n".join([f"# {note}", when, frame.to_csv(index=False, lineterminator="\n")])
-
-
 NOTES = {
     "serving": f"one XGBoost model, {INPUTS} floats, {TREES} trees, JSON, one worker each; answers a second and CPU as "
     "ratios to FastAPI, p99 to ASGI without a model",
@@ -527,7 +518,7 @@ def main() -> None:
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--write", action="store_true", help="keep the tables in course_utils/tables")
     kept.add_argument(
-        "--check", action="store_true", help="exit with 3 if a ratio fell by more than 15% of the one kept"
+        "--check", action="store_true", help="exit with 3 if a ratio fell by more than 15%% of the one kept"
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of questions to one server, a round and load")
@@ -536,12 +527,10 @@ def main() -> None:
     others = [name for name in PEERS if name not in (FLOOR, PLAIN, TENSOR, SLOW)] if given.check else given.without
     servers, goals = measure(given.rounds, given.seconds, others)
     for name, frame in (("serving", servers), ("serving_goals", goals)):
-        print(text(frame, NOTES[name]))
+        text = keeping.text(frame, NOTES[name], packages=["xgboost"])
+        print(text)
         if given.write:
-            target = FOLDER / f"benchmark_{name}.csv"
-            temporary = target.with_suffix(".new")
-            temporary.write_text(text(frame, NOTES[name]), encoding="utf-8")
-            temporary.replace(target)
+            keeping.keep(f"benchmark_{name}.csv", text)
     if given.check:
         worse = fallen(goals, tables.read_csv("benchmark_serving_goals.csv", comment="#"))
         if len(worse):

@@ -16,24 +16,19 @@ import argparse
 import http.client
 import json
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 import psutil
 from clipper_admin import ClipperConnection
 from clipper_admin.deployers.python import deploy_python_closure
 
-from course_utils import datasets, splits, tables, telemetry, training
+from course_utils import datasets, splits, telemetry, training
 from course_utils.serving import LocalContainerManager
 
-TARGET = Path(tables.__file__).with_name("benchmark_telemetry.csv")
 IMAGE = "clipper/python36-closure-container:0.4.1"
 WAYS = ("unwatched", "scraped", "scraped and counting")
 
@@ -122,14 +117,8 @@ def main() -> None:
         clipper.stop_all()
     print(table.to_string())
     if options.write:
-        head = (
-            f"# {options.rows:,} flights, one at a time; the best of {options.rounds} rounds; scraped every second\n"
-            f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
-            f"{os.cpu_count()} virtual cores, Python {platform.python_version()}, xgboost {version('xgboost')}\n"
-        )
-        made = TARGET.with_suffix(".new")
-        made.write_text(head + table.to_csv(lineterminator="\n"), encoding="utf-8")
-        made.replace(TARGET)
+        says = f"{options.rows:,} flights, one at a time; the best of {options.rounds} rounds; scraped every second"
+        keeping.keep("benchmark_telemetry.csv", keeping.text(table, says, packages=["xgboost"], index=True))
 
 
 if __name__ == "__main__":

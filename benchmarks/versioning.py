@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import platform
 import re
 import resource
 import shutil
@@ -22,17 +21,16 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
+import keeping
 import pandas as pd
 
-from course_utils import datasets, tables, versioning
+from course_utils import datasets, versioning
 
 VERSIONS = 10
 OLD = 3  # the version that a colleague goes back to
 FILE = "flights.csv"
-TARGET = Path(tables.__file__).with_name("benchmark_versioning.csv")
 
 
 class Tool(ABC):
@@ -375,15 +373,11 @@ def main() -> None:
     print(frame.set_index("tool").T.to_string())
     if options.write:
         total = sum(map(len, versions)) / 1e6
-        head = (
-            f"# {VERSIONS} versions of one CSV file, {len(versions[0]) / 1e6:.1f} to {len(versions[-1]) / 1e6:.1f} MB, "
-            f"{total:.1f} MB in all\n"
-            f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
-            f"{os.cpu_count()} virtual cores, Python {platform.python_version()}; seconds of processor time\n"
+        says = (
+            f"{VERSIONS} versions of one CSV file, {len(versions[0]) / 1e6:.1f} to {len(versions[-1]) / 1e6:.1f} MB, "
+            f"{total:.1f} MB in all; seconds of processor time"
         )
-        made = TARGET.with_suffix(".new")
-        made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-        made.replace(TARGET)
+        keeping.keep("benchmark_versioning.csv", keeping.text(frame, says))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import csv
 import hashlib
 import json
 import os
-import platform
 import re
 import resource
 import subprocess
@@ -22,12 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
-from course_utils import tables, vw
+import keeping
 
-FOLDER = Path(tables.__file__).parent
+from course_utils import vw
+
 LABELS = {"YES": 1, "NO": -1}
 LABEL = "IsDepDelayed"
 ROWS = 50_000
@@ -280,14 +279,7 @@ def main() -> None:
             frame = pd.DataFrame(measure(Path(folder)))
             print(frame.to_string(index=False), flush=True)
             if options.write:
-                head = (
-                    f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
-                    f"{os.cpu_count()} virtual cores, Python {platform.python_version()}; processor time\n"
-                )
-                target = FOLDER / f"benchmark_{name}.csv"
-                made = target.with_suffix(".new")
-                made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-                made.replace(target)
+                keeping.keep(f"benchmark_{name}.csv", keeping.text(frame, "processor time"))
 
 
 if __name__ == "__main__":

@@ -10,15 +10,11 @@ best of its rounds is what counts for a flight, since what other programs do can
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 
-from course_utils import datasets, splits, tables, training, watching
+import keeping
 
-TARGET = Path(tables.__file__).with_name("benchmark_watching.csv")
+from course_utils import datasets, splits, training, watching
+
 TRAINING = 20_000  # rows that the watch compares with
 
 
@@ -38,14 +34,8 @@ def main() -> None:
     )
     print(table.to_string())
     if options.write:
-        head = (
-            f"# {options.rows:,} flights, one at a time; each flight's time is its best of {options.rounds} rounds\n"
-            f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, "
-            f"{os.cpu_count()} virtual cores, Python {platform.python_version()}, xgboost {version('xgboost')}\n"
-        )
-        made = TARGET.with_suffix(".new")
-        made.write_text(head + table.to_csv(lineterminator="\n"), encoding="utf-8")
-        made.replace(TARGET)
+        says = f"{options.rows:,} flights, one at a time; each flight's time is its best of {options.rounds} rounds"
+        keeping.keep("benchmark_watching.csv", keeping.text(table, says, packages=["xgboost"], index=True))
 
 
 if __name__ == "__main__":
