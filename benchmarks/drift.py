@@ -14,15 +14,14 @@ import platform
 from collections.abc import Callable, Iterator
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
 import pandas as pd
 
 from course_utils import datasets, drift, faults, features, metrics, splits, tables, timemachine, training
 
-FOLDER = Path(tables.__file__).parent
 #: The days on which each incident is tried, and for how long it lasts unless somebody finds it.
 STARTS = [str(day.date()) for day in pd.date_range("2013-06-05", "2013-11-25", freq="21D")]
 LENGTH = 28
@@ -246,10 +245,7 @@ def write(name: str, table: Table, what: str, digits: int) -> None:
         f"# {what}\n# made {date.today():%Y-%m-%d} by benchmarks/drift.py with Python {platform.python_version()}, "
         f"xgboost {version('xgboost')}, river {version('river')}\n"
     )
-    target = FOLDER / f"drift_{name}.csv"
-    made = target.with_suffix(".new")
-    made.write_text(head + table.round(digits).to_csv(lineterminator="\n"), encoding="utf-8")
-    made.replace(target)
+    keeping.keep(f"drift_{name}.csv", head + table.round(digits).to_csv(lineterminator="\n"))
 
 
 def main() -> None:

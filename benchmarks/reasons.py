@@ -13,16 +13,15 @@ import argparse
 import platform
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
+import keeping
 import pandas as pd
 
-from course_utils import datasets, explain, features, metrics, money, splits, tables, training
+from course_utils import datasets, explain, features, metrics, money, splits, training
 
 REPEATS = 20
 FLIGHTS = 10_000  # of the test months, of which the warned ones are explained
 RANDOM = {"subsample": 0.8, "colsample_bytree": 0.8}
-TARGET = Path(tables.__file__).with_name("benchmark_reasons.csv")
 
 
 def trainings(split: splits.Split) -> Iterator[tuple[str, int, splits.Split, int]]:
@@ -69,9 +68,7 @@ def main() -> None:
             f"model of seed 0 (AUC {metrics.auc(late, first.predict(asked)):.4f})\n"
             f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, {versions}\n"
         )
-        made = TARGET.with_suffix(".new")
-        made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-        made.replace(TARGET)
+        keeping.keep("benchmark_reasons.csv", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

@@ -13,15 +13,14 @@ import argparse
 import platform
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 
 from course_utils import datasets, features, replay, tables
 
 START = "2013-04-01"
-FOLDER = Path(tables.__file__).parent
 #: XGBoost's rounds: between what early stopping keeps after two months of training and after ten.
 ROUNDS = {"timetable": 60, "known 3 hours ahead": 100}
 #: Days over which the intercept is learnt; dynamic inputs leave it less to do.
@@ -74,10 +73,7 @@ def main() -> None:
             f"xgboost {version('xgboost')}, vowpalwabbit {version('vowpalwabbit')}\n"
         )
         for name, frame in (("year", year), ("weeks", weeks)):
-            target = FOLDER / f"replay_{name}.csv"
-            made = target.with_suffix(".new")
-            made.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-            made.replace(target)
+            keeping.keep(f"replay_{name}.csv", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

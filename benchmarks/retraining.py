@@ -15,14 +15,13 @@ import platform
 from collections.abc import Iterator
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 
 from course_utils import datasets, features, metrics, money, retraining, splits, tables, training
 
-FOLDER = Path(tables.__file__).parent
 ROUNDS = 100  # between what early stopping keeps after three months of training and after twelve
 PAYOFF = money.payoff("deck_100")
 WARN_FROM = money.break_even(PAYOFF)
@@ -137,10 +136,7 @@ def main() -> None:
             f"xgboost {version('xgboost')}\n"
         )
         for name, frame in made.items():
-            target = FOLDER / f"retraining_{name}.csv"
-            new = target.with_suffix(".new")
-            new.write_text(head + frame.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-            new.replace(target)
+            keeping.keep(f"retraining_{name}.csv", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":
