@@ -386,10 +386,13 @@ claim("Of 60 questions, without any answer at all", one["failed"] + four["failed
 # questions a second of W seconds each, λ·W of them are being worked on at once. Fewer replicas than that, and the queue grows for ever.
 
 # %%
-load.little(rate=80, milliseconds=20, most=4)
+busy = load.little(rate=80, milliseconds=20, most=4)
+busy
 
 # %% tags=["claim"]
-claim("Questions being worked on at 80 a second", 80 * 0.020, always=1.6)
+claim(
+    "Replicas' worth of work at 80 questions a second", busy.loc[1, "busy [%]"] / 100, always=1.6
+)
 
 # %% [markdown]
 # The law is about means, and questions come in bunches. **Guess first:** replicas that are busy 80% of their time keep up. What does the
