@@ -62,7 +62,7 @@ print(f"a normal day: ${service.normal_day:,.0f}")
 # %%
 fig = plots.bars(
     prices.sort_values(),
-    title="The safest act costs more than most incidents",
+    title="The safest act costs more than a normal day brings",
     x="change of a healthy day's value [$]",
     y="act, held for the day",
 )
