@@ -21,7 +21,7 @@ test: ready  ## run all tests, and compare every notebook with its committed out
 lab: ready  ## open JupyterLab in your own copy of the lessons, my_lessons/
 	@$(course) lab
 
-doctor: ready  ## say whether this machine can run the lessons, and how to mend what is wrong
+doctor: ready  ## say whether this machine can run the lessons, and how to fix what is wrong
 	@$(course) doctor
 
 check: ready  ## for authors, a minute or two: style, lessons, generated files, unit tests

@@ -86,7 +86,7 @@ class Environment:
         return programs and stamp == self.fingerprint()
 
     def set_up(self) -> None:
-        """Make or mend the environment.
+        """Make or fix the environment.
 
         Raises
         ------

@@ -216,7 +216,7 @@ def instructor_guide(root: Path) -> str:
 
 def _stale(lesson: Lesson, root: Path) -> list[str]:
     """Name the committed notebooks of a lesson that its source would not give."""
-    mend = f"run `course build {lesson.number}`"
+    fix = f"run `course build {lesson.number}`"
     problems = []
     solved = _committed(root / SOLVED / f"{lesson.name}.ipynb")
     for folder in (LEARNER, SOLVED):
@@ -224,11 +224,11 @@ def _stale(lesson: Lesson, root: Path) -> list[str]:
         file = f"{folder}/{path.name}"
         there = solved if folder == SOLVED else _committed(path)
         if there is None:
-            problems.append(f"{file} is not built. Mend: {mend}.")
+            problems.append(f"{file} is not built. Fix: {fix}.")
             continue
         made = notebook(lesson, folder, expected_outputs(lesson, solved) if solved else None)
         if difference := _first_difference(there, made):
-            problems.append(f"{file} is stale: {difference} is not as lessons/{lesson.path.name} says. Mend: {mend}.")
+            problems.append(f"{file} is stale: {difference} is not as lessons/{lesson.path.name} says. Fix: {fix}.")
     return problems
 
 
@@ -255,13 +255,13 @@ def _stale_guide(root: Path) -> list[str]:
         return []
     if guide is None or (path.is_file() and path.read_text(encoding="utf-8") == guide):
         return []
-    return [f"{GUIDE.as_posix()} is stale: the lessons' notes to the instructor changed. Mend: run `course build`."]
+    return [f"{GUIDE.as_posix()} is stale: the lessons' notes to the instructor changed. Fix: run `course build`."]
 
 
 def _orphans(root: Path) -> list[str]:
     names = {path.stem for path in lessons.sources(root)}
     return [
-        f"{folder}/{path.name} has no source in lessons/. Mend: delete it, or write lessons/{path.stem}.py."
+        f"{folder}/{path.name} has no source in lessons/. Fix: delete it, or write lessons/{path.stem}.py."
         for folder in (LEARNER, SOLVED)
         for path in sorted((root / folder).glob("*.ipynb"))
         if path.stem not in names
@@ -276,7 +276,7 @@ def _committed(path: Path) -> NotebookNode | None:
     try:
         return nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises many kinds; whatever it is, the file is no notebook
-        raise UsageError(f"{path.parent.name}/{path.name} cannot be read", mend="delete it and build again") from error
+        raise UsageError(f"{path.parent.name}/{path.name} cannot be read", fix="delete it and build again") from error
 
 
 # ------------------------------------------------------------------------------------------------------ execution
@@ -419,7 +419,7 @@ def _unfit(lesson: Lesson, folder: str, book: NotebookNode) -> Iterator[str]:
             if output.output_type == "error":
                 yield f"{where}: the error {output.ename}; show a planned one with show_error(lambda: …)"
             elif output.get("name") == "stderr":
-                yield f"{where}: text on stderr, mend its cause: {_shorten(output.text)}"
+                yield f"{where}: text on stderr, fix its cause: {_shorten(output.text)}"
             for text in _texts(output):
                 for pattern, what in (
                     (_ADDRESS, "an address"),

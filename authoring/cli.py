@@ -60,7 +60,7 @@ def reset(lesson: str) -> int:
 
 @course.command()
 def doctor() -> int:
-    """Say whether this machine can run the lessons, and how to mend what is wrong."""
+    """Say whether this machine can run the lessons, and how to fix what is wrong."""
     from authoring import learners
     from course_utils import doctor as course_doctor
 
@@ -206,7 +206,7 @@ def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
     """Take NAME=VALUE apart, at the last equals sign."""
     pairs = [text.rpartition("=") for text in given]
     if wrong := next((text for text, (name, _, value) in zip(given, pairs, strict=True) if not (name and value)), None):
-        raise UsageError(f"{option} {wrong!r} has no two sides", mend=f"write {option} NAME=VALUE")
+        raise UsageError(f"{option} {wrong!r} has no two sides", fix=f"write {option} NAME=VALUE")
     return [(name, value) for name, _, value in pairs]
 
 
@@ -214,7 +214,7 @@ def _label(value: str, to: str) -> float:
     try:
         return float(to)
     except ValueError as error:
-        raise UsageError(f"--map {value}={to}: {to!r} is no number", mend="map each label to a number") from error
+        raise UsageError(f"--map {value}={to}: {to!r} is no number", fix="map each label to a number") from error
 
 
 def _tell(messages: list[str], *, failed: bool) -> int:

@@ -132,7 +132,7 @@ def _pins(root: Path) -> dict[str, str]:
         names |= {entry["name"] for entry in locked[name]["dependencies"] if _holds(entry.get("marker"), root)}
     absent = sorted(names - set(locked))
     if absent:
-        raise UsageError(f"uv.lock has no {absent[0]}", mend="run `uv lock`")
+        raise UsageError(f"uv.lock has no {absent[0]}", fix="run `uv lock`")
     return {name: locked[name]["version"] for name in names - alone}
 
 
@@ -245,7 +245,7 @@ def _lessons() -> Iterator[str]:
 def _between(text: str, markers: tuple[str, str], content: str) -> str:
     for marker in markers:
         if text.count(marker) != 1:
-            raise UsageError(f"README.md holds the marker {marker!r} {text.count(marker)} times", mend="put it in once")
+            raise UsageError(f"README.md holds the marker {marker!r} {text.count(marker)} times", fix="put it in once")
     before, rest = text.split(markers[0])
     return f"{before}{markers[0]}\n{content}\n{markers[1]}{rest.split(markers[1])[1]}"
 

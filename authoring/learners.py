@@ -40,7 +40,7 @@ def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
     """
     lessons = _lessons(root)
     if not lessons:
-        raise UsageError("notebooks holds no lesson", mend="restore it from Git")
+        raise UsageError("notebooks holds no lesson", fix="restore it from Git")
     missing = [lesson for lesson in lessons if not (root / FOLDER / lesson.name).exists()]
     for lesson in missing:
         _copy(lesson, root)
@@ -84,7 +84,7 @@ def reset(number: str, root: Path = surroundings.ROOT) -> tuple[Path, Path | Non
     found = [lesson for lesson in _lessons(root) if stem == lesson.stem or stem.zfill(2) == lesson.stem[:2]]
     if not found:
         choices = ", ".join(lesson.stem[:2] for lesson in _lessons(root))
-        raise UsageError(f"there is no lesson {number!r}", mend=f"choose from {choices}")
+        raise UsageError(f"there is no lesson {number!r}", fix=f"choose from {choices}")
     mine = root / FOLDER / found[0].name
     kept = None
     if mine.exists():

@@ -217,7 +217,7 @@ def read(path: str | Path) -> Lesson:
     path = Path(path)
     named = _FILE.fullmatch(path.name)
     if not named:
-        raise UsageError(f"{path.name!r} is no lesson's name", mend="call it NN_slug.py")
+        raise UsageError(f"{path.name!r} is no lesson's name", fix="call it NN_slug.py")
     # Cells are plain Python: without this Jupytext turns comments that look like IPython magics into magics.
     form = {"extension": ".py", "format_name": "percent", "comment_magics": False}
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt=form)
@@ -235,28 +235,26 @@ def _legal(lesson: Lesson, cell: Cell, metadata: set[str]) -> None:
     """Refuse a cell whose marks would be lost or misread."""
     where = lesson.where(cell)
     if "incorrectly_encoded_metadata" in metadata:
-        raise UsageError(
-            f"{where}: marks that Jupytext cannot read", mend="write `# %% [markdown] tags=[…]`, tags last"
-        )
+        raise UsageError(f"{where}: marks that Jupytext cannot read", fix="write `# %% [markdown] tags=[…]`, tags last")
     if metadata:
-        raise UsageError(f"{where}: metadata {', '.join(sorted(metadata))}", mend="mark cells by tags alone, untitled")
+        raise UsageError(f"{where}: metadata {', '.join(sorted(metadata))}", fix="mark cells by tags alone, untitled")
     if cell.kind not in ("markdown", "code"):
-        raise UsageError(f"{where}: a {cell.kind} cell", mend="make it a markdown or code cell")
+        raise UsageError(f"{where}: a {cell.kind} cell", fix="make it a markdown or code cell")
     legal = CODE_TAGS if cell.is_code else MARKDOWN_TAGS
     for tag in cell.tags:
         if tag not in legal:
             kind = "code" if cell.is_code else "markdown"
-            raise UsageError(f"{where}: unknown tag {tag!r}", mend=f"a {kind} cell takes {', '.join(sorted(legal))}")
+            raise UsageError(f"{where}: unknown tag {tag!r}", fix=f"a {kind} cell takes {', '.join(sorted(legal))}")
     inside = False
     for line in cell.source.splitlines():
         if (begins := bool(_BEGIN.match(line))) or _END.match(line):
             if begins is inside:
-                raise UsageError(f"{where}: unpaired solution marks", mend="pair ### BEGIN SOLUTION, ### END SOLUTION")
+                raise UsageError(f"{where}: unpaired solution marks", fix="pair ### BEGIN SOLUTION, ### END SOLUTION")
             inside = begins
         elif re.match(r"\s*#+\s*(BEGIN|END)\b.*SOLUTION", line, re.IGNORECASE):
-            raise UsageError(f"{where}: {line.strip()!r} is no mark", mend="write ### BEGIN SOLUTION, ### END SOLUTION")
+            raise UsageError(f"{where}: {line.strip()!r} is no mark", fix="write ### BEGIN SOLUTION, ### END SOLUTION")
     if inside:
-        raise UsageError(f"{where}: unpaired solution marks", mend="pair ### BEGIN SOLUTION with ### END SOLUTION")
+        raise UsageError(f"{where}: unpaired solution marks", fix="pair ### BEGIN SOLUTION with ### END SOLUTION")
 
 
 def _is_placeholder(line: str) -> bool:
@@ -316,7 +314,7 @@ def faults(lesson: Lesson) -> list[str]:
     Returns
     -------
     list of str
-        One message for each fault, naming lesson, cell and mend; empty if there is none.
+        One message for each fault, naming lesson, cell and fix; empty if there is none.
     """
     found = [message for cell in lesson.cells if (message := _syntax(lesson, cell))]
     return found or [*_unchecked(lesson), *_unbound(lesson), *_learners_names(lesson)]
@@ -428,5 +426,5 @@ def choose(paths: Sequence[Path], numbers: Sequence[str]) -> list[Path]:
     for text in wanted:
         if text not in known:
             written = ", ".join(path.stem[:2] for path in paths) or "none"
-            raise UsageError(f"there is no lesson {text!r}", mend=f"choose from those written: {written}")
+            raise UsageError(f"there is no lesson {text!r}", fix=f"choose from those written: {written}")
     return [path for path in paths if not wanted or path.stem in wanted or path.stem[:2] in wanted]

@@ -222,7 +222,7 @@ def problems(path: str | Path, *, constants: Sequence[Constant] | None = None) -
     solved = lesson.path.parent.parent / SOLVED / f"{lesson.name}.ipynb"
     if not solved.is_file():
         return [
-            f"{lesson.name}: not built, so its numbers cannot be looked up. Mend: run `course build {lesson.number}`."
+            f"{lesson.name}: not built, so its numbers cannot be looked up. Fix: run `course build {lesson.number}`."
         ]
     cells = nbformat.read(solved, as_version=4).cells
     outputs = {cell.id: cell.get("outputs", []) for cell in cells}

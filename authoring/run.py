@@ -99,10 +99,10 @@ def choose(wanted: Sequence[str], folder: Path) -> list[Path]:
     there = {slug: folder / f"{slug}.ipynb" for slug in known if (folder / f"{slug}.ipynb").is_file()}
     lost = [slug for slug, lesson in known.items() if lesson.get("written") and slug not in there]
     if lost and not wanted:
-        raise UsageError(f"{folder.name} lacks {', '.join(lost)}", mend="run `course build`, or restore it from Git")
+        raise UsageError(f"{folder.name} lacks {', '.join(lost)}", fix="run `course build`, or restore it from Git")
     if not wanted:
         if not there:
-            raise UsageError(f"{folder.name} holds no lesson", mend="run `course build`, or restore it from Git")
+            raise UsageError(f"{folder.name} holds no lesson", fix="run `course build`, or restore it from Git")
         return list(there.values())
     chosen = set()
     for name in wanted:
@@ -110,9 +110,9 @@ def choose(wanted: Sequence[str], folder: Path) -> list[Path]:
         slugs = [slug for slug in known if text in (slug, slug[3:]) or text.zfill(2) == slug[:2]]
         if not slugs:
             choices = ", ".join(slug[:2] for slug in there)
-            raise UsageError(f"there is no lesson {name!r}", mend=f"choose from {choices}")
+            raise UsageError(f"there is no lesson {name!r}", fix=f"choose from {choices}")
         if slugs[0] not in there:
-            raise UsageError(f"lesson {slugs[0]} is not in {folder.name}", mend=f"choose from {', '.join(there)}")
+            raise UsageError(f"lesson {slugs[0]} is not in {folder.name}", fix=f"choose from {', '.join(there)}")
         chosen.add(slugs[0])
     return [path for slug, path in there.items() if slug in chosen]
 
@@ -177,14 +177,14 @@ def run(
 
     dataset = dataset or tables.DATASETS[0]
     if dataset not in tables.DATASETS:
-        raise UsageError(f"there is no data set {dataset!r}", mend=f"choose {' or '.join(tables.DATASETS)}")
+        raise UsageError(f"there is no data set {dataset!r}", fix=f"choose {' or '.join(tables.DATASETS)}")
     if jobs < 1 or cell_limit < 1:
-        raise UsageError(f"--jobs {jobs} and --cell-limit {cell_limit} must be 1 or more", mend="give a larger one")
+        raise UsageError(f"--jobs {jobs} and --cell-limit {cell_limit} must be 1 or more", fix="give a larger one")
     out = out.resolve()
     folders = {path.resolve().parent for path in notebooks} | {surroundings.ROOT / name for name in COMMITTED}
     inside = [folder for folder in folders if out == folder or folder in out.parents]
     if inside or out == surroundings.ROOT:
-        raise UsageError(f"--out {out.name} would write among committed files", mend="name a folder such as runs/mine")
+        raise UsageError(f"--out {out.name} would write among committed files", fix="name a folder such as runs/mine")
     out.mkdir(parents=True, exist_ok=True)
     times = times or out.parent / TIMES
     console = console or Console()

@@ -123,7 +123,7 @@ def write_batch(
     import pyarrow.parquet as pq
 
     if rows < 1:
-        raise UsageError(f"rows={rows} holds nothing", mend="give 1 or more")
+        raise UsageError(f"rows={rows} holds nothing", fix="give 1 or more")
     frame = inputs.loc[flights.index].drop(columns=KEY, errors="ignore")
     texts = [name for name in frame.columns if not hasattr(frame[name].dtype, "kind") or frame[name].dtype.kind == "O"]
     frame = frame.astype(dict.fromkeys(texts, object))
@@ -210,7 +210,7 @@ def _check_columns(columns: Iterable[str], scorer: Scorer) -> None:
         raise DataError(
             "the batch needs this column, and no row was scored",
             column=absent[0],
-            mend="make it with batch.write_batch from features.as_of",
+            fix="make it with batch.write_batch from features.as_of",
         )
 
 
@@ -267,7 +267,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout as error:
-            raise UsageError("somebody else is publishing in this store", mend="wait for it, and run again") from error
+            raise UsageError("somebody else is publishing in this store", fix="wait for it, and run again") from error
         try:
             yield
         finally:
@@ -317,7 +317,7 @@ class Store:
         path = self.folder / version
         if not _is_name(version) or not path.is_dir():
             choose = ", ".join(self.kept) or "none yet"
-            raise UsageError(f"there is no table {version!r}", mend=f"choose one that is kept: {choose}")
+            raise UsageError(f"there is no table {version!r}", fix=f"choose one that is kept: {choose}")
         return path
 
     def manifest(self, version: str) -> dict[str, Any]:
@@ -402,20 +402,20 @@ class Store:
         import pyarrow as pa
 
         if not _is_name(version):
-            raise UsageError(f"{version!r} is no name for a table", mend="use letters, digits, '-', '_' and '.'")
+            raise UsageError(f"{version!r} is no name for a table", fix="use letters, digits, '-', '_' and '.'")
         source = Path(source)
         try:
             made_of = {"model": _model_hash(scorer), "data": _file_hash(source)}
             pieces = _pieces(source, scorer)
         except (OSError, pa.ArrowInvalid) as error:
-            raise DataError("is no Parquet file that can be read", file=source, mend="write it again") from error
+            raise DataError("is no Parquet file that can be read", file=source, fix="write it again") from error
         with self._alone():
             if (self.folder / version).is_dir():
                 there = self.manifest(version)
                 if {name: there[name] for name in made_of} != made_of:
                     raise UsageError(
                         f"{version} is made of other rows or another model, and a table never changes",
-                        mend="choose another name",
+                        fix="choose another name",
                     )
                 return version
             work = self.folder / f".work-{version}-{_hash(json.dumps(made_of).encode())[:12]}"
@@ -446,7 +446,7 @@ class Store:
             The table is not what its manifest says.
         """
         if keep < 1:
-            raise UsageError(f"keep={keep} leaves nothing to read", mend="give 1 or more, 2 or more for a rollback")
+            raise UsageError(f"keep={keep} leaves nothing to read", fix="give 1 or more, 2 or more for a rollback")
         with self._alone():
             self._switch(version, [*(one for one in self.kept if one != version), version][-keep:])
             self._sweep()
@@ -476,10 +476,10 @@ class Store:
             if version is None:
                 place = kept.index(current) if current in kept else 0
                 if place == 0:
-                    raise UsageError("there is no table before the current one", mend="publish two, and keep both")
+                    raise UsageError("there is no table before the current one", fix="publish two, and keep both")
                 version = kept[place - 1]
             elif version not in kept:
-                raise UsageError(f"{version!r} was not kept", mend=f"choose one of {', '.join(kept) or 'none yet'}")
+                raise UsageError(f"{version!r} was not kept", fix=f"choose one of {', '.join(kept) or 'none yet'}")
             self._switch(version, kept)
         return version
 
@@ -514,7 +514,7 @@ def _pieces(source: Path, scorer: Scorer) -> int:
     with pq.ParquetFile(source, pre_buffer=False) as content:
         _check_columns(content.schema_arrow.names, scorer)
         if not content.metadata.num_rows:
-            raise DataError("has no rows", file=source, mend="send at least one flight")
+            raise DataError("has no rows", file=source, fix="send at least one flight")
         return content.num_row_groups
 
 
@@ -687,7 +687,7 @@ def _model_hash(scorer: Scorer) -> str:
 def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
     if _file_hash(folder / _TABLE) != manifest["sha256"]:
         raise DataError(
-            "the table is not the one that its manifest describes", file=_TABLE, mend="build and publish it again"
+            "the table is not the one that its manifest describes", file=_TABLE, fix="build and publish it again"
         )
 
 
@@ -790,7 +790,7 @@ class Lookup:
     ) -> None:
         if cache < 0 or look_every < 1:
             raise UsageError(
-                f"cache={cache}, look_every={look_every} cannot be used", mend="give 0 or more, and 1 or more"
+                f"cache={cache}, look_every={look_every} cannot be used", fix="give 0 or more, and 1 or more"
             )
         self.store = store if isinstance(store, Store) else Store(store)
         self.default = float(default)
@@ -816,7 +816,7 @@ class Lookup:
         for _ in range(100):
             current = self.store.current
             if current is None:
-                raise UsageError("nothing was published yet", mend="publish a table first")
+                raise UsageError("nothing was published yet", fix="publish a table first")
             if current == self.version:
                 return
             try:
@@ -832,7 +832,7 @@ class Lookup:
             self._connection, self.version = connection, current
             self._cached.clear()
             return
-        raise ModelError(f"the table {current} cannot be opened", mend="publish again, or roll back to another table")
+        raise ModelError(f"the table {current} cannot be opened", fix="publish again, or roll back to another table")
 
     def get(self, flight: str) -> Answer:
         """Return the prediction of a flight, or the default, and say which.
@@ -1227,5 +1227,5 @@ def benchmark_note(name: str) -> None:
 def _benchmark(name: str) -> str:
     known = ("stores", "scoring", "engines", "clusters")
     if name not in known:
-        raise UsageError(f"there is no table {name!r}", mend=f"choose one of {', '.join(known)}")
+        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(known)}")
     return f"benchmark_batch_{name}.csv"

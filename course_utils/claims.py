@@ -46,7 +46,7 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
     unknown = [name for name in stated if name not in _KEYWORDS]
     if unknown or not stated:
         problem = f"a claim cannot be stated for {unknown[0]!r}" if unknown else "a claim without a stated value"
-        raise UsageError(problem, mend=f"state a value as {', '.join(f'{name}=' for name in _KEYWORDS)}")
+        raise UsageError(problem, fix=f"state a value as {', '.join(f'{name}=' for name in _KEYWORDS)}")
     value = _scalar(measured)
     checks = {name: _Stated(wanted, value, unit) for name, wanted in stated.items()}
     dataset = active_dataset()
@@ -58,7 +58,7 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
         found = _with_unit(as_text(value), unit)
         raise ClaimError(
             f"{statement!r} does not hold on {dataset}: measured {found}, stated {check.text}",
-            mend="find out what changed the measurement, or correct the prose and the stated value together",
+            fix="find out what changed the measurement, or correct the prose and the stated value together",
         )
     if isinstance(value, bool):
         print(f"✓ {statement}" if value else f"✓ {statement}: no")
@@ -90,11 +90,11 @@ class _Stated:
 
     def _range(self, wanted: Any, value: bool | float, unit: str) -> None:
         if len(wanted) != 2 or wanted[0] is None is wanted[1]:
-            raise UsageError(f"{wanted!r} is no range", mend="state (low, high), with None for an open end")
+            raise UsageError(f"{wanted!r} is no range", fix="state (low, high), with None for an open end")
         self._same_kind(value, False)
         low, high = (None if end is None else _scalar(end) for end in wanted)
         if None not in (low, high) and low > high:
-            raise UsageError(f"the range {wanted!r} is empty", mend="state the lower end first")
+            raise UsageError(f"the range {wanted!r} is empty", fix="state the lower end first")
         self.holds = (low is None or value >= low) and (high is None or value <= high)
         ends = [None if end is None else _with_unit(as_text(end, exact=True), unit) for end in (low, high)]
         if ends[0] is None:
@@ -106,7 +106,7 @@ class _Stated:
     def _same_kind(value: bool | float, truth: bool) -> None:
         if isinstance(value, bool) is not truth:
             kinds = ("a number", "True or False") if truth else ("True or False", "a number")
-            raise UsageError(f"{kinds[0]} was measured and {kinds[1]} stated", mend="measure and state the same kind")
+            raise UsageError(f"{kinds[0]} was measured and {kinds[1]} stated", fix="measure and state the same kind")
 
 
 def as_text(value: bool | float, *, exact: bool = False) -> str:
@@ -149,12 +149,12 @@ def _scalar(value: Any) -> bool | int | float:
         try:
             value = value.item()
         except ValueError as error:
-            raise UsageError("many values where a claim needs one", mend="choose one element or aggregate") from error
+            raise UsageError("many values where a claim needs one", fix="choose one element or aggregate") from error
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Real | Decimal):
         return float(value)
-    raise UsageError(f"a claim cannot be made on a {type(value).__name__}", mend="measure one number or True/False")
+    raise UsageError(f"a claim cannot be made on a {type(value).__name__}", fix="measure one number or True/False")
 
 
 def _equal_as_stated(value: float, wanted: float) -> bool:

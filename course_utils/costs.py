@@ -106,7 +106,7 @@ def _assumed(table: str, changed: Mapping[str, float]) -> pd.DataFrame:
     _positive(**changed)
     for key, value in changed.items():
         if key not in frame.index:
-            raise UsageError(f"nothing called {key!r} is assumed", mend=f"choose from {', '.join(frame.index)}")
+            raise UsageError(f"nothing called {key!r} is assumed", fix=f"choose from {', '.join(frame.index)}")
         frame.loc[key, ["value", "why"]] = [value, "your own"]
     return frame
 
@@ -169,7 +169,7 @@ def batch_jobs(flights: pd.DataFrame) -> pd.Series:
 def _before_departure(amounts: pd.Series, flights: pd.DataFrame, hours: int) -> pd.Series:
     """Sum the amounts of the flights that leave in the `hours` after each hour."""
     if flights.empty:
-        raise DataError("there are no flights", mend="pass datasets.load_flights()")
+        raise DataError("there are no flights", fix="pass datasets.load_flights()")
     leaving = amounts.groupby(datasets.scheduled_departure(flights).dt.floor("h").to_numpy()).sum()
     span = pd.date_range(leaving.index.min() - pd.Timedelta(hours=hours), leaving.index.max(), freq="h")
     leaving = leaving.reindex(span, fill_value=0)
@@ -199,9 +199,9 @@ def erlang_c(servers: int, load: float) -> float:
         There is no server, or the load is negative or more than the servers can take.
     """
     if isinstance(servers, bool) or not isinstance(servers, Integral) or servers < 1:
-        raise UsageError(f"{servers!r} servers", mend="give a whole number, one or more")
+        raise UsageError(f"{servers!r} servers", fix="give a whole number, one or more")
     if not 0 <= load < servers:
-        raise UsageError(f"{servers} servers cannot take a load of {load:g}", mend="give more servers than load")
+        raise UsageError(f"{servers} servers cannot take a load of {load:g}", fix="give more servers than load")
     lost = 1.0  # the probability that all are busy where nobody waits, server by server
     for count in range(1, servers + 1):
         lost = load * lost / (count + load * lost)
@@ -233,7 +233,7 @@ def wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTI
     """
     _positive(service_ms=service_ms)
     if not 0 < quantile < 1:
-        raise UsageError(f"a share of {quantile!r}", mend="give a number between 0 and 1, such as 0.99")
+        raise UsageError(f"a share of {quantile!r}", fix="give a number between 0 and 1, such as 0.99")
     load = rate * service_ms / 1000
     if load >= servers > 0:
         return math.inf
@@ -318,7 +318,7 @@ def servers_needed(
         known = {one: servers_needed(float(one), service_ms, wait_ms, quantile) for one in rate.unique()}
         return rate.map(known).rename("servers")
     if not 0 <= rate < math.inf:
-        raise UsageError(f"{rate!r} requests a second", mend="give a number, zero or more")
+        raise UsageError(f"{rate!r} requests a second", fix="give a number, zero or more")
     servers = math.floor(rate * service_ms / 1000) + 1
     while wait(servers, rate, service_ms, quantile) > wait_ms:
         servers += 1
@@ -362,7 +362,7 @@ def measure(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) ->
     """
     _positive(repeat=repeat, predictions=predictions)
     if not callable(call):
-        raise UsageError("measure needs something to call", mend="put lambda: before the expression")
+        raise UsageError("measure needs something to call", fix="put lambda: before the expression")
     call()  # the first one pays for what is loaded late
     taken = []
     for _ in range(repeat):
@@ -398,7 +398,7 @@ def prices(**own: str | Decimal | float) -> pd.DataFrame:
     frame = frame.astype({"as_of": object}).rename(columns={"as_of": "as of"})
     for key, value in own.items():
         if key not in frame.index:
-            raise UsageError(f"there is no price {key!r}", mend=f"choose from {', '.join(frame.index)}")
+            raise UsageError(f"there is no price {key!r}", fix=f"choose from {', '.join(frame.index)}")
         frame.at[key, "dollars"] = _decimal(value, f"the price {key}")
         frame.loc[key, ["as of", "source"]] = ["today", "your own"]
     return frame
@@ -480,7 +480,7 @@ def google(node_hours: float | Decimal, kind: str = "online", price_list: pd.Dat
         The hours are no number, or negative, or there is no such kind.
     """
     if kind not in ("online", "batch"):
-        raise UsageError(f"there are no {kind!r} predictions", mend="choose 'online' or 'batch'")
+        raise UsageError(f"there are no {kind!r} predictions", fix="choose 'online' or 'batch'")
     price = _price(f"google_{kind}", price_list)
     return (_decimal(node_hours, "the node hours") * price["dollars"]).quantize(CENT, ROUND_HALF_UP)
 
@@ -606,7 +606,7 @@ def _enough(needed: int, there: int, up: float) -> float:
 def _share(text: str) -> Decimal:
     share = _decimal(text, "a share")
     if not 0 < share < 1:
-        raise UsageError(f"a share of {text!r}", mend="give a number between 0 and 1, such as '0.999'")
+        raise UsageError(f"a share of {text!r}", fix="give a number between 0 and 1, such as '0.999'")
     return share
 
 
@@ -672,7 +672,7 @@ def query(sql: str, **frames: pd.DataFrame) -> pd.DataFrame:
             result = database.execute(sql)
         except duckdb.Error as error:
             said = str(error).strip().split("\n")[0]
-            raise UsageError(f"the query cannot be run: {said}", mend="correct the query") from error
+            raise UsageError(f"the query cannot be run: {said}", fix="correct the query") from error
         return result.df()
 
 
@@ -701,7 +701,7 @@ def alerts(daily: pd.Series, budget: float | Decimal, shares: Sequence[float]) -
     """
     _positive(budget=budget)
     if not len(daily):
-        raise UsageError("there are no days", mend="pass the costs of each day of the month")
+        raise UsageError("there are no days", fix="pass the costs of each day of the month")
     spent = np.cumsum([_decimal(cost, "a day's cost") for cost in daily])
     rows = {}
     for share in shares:
@@ -758,17 +758,17 @@ def _decimal(value: Any, what: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or number < 0:
-        raise UsageError(f"{what} is {value!r}", mend="give a number, zero or more")
+        raise UsageError(f"{what} is {value!r}", fix="give a number, zero or more")
     return number
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral) or value < 0:
-        raise UsageError(f"{value!r} predictions", mend="give a whole number, zero or more, without a decimal point")
+        raise UsageError(f"{value!r} predictions", fix="give a whole number, zero or more, without a decimal point")
     return int(value)
 
 
 def _positive(**numbers: Any) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not 0 < value < math.inf:
-            raise UsageError(f"{name} is {value!r}", mend="give a number above zero")
+            raise UsageError(f"{name} is {value!r}", fix="give a number above zero")

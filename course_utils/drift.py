@@ -90,7 +90,7 @@ def signals(tier: str | None = None) -> pd.DataFrame:
         There is no such tier.
     """
     if tier not in (None, "page", "evidence"):
-        raise UsageError(f"there is no tier {tier!r}", mend="choose 'page' or 'evidence'")
+        raise UsageError(f"there is no tier {tier!r}", fix="choose 'page' or 'evidence'")
     found = pd.DataFrame(_table()["signal"]).set_index("name")
     return found if tier is None else found[found["tier"] == tier]
 
@@ -272,7 +272,7 @@ def splice(healthy: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
         A changed day is not in the table.
     """
     if not changed.index.isin(healthy.index).all():
-        raise UsageError("a changed day is not in the table", mend="compute the table over all days first")
+        raise UsageError("a changed day is not in the table", fix="compute the table over all days first")
     table = healthy.copy()
     table.loc[changed.index, changed.columns] = changed
     return _smoothed(table)
@@ -283,7 +283,7 @@ def _gathered(days: TimeMachine | Day | Iterable[Day]) -> tuple[pd.DataFrame, pd
         return days.table()
     days = [days] if isinstance(days, Day) else list(days)
     if not days:
-        raise UsageError("there is no day to look at", mend="pass one or more")
+        raise UsageError("there is no day to look at", fix="pass one or more")
     index = pd.DatetimeIndex([day.date for day in days], name="day")
     rows = pd.concat([day.rows for day in days])
     labels = pd.concat([day.labels for day in days])
@@ -534,7 +534,7 @@ def alarms(table: pd.DataFrame, limits: pd.Series | None = None) -> pd.DataFrame
     parts = []
     for name, limit in limits.items():
         if name not in table.columns:
-            raise UsageError(f"there is no signal {name!r}", mend=f"choose among {', '.join(known.index)}")
+            raise UsageError(f"there is no signal {name!r}", fix=f"choose among {', '.join(known.index)}")
         values = table[name]
         beyond = _beyond(values, known.loc[name], float(limit))
         parts.append(
@@ -615,7 +615,7 @@ def calibrate(quiet: pd.DataFrame, *, budget: float | None = None, draws: int = 
     """
     budget = _table()["budget"] if budget is None else budget
     if not budget > 0:
-        raise UsageError(f"budget={budget} allows no limit", mend="give false pages a quarter, above 0")
+        raise UsageError(f"budget={budget} allows no limit", fix="give false pages a quarter, above 0")
     worst, largest = _worst(quiet, draws, seed)
     share = budget / len(worst)
     rows = {}
@@ -672,7 +672,7 @@ def _worst(quiet: pd.DataFrame, draws: int, seed: int) -> tuple[dict[str, np.nda
     options, known = _table(), signals("page").query("part in ['C', 'D']")
     size, days = options["block_days"], round(options["quarter_days"])
     if len(quiet) < 3 * size:
-        raise UsageError(f"{len(quiet)} quiet days are too few", mend=f"pass {3 * size} or more")
+        raise UsageError(f"{len(quiet)} quiet days are too few", fix=f"pass {3 * size} or more")
     count = -(-days // size)
     starts = np.random.default_rng(seed).integers(0, len(quiet) - size + 1, size=(draws, count))
     made = (starts[:, :, None] + np.arange(size)).reshape(draws, count * size)[:, :days]
@@ -738,7 +738,7 @@ def poisson_bounds(events: int, quarters: float, level: float = 0.95) -> tuple[f
     from scipy import stats
 
     if events < 0 or not quarters > 0 or not 0 < level < 1:
-        raise UsageError("that proves nothing", mend="give 0 events or more, a time above 0 and a level below 1")
+        raise UsageError("that proves nothing", fix="give 0 events or more, a time above 0 and a level below 1")
     low = stats.chi2.ppf(1 - level, 2 * events) / 2 if events else 0.0
     return float(low / quarters), float(stats.chi2.ppf(level, 2 * events + 2) / 2 / quarters)
 
@@ -984,7 +984,7 @@ def committed(name: str = "year") -> pd.DataFrame:
     """
     index = {"year": "day", "incidents": "incident", "rules": "rule", "streams": "detector", "libraries": "library"}
     if name not in index:
-        raise UsageError(f"there is no table {name!r}", mend=f"choose one of {', '.join(index)}")
+        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(index)}")
     dates = ["day"] if name == "year" else None
     return tables.read_csv(f"drift_{name}.csv", comment="#", parse_dates=dates).set_index(index[name])
 

@@ -1,4 +1,4 @@
-"""What pins an environment, what cannot be pinned, and environments that are broken, mended and built again.
+"""What pins an environment, what cannot be pinned, and environments that are broken, fixed and built again.
 
 Everything is built from a shelf of tiny packages (``tables/environments.toml``) in a temporary folder that is gone when
 the call returns, by the real resolver and installer, uv, without the network and without the learner's own settings.
@@ -132,7 +132,7 @@ def course_lock(file: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     if file is not None:
         found = _read_lock(Path(file).resolve())
         if found is None:
-            raise UsageError(f"{Path(file).name} is no lock of the course", mend="name the uv.lock of the repository")
+            raise UsageError(f"{Path(file).name} is no lock of the course", fix="name the uv.lock of the repository")
         return found
     here = Path.cwd()
     for folder in (Path(__file__).resolve().parents[1], here, *here.parents):
@@ -140,7 +140,7 @@ def course_lock(file: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         if found is not None:
             return found
     raise UsageError(
-        "the course's uv.lock is not here", mend="open the lesson inside the course's repository, or pass file="
+        "the course's uv.lock is not here", fix="open the lesson inside the course's repository, or pass file="
     )
 
 
@@ -221,7 +221,7 @@ def _locked(lock: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
     found = [package for package in lock["package"] if package["name"] == canonicalize_name(name)]
     if not found:
-        raise UsageError(f"the lock has no package {name!r}", mend="choose one that the lock names")
+        raise UsageError(f"the lock has no package {name!r}", fix="choose one that the lock names")
     return found
 
 
@@ -261,11 +261,11 @@ def pins(system: str = "linux", python: str = "3.11", lock: Mapping[str, Any] | 
     from packaging.specifiers import SpecifierSet
 
     if system not in _SYSTEMS:
-        raise UsageError(f"there is no system {system!r}", mend=f"choose one of {', '.join(_SYSTEMS)}")
+        raise UsageError(f"there is no system {system!r}", fix=f"choose one of {', '.join(_SYSTEMS)}")
     lock = course_lock() if lock is None else lock
     full = f"{python}.99" if re.fullmatch(r"\d+\.\d+", str(python)) else None
     if full is None or not SpecifierSet(lock["requires-python"]).contains(full):
-        raise UsageError(f"the lock is not made for Python {python}", mend=f"choose one in {lock['requires-python']}")
+        raise UsageError(f"the lock is not made for Python {python}", fix=f"choose one in {lock['requires-python']}")
     machine = {**_SYSTEMS[system], "python_version": python, "python_full_version": full, "extra": ""}
     machine |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
     packages: dict[str, list[dict[str, Any]]] = {}
@@ -316,7 +316,7 @@ def sum_in_threads(values: Any, threads: int = 1, dtype: str = "float32") -> flo
     numbers = _addends(values, dtype)
     most = min(_THREADS, len(numbers))
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= most:
-        raise UsageError(f"{threads!r} threads cannot share the sum", mend=f"pass a whole number from 1 to {most}")
+        raise UsageError(f"{threads!r} threads cannot share the sum", fix=f"pass a whole number from 1 to {most}")
     shares = np.array_split(numbers, threads)
     with ThreadPoolExecutor(threads) as pool:
         totals = list(pool.map(_add_in_order, shares))
@@ -331,14 +331,14 @@ def _addends(values: Any, dtype: str) -> np.ndarray:
     import numpy as np
 
     if dtype not in ("float32", "float64"):
-        raise UsageError(f"dtype={dtype!r} cannot be added in", mend="choose float32 or float64")
+        raise UsageError(f"dtype={dtype!r} cannot be added in", fix="choose float32 or float64")
     try:
         numbers = np.asarray(values, dtype="float64").ravel().astype(dtype)
     except (TypeError, ValueError) as error:
-        raise UsageError("something in values is no number", mend="pass numbers only") from error
+        raise UsageError("something in values is no number", fix="pass numbers only") from error
     if not numbers.size or not np.isfinite(numbers).all():
         problem = "a value is missing or not finite" if numbers.size else "there is nothing to add"
-        raise UsageError(problem, mend="pass at least one number, and fill or drop what is missing")
+        raise UsageError(problem, fix="pass at least one number, and fill or drop what is missing")
     return numbers
 
 
@@ -439,10 +439,10 @@ def build(locked: Locked, *, hotfix: str | None = None, swapped: str | None = No
         The lock does not name the package, or uv refuses to install: then the problem is its own explanation.
     """
     if not isinstance(locked, Locked):
-        raise UsageError(f"a {type(locked).__name__} is no lock", mend="pass what environments.resolve returned")
+        raise UsageError(f"a {type(locked).__name__} is no lock", fix="pass what environments.resolve returned")
     for name in (hotfix, swapped):
         if name is not None and name not in locked.pins:
-            raise UsageError(f"the lock has no package {name!r}", mend=f"choose one of {', '.join(locked.pins)}")
+            raise UsageError(f"the lock has no package {name!r}", fix=f"choose one of {', '.join(locked.pins)}")
     with _shelf("9999-12", swapped=swapped) as folder:
         _install(folder, locked)
         if hotfix is not None:
@@ -470,7 +470,7 @@ def fingerprint(folder: str | os.PathLike[str]) -> Built:
         There is no such folder.
     """
     if not Path(folder).is_dir():
-        raise UsageError(f"there is no folder {Path(folder).name!r}", mend="name an environment's site-packages")
+        raise UsageError(f"there is no folder {Path(folder).name!r}", fix="name an environment's site-packages")
     versions, hashes = {}, {}
     for package in distributions(path=[os.fspath(folder)]):
         name = package.metadata["Name"].lower().replace("_", "-")
@@ -510,7 +510,7 @@ def compare(one: Built, other: Built) -> pd.DataFrame:
 
     for environment in (one, other):
         if not isinstance(environment, Built):
-            raise UsageError(f"a {type(environment).__name__} is no environment", mend="pass what build returned")
+            raise UsageError(f"a {type(environment).__name__} is no environment", fix="pass what build returned")
     names = sorted({*one.pins, *other.pins})
     rows = {
         name: {
@@ -559,11 +559,11 @@ def environment_yml(
         There is nothing to pin, a package for pip has no version, or `name` cannot name an environment.
     """
     if not re.fullmatch(r"[\w.-]+", name):
-        raise UsageError(f"{name!r} cannot name an environment", mend="use letters, digits, dots and dashes")
+        raise UsageError(f"{name!r} cannot name an environment", fix="use letters, digits, dots and dashes")
     if not versions:
-        raise UsageError("there is nothing to pin", mend="pass the pins of a lock")
+        raise UsageError("there is nothing to pin", fix="pass the pins of a lock")
     if unknown := [package for package in pip if package not in versions]:
-        raise UsageError(f"{unknown[0]!r} has no version", mend=f"choose from {', '.join(versions)}")
+        raise UsageError(f"{unknown[0]!r} has no version", fix=f"choose from {', '.join(versions)}")
     lines = [f"name: {name}", "channels:", *(f"  - {channel}" for channel in channels), "dependencies:"]
     lines += [f"  - python={python}", "  - pip"]
     lines += [f"  - {package}={version}" for package, version in versions.items() if package not in pip]
@@ -657,7 +657,7 @@ class Broken:
         """
         return _outcome(self, self.requirements, self.overrides, until=until)
 
-    def mend(
+    def fix(
         self,
         requirements: str | Sequence[str] | EllipsisType | None = None,
         *,
@@ -714,7 +714,7 @@ class Broken:
 
 
 def broken() -> list[Broken]:
-    """Return three broken environments to diagnose and mend: 'clock', 'closure' and 'model'."""
+    """Return three broken environments to diagnose and fix: 'clock', 'closure' and 'model'."""
     return [
         Broken(
             name=case["name"],
@@ -781,7 +781,7 @@ def _shelf(until: str | None = None, *, swapped: str | None = None) -> Iterator[
     table = read_toml(_TABLE)
     month = table["shelf"].get(until or "today", until)
     if not re.fullmatch(r"\d{4}-\d\d", str(month)):
-        raise UsageError(f"{until!r} is no month", mend=f"pass one such as {table['shelf']['then']!r}")
+        raise UsageError(f"{until!r} is no month", fix=f"pass one such as {table['shelf']['then']!r}")
     with tempfile.TemporaryDirectory(prefix="course-environment-", ignore_cleanup_errors=True) as made:
         folder = Path(made).resolve()
         (folder / "shelf").mkdir()
@@ -824,7 +824,7 @@ def _requirements(lines: str | Sequence[str], *, least: int = 1) -> tuple[str, .
     if isinstance(lines, str):
         lines = lines.splitlines()
     if not isinstance(lines, Sequence) or not all(isinstance(line, str) for line in lines):
-        raise UsageError("requirements are texts", mend="pass one line such as 'flightclock<2', or a list of lines")
+        raise UsageError("requirements are texts", fix="pass one line such as 'flightclock<2', or a list of lines")
     kept = [text for line in lines if (text := line.split("#")[0].strip())]
     for line in kept:
         try:
@@ -832,9 +832,9 @@ def _requirements(lines: str | Sequence[str], *, least: int = 1) -> tuple[str, .
         except InvalidRequirement:
             readable = False
         if not readable:
-            raise UsageError(f"{line!r} is no requirement", mend="write a name and a version, such as 'flightclock<2'")
+            raise UsageError(f"{line!r} is no requirement", fix="write a name and a version, such as 'flightclock<2'")
     if len(kept) < least:
-        raise UsageError("nothing is required", mend="name at least one package")
+        raise UsageError("nothing is required", fix="name at least one package")
     return tuple(kept)
 
 
@@ -870,7 +870,7 @@ def _uv_program() -> str:
     except (ImportError, FileNotFoundError):  # conda's uv is a program without a Python package
         found = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if found is None:
-        raise UsageError("uv is not installed", mend="`pip install uv`, or run `course doctor`")
+        raise UsageError("uv is not installed", fix="`pip install uv`, or run `course doctor`")
     return found
 
 
@@ -904,12 +904,12 @@ def _call(command: Sequence[str], folder: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         problem = f"{Path(command[0]).stem} did not end within {_SECONDS} s"
-        raise UsageError(problem, mend="run the cell again when this machine has less to do") from error
+        raise UsageError(problem, fix="run the cell again when this machine has less to do") from error
     if done.returncode:
         problem = _last_words(done.stderr, folder)
         foreign_file = "Hash mismatch" in problem
-        mend = "find out who changed the file" if foreign_file else "change what is asked for, and build it again"
-        raise UsageError(problem, mend=mend)
+        fix = "find out who changed the file" if foreign_file else "change what is asked for, and build it again"
+        raise UsageError(problem, fix=fix)
     return done.stdout.strip()
 
 

@@ -8,7 +8,7 @@
     ├── ModelError              a model cannot be fitted, saved, loaded or asked
     └── ClaimError              a statement of a lesson is not what was measured
 
-Each says what is wrong, where, and how to mend it, in one readable text.
+Each says what is wrong, where, and how to fix it, in one readable text.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ __all__ = ["ClaimError", "CourseError", "DataError", "ModelError", "UsageError"]
 
 
 class CourseError(Exception):
-    """What is wrong and how to mend it.
+    """What is wrong and how to fix it.
 
     Parameters
     ----------
     problem : str
         What is wrong, as a sentence without its full stop.
-    mend : str
+    fix : str
         What the reader can do about it, as a sentence without its full stop.
     """
 
-    def __init__(self, problem: str, *, mend: str) -> None:
+    def __init__(self, problem: str, *, fix: str) -> None:
         self.problem = problem
-        self.mend = mend
-        super().__init__(f"{problem}. Mend: {mend}.")
+        self.fix = fix
+        super().__init__(f"{problem}. Fix: {fix}.")
 
 
 class DataError(CourseError, ValueError):
@@ -41,7 +41,7 @@ class DataError(CourseError, ValueError):
 
     Parameters
     ----------
-    problem, mend : str
+    problem, fix : str
         As for `CourseError`.
     file : path or str, optional
         Where the data came from; only its name is shown.
@@ -55,7 +55,7 @@ class DataError(CourseError, ValueError):
         self,
         problem: str,
         *,
-        mend: str,
+        fix: str,
         file: str | PathLike[str] | None = None,
         column: str | None = None,
         row: int | None = None,
@@ -68,7 +68,7 @@ class DataError(CourseError, ValueError):
             for text, given in ((self.file, file), (f"column {column}", column), (f"row {row}", row))
             if given is not None and text
         ]
-        super().__init__(f"{', '.join(where)}: {problem}" if where else problem, mend=mend)
+        super().__init__(f"{', '.join(where)}: {problem}" if where else problem, fix=fix)
 
 
 class UsageError(CourseError, ValueError):

@@ -108,7 +108,7 @@ class Explanation:
         labels = flights if isinstance(flights, pd.Index) else flights.index
         absent = labels[~labels.isin(self.values.index)]
         if len(absent):
-            raise DataError(f"flight {absent[0]} was not explained", mend="explain it with explain.shap_values")
+            raise DataError(f"flight {absent[0]} was not explained", fix="explain it with explain.shap_values")
         return Explanation(self.values.loc[labels], self.start, self.rows.loc[labels], self.log_odds.loc[labels])
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ def shap_values(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame | N
         The values do not add up to the model's answer.
     """
     if not len(rows):
-        raise UsageError("there is no flight to explain", mend="pass at least one row")
+        raise UsageError("there is no flight to explain", fix="pass at least one row")
     encoder = scorer.encoder
     matrix = _matrix(scorer, rows)
     log_odds = scorer.booster.predict(matrix, output_margin=True).astype(float)
@@ -158,7 +158,7 @@ def shap_values(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame | N
     if not made.gap <= _ADDS_UP:
         raise ModelError(
             f"the values miss the model's log-odds by up to {made.gap:.2g}",
-            mend="explain the model that scores, with the package versions of its card",
+            fix="explain the model that scores, with the package versions of its card",
         )
     return made
 
@@ -180,10 +180,10 @@ def _interventional(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame
         name = next(iter(scorer.encoder.categories))
         raise UsageError(
             f"the model splits by categories ({name}), for which the package shap has no interventional values",
-            mend="train on explain.as_numbers(inputs), or compare whole families with explain.coalitions",
+            fix="train on explain.as_numbers(inputs), or compare whole families with explain.coalitions",
         )
     if not len(background):
-        raise UsageError("there is no flight to compare with", mend="pass a hundred training flights")
+        raise UsageError("there is no flight to compare with", fix="pass a hundred training flights")
     explainer = package().TreeExplainer(
         scorer.booster, scorer.encoder.transform(background), feature_perturbation="interventional"
     )
@@ -254,7 +254,7 @@ def largest(values: pd.Series, most: int = 7) -> pd.Series:
         `most` is not positive.
     """
     if most < 1:
-        raise UsageError(f"most={most} keeps nothing", mend="give 1 or more")
+        raise UsageError(f"most={most} keeps nothing", fix="give 1 or more")
     ordered = values.sort_values(key=abs, ascending=False, kind="stable")
     if len(ordered) <= most:
         return ordered
@@ -284,12 +284,12 @@ def dependence(explanation: Explanation, column: str, *, bins: int = 12) -> pd.D
         There is no such column, it is no number, or all flights have the same value.
     """
     if column not in explanation.rows:
-        raise UsageError(f"there is no column {column!r}", mend="choose one of the model's inputs")
+        raise UsageError(f"there is no column {column!r}", fix="choose one of the model's inputs")
     given = explanation.rows[column]
     if not pd.api.types.is_numeric_dtype(given):
-        raise UsageError(f"{column} is no number", mend="draw a bar for each category instead")
+        raise UsageError(f"{column} is no number", fix="draw a bar for each category instead")
     if given.nunique() < 2:
-        raise UsageError(f"all flights have the same {column}", mend="explain flights that differ")
+        raise UsageError(f"all flights have the same {column}", fix="explain flights that differ")
     group = pd.qcut(given, bins, labels=False, duplicates="drop")
     by = explanation.values[column].groupby(group)
     table = pd.DataFrame({"lowest tenth": by.quantile(0.1), "mean": by.mean(), "highest tenth": by.quantile(0.9)})
@@ -322,9 +322,9 @@ def near_copies(
         There is no such numeric column, or no copy is asked for.
     """
     if column not in inputs or not pd.api.types.is_numeric_dtype(inputs[column]):
-        raise UsageError(f"there is no numeric column {column!r}", mend="choose one of the inputs")
+        raise UsageError(f"there is no numeric column {column!r}", fix="choose one of the inputs")
     if copies < 1 or not noise > 0:
-        raise UsageError(f"copies={copies}, noise={noise} copies nothing", mend="give copies=1 or more and some noise")
+        raise UsageError(f"copies={copies}, noise={noise} copies nothing", fix="give copies=1 or more and some noise")
     rng = np.random.default_rng(seed)
     scale = noise * float(inputs[column].std())
     made = {
@@ -354,7 +354,7 @@ def families(columns: Iterable[str] | None = None) -> dict[str, list[str]]:
     wanted = list(columns)
     homeless = sorted(set(wanted) - {name for names in known.values() for name in names})
     if homeless:
-        raise UsageError(f"{homeless[0]!r} belongs to no family", mend="pass the families yourself")
+        raise UsageError(f"{homeless[0]!r} belongs to no family", fix="pass the families yourself")
     kept = {family: [name for name in names if name in wanted] for family, names in known.items()}
     return {family: names for family, names in kept.items() if names}
 
@@ -382,7 +382,7 @@ def by_family(values: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = Non
     members = [column for columns in groups.values() for column in columns]
     odd = [column for column in [*members, *values.columns] if members.count(column) != 1 or column not in values]
     if odd:
-        raise UsageError(f"{odd[0]!r} does not stand in just one family", mend="give each column one family")
+        raise UsageError(f"{odd[0]!r} does not stand in just one family", fix="give each column one family")
     return pd.DataFrame({name: values[columns].sum(axis=1) for name, columns in groups.items()})
 
 
@@ -400,7 +400,7 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
         Flights or columns differ, or there are none.
     """
     if not one.size or not one.index.equals(other.index) or set(one.columns) != set(other.columns):
-        raise DataError("the two tables are not of the same flights and columns", mend="explain the same rows twice")
+        raise DataError("the two tables are not of the same flights and columns", fix="explain the same rows twice")
     return float((one.idxmax(axis=1) == other.idxmax(axis=1)).mean())
 
 
@@ -463,19 +463,19 @@ def reasons(
         The model uses a forbidden column, a family has no words, or no reason is asked for.
     """
     if most < 1:
-        raise UsageError(f"most={most} gives no reason", mend="give 1 or more")
+        raise UsageError(f"most={most} gives no reason", fix="give 1 or more")
     used = [name for name in dict.fromkeys(forbidden) if name in explanation.values]
     if used:
         raise UsageError(
             f"the model uses {', '.join(used)}, which must not be a reason; hiding it would not be true",
-            mend="train without it, and then give reasons",
+            fix="train without it, and then give reasons",
         )
     table = _table()
     groups = families(explanation.values.columns) if of is None else {name: list(kept) for name, kept in of.items()}
     texts = {family["name"]: family["passenger"] for family in table["family"]}
     silent = [name for name in groups if name not in texts]
     if silent:
-        raise UsageError(f"the family {silent[0]!r} has no words", mend="add them to tables/reasons.toml")
+        raise UsageError(f"the family {silent[0]!r} has no words", fix="add them to tables/reasons.toml")
     summed = by_family(explanation.values, groups)
     rows = []
     for label, sums in summed.iterrows():
@@ -531,10 +531,10 @@ def proxies(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, seed: i
     from sklearn.tree import DecisionTreeClassifier
 
     if forbidden not in inputs:
-        raise UsageError(f"there is no column {forbidden!r}", mend="pass inputs that still have it")
+        raise UsageError(f"there is no column {forbidden!r}", fix="pass inputs that still have it")
     rows = inputs[inputs[forbidden].notna()]
     if len(rows) < 100:
-        raise UsageError(f"{len(rows)} flights are too few to learn from", mend="pass 100 or more")
+        raise UsageError(f"{len(rows)} flights are too few to learn from", fix="pass 100 or more")
     rows = rows.sample(min(sample, len(rows)), random_state=seed)
     others = as_numbers(rows.drop(columns=forbidden))
     truth = rows[forbidden].astype(str).to_numpy()
@@ -571,7 +571,7 @@ def stand_ins(given_away: pd.Series, limit: float | None = None) -> list[str]:
         `given_away` is not from `proxies`.
     """
     if not set(_TOTALS) <= set(given_away.index):
-        raise UsageError("this does not say how often the commonest is right", mend="pass explain.proxies(…)")
+        raise UsageError("this does not say how often the commonest is right", fix="pass explain.proxies(…)")
     limit = _table()["gives_away"] if limit is None else limit
     commonest = given_away[_TOTALS[1]]
     alone = given_away.drop(list(_TOTALS))
@@ -606,10 +606,10 @@ def coalitions(
         Not just one flight, no background, or too many families.
     """
     if len(flight) != 1 or not len(background):
-        raise UsageError("this explains one flight against some others", mend="pass one row, and a background")
+        raise UsageError("this explains one flight against some others", fix="pass one row, and a background")
     groups = families(scorer.encoder.columns) if of is None else {name: list(kept) for name, kept in of.items()}
     if not 1 <= len(groups) <= 12:
-        raise UsageError(f"{len(groups)} families make too many coalitions", mend="put columns into at most 12")
+        raise UsageError(f"{len(groups)} families make too many coalitions", fix="put columns into at most 12")
     place = {name: number for number, name in enumerate(scorer.encoder.columns)}
     mine, theirs = scorer.encoder.transform(flight), scorer.encoder.transform(background)
     kept = [frozenset(some) for size in range(len(groups) + 1) for some in combinations(groups, size)]
@@ -669,7 +669,7 @@ def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
     from sklearn.linear_model import Ridge
 
     if not width > 0:
-        raise UsageError(f"width={width} gives no coalition a weight", mend="give a positive number")
+        raise UsageError(f"width={width} gives no coalition a weight", fix="give a positive number")
     players = sorted(max(worth.index, key=len))
     kept = np.array([[player in some for player in players] for some in worth.index], dtype=float)
     away = 1 - np.sqrt(kept.mean(axis=1))
@@ -757,7 +757,7 @@ def surrogate(scorer: Scorer, rows: pd.DataFrame, *, depth: int = 3, seed: int =
     from sklearn.tree import DecisionTreeRegressor, export_text
 
     if len(rows) < 100 or depth < 1:
-        raise UsageError(f"{len(rows)} rows, depth={depth} make no tree", mend="pass 100 rows or more, depth 1 or more")
+        raise UsageError(f"{len(rows)} rows, depth={depth} make no tree", fix="pass 100 rows or more, depth 1 or more")
     rows = rows.sample(frac=1, random_state=seed)
     half = len(rows) // 2
     matrix = scorer.encoder.transform(rows)
@@ -836,7 +836,7 @@ def approval_pack(
     """
     card = scorer.card
     if "trained on" not in card:
-        raise ModelError("the model has no card", mend="fit it with training.train_xgboost, which writes one")
+        raise ModelError("the model has no card", fix="fit it with training.train_xgboost, which writes one")
     data = card["trained on"]
     shares = influence(by_family(explanation.values))
     shares = (100 * shares / shares.sum()).round(0)

@@ -132,12 +132,12 @@ def plant(
         The rows cannot hold it, for want of flights or columns.
     """
     if fault not in _FAULTS:
-        raise UsageError(f"there is no fault {fault!r}", mend=f"choose one of {', '.join(_FAULTS)}")
+        raise UsageError(f"there is no fault {fault!r}", fix=f"choose one of {', '.join(_FAULTS)}")
     strength = _catalogue()[fault]["strength"] if strength is None else strength
     if not strength > 0:
-        raise UsageError(f"strength={strength} plants nothing", mend="give a number above 0")
+        raise UsageError(f"strength={strength} plants nothing", fix="give a number above 0")
     if not len(rows):
-        raise DataError("no flights to plant a fault in", mend="pass at least one day of flights")
+        raise DataError("no flights to plant a fault in", fix="pass at least one day of flights")
     generator = np.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
     return _FAULTS[fault](rows, generator, float(strength))
 
@@ -179,7 +179,7 @@ def contaminate(
     names = _drawn(rng, faults) if isinstance(faults, int) else list(faults)
     unknown = [name for name in names if name not in _FAULTS]
     if unknown:
-        raise UsageError(f"there is no fault {unknown[0]!r}", mend=f"choose among {', '.join(_FAULTS)}")
+        raise UsageError(f"there is no fault {unknown[0]!r}", fix=f"choose among {', '.join(_FAULTS)}")
     rows, inputs, truths = _with_log(clean.rows, rng, model), list(clean.inputs), []
     # In the order of the catalogue: what takes rows away or doubles them comes last.
     for name in sorted(names, key=list(_catalogue()).index):
@@ -239,7 +239,7 @@ def score(
     given = pd.DataFrame(found if isinstance(found, pd.DataFrame) else [dict(one) for one in found])
     absent = [name for name in ("check", "where") if len(given) and name not in given.columns]
     if absent:
-        raise UsageError(f"the findings have no {absent[0]!r}", mend="name check and where of each finding")
+        raise UsageError(f"the findings have no {absent[0]!r}", fix="name check and where of each finding")
     pairs = set(zip(given["check"], given["where"], strict=True)) if len(given) else set()
     planted = list(truth[["check", "where"]].itertuples(index=False, name=None))
     known = {place for place, one in enumerate(planted) if any(same_place(pair, one) for pair in pairs)}
@@ -290,7 +290,7 @@ def _share(rng: np.random.Generator, labels: pd.Index, share: float) -> pd.Index
 
 def _one(rng: np.random.Generator, values: Sequence[Any], what: str) -> Any:
     if not len(values):
-        raise DataError(f"the rows have no {what}", mend="pass flights with all columns of the dictionary")
+        raise DataError(f"the rows have no {what}", fix="pass flights with all columns of the dictionary")
     return values[int(rng.integers(len(values)))]
 
 
@@ -396,7 +396,7 @@ def _swapped_carriers(rows: pd.DataFrame, rng: np.random.Generator, strength: fl
     shares = rows["UniqueCarrier"].value_counts(normalize=True)
     large = sorted(shares.index[shares >= 0.08].astype(str))
     if len(large) < 2:
-        raise DataError("the rows have fewer than two large carriers", mend="pass flights of more carriers")
+        raise DataError("the rows have fewer than two large carriers", fix="pass flights of more carriers")
     one, other = rng.choice(large, size=2, replace=False)
     theirs = rows["UniqueCarrier"].astype(object)
     labels = _share(rng, rows.index[theirs.isin([one, other])], strength)
@@ -548,7 +548,7 @@ def _imbalanced(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -
     keep = strength * (labelled & ~late).sum() / (1 - strength)
     lost = late.sum() - round(keep)
     if lost < 1:
-        raise DataError("the late flights are rarer than that already", mend="give a smaller strength")
+        raise DataError("the late flights are rarer than that already", fix="give a smaller strength")
     labels = _share(rng, rows.index[late], lost / late.sum())
     return _kept(rows, ~rows.index.isin(labels)), _somewhere("imbalanced", ("IsDepDelayed",), labels)
 

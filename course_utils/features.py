@@ -166,16 +166,16 @@ def as_of(
     import pandas as pd
 
     if not (math.isfinite(horizon) and horizon >= 0):
-        raise UsageError(f"horizon={horizon} cannot be used", mend="give hours before departure, 0 or more")
+        raise UsageError(f"horizon={horizon} cannot be used", fix="give hours before departure, 0 or more")
     chosen = _chosen(flights, only, assume_tail_known, weather is not None)
     if not flights.index.is_unique:
-        raise DataError("row labels are not unique", mend="call flights.reset_index(drop=True)")
+        raise DataError("row labels are not unique", fix="call flights.reset_index(drop=True)")
     wanted = flights.index if rows is None else rows.index if isinstance(rows, pd.DataFrame) else pd.Index(rows)
     places = flights.index.get_indexer(wanted)
     if (places < 0).any():
-        raise DataError(f"row {wanted[(places < 0).argmax()]} is not among the flights", mend="add it to `flights`")
+        raise DataError(f"row {wanted[(places < 0).argmax()]} is not among the flights", fix="add it to `flights`")
     if not len(places):
-        raise UsageError("there is no flight to describe", mend="pass flights, or rows that name some")
+        raise UsageError("there is no flight to describe", fix="pass flights, or rows that name some")
     world = _World(flights, places, horizon)
     parts = []
     for name in chosen:
@@ -231,7 +231,7 @@ def up_to(frame: pd.DataFrame, last: str) -> list[str]:
     """
     names = list(groups())
     if last not in names:
-        raise UsageError(f"there is no group {last!r}", mend=f"choose one of {', '.join(names)}")
+        raise UsageError(f"there is no group {last!r}", fix=f"choose one of {', '.join(names)}")
     present = groups(frame)
     return [column for name in names[: names.index(last) + 1] for column in present.get(name, [])]
 
@@ -507,11 +507,11 @@ def _chosen(
     unknown = [name for name in asked if name not in every]
     if unknown or not asked:
         problem = f"there is no group {unknown[0]!r}" if unknown else "no group of features is asked for"
-        raise UsageError(problem, mend=f"choose among {', '.join(every)}")
+        raise UsageError(problem, fix=f"choose among {', '.join(every)}")
     if absent & set(asked):
-        raise UsageError(f"{dataset} has no weather", mend="leave 'weather' out, or pass weather=…")
+        raise UsageError(f"{dataset} has no weather", fix="leave 'weather' out, or pass weather=…")
     if "plane" in asked and not assume_tail_known:
         raise UsageError(
-            "the plane is certain at departure only", mend="leave 'plane' out, or state assume_tail_known=True"
+            "the plane is certain at departure only", fix="leave 'plane' out, or state assume_tail_known=True"
         )
     return [name for name in every if name in asked]

@@ -131,14 +131,14 @@ def _local(address: str) -> str:
     host, _, port = str(address).rpartition(":")
     if host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdecimal():
         raise UsageError(
-            f"{address!r} is no address of this machine", mend="pass what get_query_addr() of a local cluster returns"
+            f"{address!r} is no address of this machine", fix="pass what get_query_addr() of a local cluster returns"
         )
     return str(address)
 
 
 def _within(name: str, value: float, most: float) -> None:
     if not 0 < value <= most:
-        raise UsageError(f"{name}={value} is out of bounds", mend=f"give more than 0 and at most {most:,.0f}")
+        raise UsageError(f"{name}={value} is out of bounds", fix=f"give more than 0 and at most {most:,.0f}")
 
 
 # --------------------------------------------------------------------------- a load, and what came of it
@@ -396,7 +396,7 @@ class Clients:
         with self._changed:
             if not self._changed.wait_for(answered, timeout=seconds):
                 raise CourseError(
-                    f"fewer than {questions} answers in {seconds:g} seconds", mend="see whether the cluster still runs"
+                    f"fewer than {questions} answers in {seconds:g} seconds", fix="see whether the cluster still runs"
                 )
             self._phases.append((what, str(version), start, time.monotonic()))
 
@@ -463,7 +463,7 @@ def little(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFrame:
     """
     if not (rate > 0 and milliseconds > 0 and most >= 1 and math.isfinite(rate * milliseconds)):
         raise UsageError(
-            f"rate={rate}, milliseconds={milliseconds}, most={most} make no load", mend="give positive numbers"
+            f"rate={rate}, milliseconds={milliseconds}, most={most} make no load", fix="give positive numbers"
         )
     replicas = pd.RangeIndex(1, most + 1, name="replicas")
     busy = 100 * rate * milliseconds / 1000 / replicas.to_numpy()
@@ -502,7 +502,7 @@ def benchmark_note(name: str) -> None:
 
 def _benchmark(name: str) -> str:
     if name not in _BENCHMARKS:
-        raise UsageError(f"there is no table {name!r}", mend=f"choose one of {', '.join(_BENCHMARKS)}")
+        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(_BENCHMARKS)}")
     return _BENCHMARKS[name]
 
 
@@ -571,7 +571,7 @@ def kill_a_replica(manager: LocalContainerManager, model: str) -> None:
     """
     pids = [one["pid"] for one in manager.replicas() if one["name"] == model]
     if not pids:
-        raise UsageError(f"{model!r} has no replica", mend="deploy the model first")
+        raise UsageError(f"{model!r} has no replica", fix="deploy the model first")
     os.kill(pids[0], signal.SIGKILL)
     _until(lambda: pids[0] not in [one["pid"] for one in manager.replicas()], f"the replica of {model} to be gone")
 
@@ -598,7 +598,7 @@ def _until(done: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + MOST_SECONDS
     while not done():
         if time.monotonic() > end:
-            raise CourseError(f"waited a minute for {what}", mend="look into connection.get_clipper_logs()")
+            raise CourseError(f"waited a minute for {what}", fix="look into connection.get_clipper_logs()")
         time.sleep(0.02)
 
 
@@ -633,7 +633,7 @@ def read_metrics(address: str, begins: str, **labels: str) -> pd.DataFrame:
         connection.request("GET", "/metrics", headers={"Accept": "text/plain"})
         text = connection.getresponse().read().decode()
     except OSError as error:
-        raise CourseError("the cluster does not answer", mend="start it again with start_clipper()") from error
+        raise CourseError("the cluster does not answer", fix="start it again with start_clipper()") from error
     finally:
         connection.close()
     values: dict[str, float] = {}

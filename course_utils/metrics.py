@@ -65,7 +65,7 @@ def auc(late: Any, probability: Any) -> float:
 
     late, probability = _pair(late, probability)
     if late.min() == late.max():
-        raise DataError("AUC needs late and on-time flights", mend="score a longer period")
+        raise DataError("AUC needs late and on-time flights", fix="score a longer period")
     return float(roc_auc_score(late, probability))
 
 
@@ -124,7 +124,7 @@ def confusion(late: Any, warned: Any) -> pd.Series:
     """
     late, warned = _pair(late, warned)
     if not np.isin(warned, (0, 1)).all():
-        raise DataError("'warned' holds something else than yes and no", mend="compare the score with a threshold")
+        raise DataError("'warned' holds something else than yes and no", fix="compare the score with a threshold")
     happened = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # places in CELLS
     return pd.Series(np.bincount(happened, minlength=len(CELLS)), index=list(CELLS), name="flights")
 
@@ -144,7 +144,7 @@ def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
         The matrix is not two by two.
     """
     if np.shape(matrix) != (2, 2):
-        raise UsageError(f"a matrix of shape {np.shape(matrix)} is no 2 × 2 confusion matrix", mend="give two classes")
+        raise UsageError(f"a matrix of shape {np.shape(matrix)} is no 2 × 2 confusion matrix", fix="give two classes")
     (true_on_time, false_alarm), (missed, true_late) = matrix
     return pd.Series([true_late, false_alarm, missed, true_on_time], index=list(CELLS), name="flights")
 
@@ -358,11 +358,11 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
 
     actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
     if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", mend="score the same flights")
+        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
     if not len(actual) or actual.isna().any() or predicted.isna().any():
-        raise DataError("an outcome or a prediction is missing", mend="drop cancelled flights, which have no outcome")
+        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
     if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
-        raise DataError(f"{next(iter(unknown))!r} is no class of delay", mend=f"use {', '.join(DELAY_CLASSES)}")
+        raise DataError(f"{next(iter(unknown))!r} is no class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
     asked = {"labels": DELAY_CLASSES, "zero_division": 0.0}
     each = precision_recall_fscore_support(actual, predicted, **asked)
     found = dict(zip(DELAY_CLASSES, zip(*each, strict=True), strict=True))
@@ -394,11 +394,11 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
     """
     actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
     if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", mend="score the same flights")
+        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
     if not len(actual) or np.isnan(actual).any() or np.isnan(predicted).any():
-        raise DataError("an outcome or a prediction is missing", mend="drop cancelled flights, which have no outcome")
+        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
     if np.ptp(actual) == 0:
-        raise DataError("all outcomes are the same, so there is nothing to explain", mend="score a longer period")
+        raise DataError("all outcomes are the same, so there is nothing to explain", fix="score a longer period")
     off = actual - predicted
     mse = np.mean(off**2)
     return pd.Series({"MAE": np.abs(off).mean(), "RMSE": np.sqrt(mse), "MSE": mse, "R²": 1 - mse / actual.var()})
@@ -428,7 +428,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     """
     late, probability = _pair(late, probability)
     if bins < 2:
-        raise UsageError(f"bins={bins} compares nothing", mend="give bins=2 or more")
+        raise UsageError(f"bins={bins} compares nothing", fix="give bins=2 or more")
     order = np.argsort(probability, kind="stable")
     groups = [part for part in np.array_split(order, bins) if len(part)]
     return pd.DataFrame(
@@ -458,11 +458,11 @@ def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:
     unknown = [str(cell) for cell in values.index if cell not in CELLS]
     if absent or unknown:
         what = f"{absent[0]!r} is absent" if absent else f"{unknown[0]!r} is no cell"
-        raise UsageError(what, mend=f"name the cells {', '.join(map(repr, CELLS))}")
+        raise UsageError(what, fix=f"name the cells {', '.join(map(repr, CELLS))}")
     try:
         numbers = values.reindex(list(CELLS)).astype(float)
     except (TypeError, ValueError) as error:
-        raise UsageError("a cell holds something else than a number", mend="give one number for each cell") from error
+        raise UsageError("a cell holds something else than a number", fix="give one number for each cell") from error
     whole = numbers.dropna().mod(1).eq(0).all() and numbers.notna().all()
     return numbers.astype(int) if whole else numbers
 
@@ -470,7 +470,7 @@ def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:
 def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
     late, probability = _pair(late, probability)
     if late.min() == late.max():
-        raise DataError("a curve needs late and on-time flights", mend="score a longer period")
+        raise DataError("a curve needs late and on-time flights", fix="score a longer period")
     return late, probability
 
 
@@ -478,11 +478,11 @@ def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return two float arrays of one length with nothing missing, the first of them 0 and 1."""
     arrays = [np.asarray(values, dtype=float).ravel() for values in (late, other)]
     if len(arrays[0]) != len(arrays[1]):
-        raise DataError(f"{len(arrays[0])} outcomes for {len(arrays[1])} predictions", mend="score the same flights")
+        raise DataError(f"{len(arrays[0])} outcomes for {len(arrays[1])} predictions", fix="score the same flights")
     if not len(arrays[0]):
-        raise DataError("no flights to score", mend="choose a period that has flights")
+        raise DataError("no flights to score", fix="choose a period that has flights")
     if np.isnan(arrays[0]).any() or np.isnan(arrays[1]).any():
-        raise DataError("an outcome or a prediction is missing", mend="drop cancelled flights, which have no outcome")
+        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
     if not np.isin(arrays[0], (0, 1)).all():
-        raise DataError("outcomes hold something else than 0 and 1", mend="make them with features.label")
+        raise DataError("outcomes hold something else than 0 and 1", fix="make them with features.label")
     return arrays[0], arrays[1]

@@ -67,7 +67,7 @@ def payoff(name: str) -> pd.Series:
     """
     known = tables.read_toml("payoffs.toml")
     if name not in known:
-        raise UsageError(f"there is no payoff {name!r}", mend=f"choose one of {', '.join(known)}")
+        raise UsageError(f"there is no payoff {name!r}", fix=f"choose one of {', '.join(known)}")
     return pd.Series({cell: known[name][cell] for cell in metrics.CELLS}, name="dollars a flight")
 
 
@@ -201,7 +201,7 @@ def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
     helps = v["warned, late"] - v["not warned, late"]
     costs = v["not warned, on time"] - v["warned, on time"]
     if helps <= 0 or costs <= 0:
-        raise UsageError("under this payoff no threshold decides", mend="let a true warning help and a false one cost")
+        raise UsageError("under this payoff no threshold decides", fix="let a true warning help and a false one cost")
     return float(costs / (costs + helps))
 
 
@@ -223,7 +223,7 @@ def dollars(late: Any, warned: Any, payoff: Mapping[str, float] | pd.Series) -> 
     v = metrics.named(payoff)
     late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
     if len(late) != len(warned):
-        raise DataError(f"{len(late)} outcomes for {len(warned)} warnings", mend="decide about the same flights")
+        raise DataError(f"{len(late)} outcomes for {len(warned)} warnings", fix="decide about the same flights")
     return np.where(
         warned,
         np.where(late, v["warned, late"], v["warned, on time"]),
@@ -304,9 +304,9 @@ def bootstrap(per_flight: Any, blocks: Any, *, draws: int = 2000, level: float =
     per_flight = np.asarray(per_flight, dtype=float).ravel()
     codes, names = pd.factorize(np.asarray(blocks))
     if len(codes) != len(per_flight):
-        raise DataError(f"{len(codes)} blocks for {len(per_flight)} flights", mend="give each flight its day")
+        raise DataError(f"{len(codes)} blocks for {len(per_flight)} flights", fix="give each flight its day")
     if len(names) < 2:
-        raise DataError("fewer than two blocks", mend="measure on more than one day")
+        raise DataError("fewer than two blocks", fix="measure on more than one day")
     sums = np.bincount(codes, weights=per_flight)
     counts = np.bincount(codes)
     rng = np.random.default_rng(seed)
@@ -357,7 +357,7 @@ def policies(
         `against` names no policy.
     """
     if against is not None and against not in warnings:
-        raise UsageError(f"there is no policy {against!r}", mend=f"choose one of {', '.join(warnings)}")
+        raise UsageError(f"there is no policy {against!r}", fix=f"choose one of {', '.join(warnings)}")
     worth = {name: dollars(late, warned, payoff) for name, warned in warnings.items()}
     base = worth[against] if against else 0.0
     rows = {}
@@ -431,21 +431,21 @@ def advantage(
         Lengths differ, or something is missing.
     """
     if saved <= 0 or wasted <= 0:
-        raise UsageError(f"saved={saved:g} and wasted={wasted:g} decide nothing", mend="give dollars above zero")
+        raise UsageError(f"saved={saved:g} and wasted={wasted:g} decide nothing", fix="give dollars above zero")
     if not 0 <= read <= 1:
-        raise UsageError(f"read={read:g} is no share", mend="give a number from 0 to 1")
+        raise UsageError(f"read={read:g} is no share", fix="give a number from 0 to 1")
     late, model, rival = (np.asarray(values, dtype=float).ravel() for values in (late, model, rival))
     if not len(late) == len(model) == len(rival):
         raise DataError(
-            f"{len(late)} outcomes for {len(model)} and {len(rival)} probabilities", mend="score the same flights"
+            f"{len(late)} outcomes for {len(model)} and {len(rival)} probabilities", fix="score the same flights"
         )
     if np.isnan(late).any():
-        raise DataError("an outcome is missing", mend="drop cancelled flights, which have no outcome")
+        raise DataError("an outcome is missing", fix="drop cancelled flights, which have no outcome")
     base_rate = late.mean()
     if not 0 <= late_ratio * base_rate < 1:
         raise UsageError(
             f"late_ratio={late_ratio:g} makes {late_ratio * base_rate:.0%} of the flights late",
-            mend="give a ratio at which some flights are on time",
+            fix="give a ratio at which some flights are on time",
         )
     threshold = wasted / (wasted + saved)
     on_time_ratio = (1 - late_ratio * base_rate) / (1 - base_rate)
@@ -484,7 +484,7 @@ def sensitivity(late: Any, model: Any, rival: Any, *, steps: int = 60) -> pd.Dat
         Fewer than two steps.
     """
     if steps < 2:
-        raise UsageError(f"steps={steps} cannot find where the decision flips", mend="give 2 or more")
+        raise UsageError(f"steps={steps} cannot find where the decision flips", fix="give 2 or more")
     table = assumptions()
     base = table["base"].to_dict()
     at_base = advantage(late, model, rival, **base)

@@ -70,7 +70,7 @@ def runbook(signal: str | None = None) -> pd.DataFrame:
     if signal is not None:
         of_it = entries["signals"].map(lambda names: signal in names)
         if not of_it.any():
-            raise UsageError(f"the runbook has nothing on {signal!r}", mend="choose one of drift.signals()")
+            raise UsageError(f"the runbook has nothing on {signal!r}", fix="choose one of drift.signals()")
         entries = entries[of_it]
     entries["signals"] = entries["signals"].str.join(", ")
     entries["causes"] = entries["causes"].str.join("; ")

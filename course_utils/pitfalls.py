@@ -1,7 +1,7 @@
 """The deck's 18 pitfalls, each as a check that looks at a delivery of flights and says what it found.
 
 All have one signature: ``check(delivery, reference, dictionary, horizon, log=None)``, and answer with a table of
-findings: check, where (columns, or none where whole rows are meant), evidence, number, severity and mend. Severity is
+findings: check, where (columns, or none where whole rows are meant), evidence, number, severity and fix. Severity is
 'stop' or 'look' (an alarm), 'note' (worth knowing), or 'not assessable' where something is absent that the check needs:
 what could not be looked at is never called fine. `report` runs them all.
 
@@ -67,7 +67,7 @@ SEVERITIES = ("stop", "look", "note", "not assessable")
 #: What counts as an alarm.
 ALARMS = ("stop", "look")
 #: What a finding says.
-COLUMNS = ("check", "where", "evidence", "number", "severity", "mend")
+COLUMNS = ("check", "where", "evidence", "number", "severity", "fix")
 
 _DATES = ["Year", "Month", "DayofMonth"]
 _ROUTE = ["Origin", "Dest"]
@@ -82,7 +82,7 @@ def _limits() -> dict[str, float]:
 
 
 def checks() -> pd.DataFrame:
-    """Return the 18 checks in the deck's order: side ('signal', 'data'), kind ('rule', 'statistic'), asks and mend."""
+    """Return the 18 checks in the deck's order: side ('signal', 'data'), kind ('rule', 'statistic'), asks and fix."""
     return pd.DataFrame(tables.read_toml("pitfalls.toml")["check"]).set_index("name")
 
 
@@ -95,9 +95,9 @@ def _needs(present: Any, what: str) -> None:
         raise _AbsentError(what)
 
 
-def _found(where: str | Iterable[str], evidence: str, number: float, severity: str, mend: str = "") -> dict[str, Any]:
+def _found(where: str | Iterable[str], evidence: str, number: float, severity: str, fix: str = "") -> dict[str, Any]:
     named = where if isinstance(where, str) else ", ".join(where)
-    return {"where": named, "evidence": evidence, "number": float(number), "severity": severity, "mend": mend}
+    return {"where": named, "evidence": evidence, "number": float(number), "severity": severity, "fix": fix}
 
 
 class _Case(NamedTuple):
@@ -122,11 +122,11 @@ def _check(function: Callable[[_Case], Iterator[dict[str, Any]]]) -> _Detector:
         horizon: float,
         log: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
-        mend = checks().loc[name, "mend"]
+        fix = checks().loc[name, "fix"]
         found: list[dict[str, Any]] = []
         try:
             for finding in function(_Case(delivery, reference, dictionary, horizon, log)):
-                found.append({"check": name, **finding, "mend": finding["mend"] or mend})
+                found.append({"check": name, **finding, "fix": finding["fix"] or fix})
         except _AbsentError as absent:
             evidence = f"not assessable: needs {absent}"
             told = _found("", evidence, np.nan, "not assessable", f"send {absent}, and check again")
@@ -152,7 +152,7 @@ def detector(name: str) -> _Detector:
         There is no such check.
     """
     if name not in _DETECTORS:
-        raise UsageError(f"there is no check {name!r}", mend=f"choose one of {', '.join(CHECKS)}")
+        raise UsageError(f"there is no check {name!r}", fix=f"choose one of {', '.join(CHECKS)}")
     return _DETECTORS[name]
 
 
@@ -187,7 +187,7 @@ def deliver(
     rows = flights if months is None else flights[flights["Month"].isin(list(months))]
     if known is not None:
         if not rows.index.isin(known.index).all():
-            raise DataError("the features lack flights of the delivery", mend="compute them from the same flights")
+            raise DataError("the features lack flights of the delivery", fix="compute them from the same flights")
         extra = [name for name in known.columns if name not in rows.columns]
         rows = pd.concat([rows, known.loc[rows.index, extra]], axis=1)
     rows.attrs = {name: value for name, value in flights.attrs.items() if name == "dataset"}
@@ -196,7 +196,7 @@ def deliver(
     absent = [name for name in chosen if name not in rows.columns]
     if absent:
         raise DataError(
-            "is named as an input and is not there", column=absent[0], mend="add the column, or leave it out"
+            "is named as an input and is not there", column=absent[0], fix="add the column, or leave it out"
         )
     return Delivery(rows, chosen)
 
@@ -394,7 +394,7 @@ def importance(delivery: Delivery, names: Sequence[str], *, seed: int = 0) -> pd
     rows, late = rows[~np.isnan(late)], late[~np.isnan(late)]
     days = rng.permutation(np.unique(_day(rows)))
     if len(days) < 6 or late.min() == late.max():
-        raise DataError("too few days with late and on-time flights", mend="send at least six days")
+        raise DataError("too few days with late and on-time flights", fix="send at least six days")
     encoder = training.Encoder.fit(rows[list(names)])
     X = np.column_stack([encoder.transform(rows[list(names)]), rng.normal(size=(len(rows), 5))])
     settings = {"n_estimators": 40, "max_depth": 3, "learning_rate": 0.15, "n_jobs": 1, "max_bin": 64}
@@ -728,7 +728,7 @@ def _values(case: _Case) -> Iterator[dict[str, Any]]:
     delivery = case.delivery
     for error in _refusals(delivery.rows):
         if error.column is not None and "missing on" not in error.problem:
-            yield _found(error.column, error.problem, _count(error.problem), "stop", error.mend)
+            yield _found(error.column, error.problem, _count(error.problem), "stop", error.fix)
     weather = data_dictionary.load("weather")
     for name in weather.index.intersection(delivery.rows.columns):
         low, high = weather.loc[name, ["low", "high"]]
@@ -1120,9 +1120,9 @@ def report(
     dictionary = data_dictionary.load() if dictionary is None else dictionary
     horizon = tables.read_toml("constants.toml")["horizon_hours"] if horizon is None else horizon
     if not horizon >= 0:
-        raise UsageError(f"horizon={horizon} lies after departure", mend="give hours before departure, 0 or more")
+        raise UsageError(f"horizon={horizon} lies after departure", fix="give hours before departure, 0 or more")
     if not len(delivery.rows):
-        raise DataError("the delivery has no rows", mend="send at least one day of flights")
+        raise DataError("the delivery has no rows", fix="send at least one day of flights")
     names = list(CHECKS if only is None else [only] if isinstance(only, str) else only)
     parts = [detector(name)(delivery, reference, dictionary, horizon, log) for name in names]
     found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

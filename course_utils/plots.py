@@ -148,7 +148,7 @@ def as_html(fig: Figure, alt: str, caption: str | None = None) -> str:
     if len(alt.split()) < _LEAST_WORDS or not _SENTENCE.search(alt):
         raise UsageError(
             f"the alternative text {alt!r} is no full sentence of {_LEAST_WORDS} words or more",
-            mend="say in a sentence what a reader is meant to see in the figure",
+            fix="say in a sentence what a reader is meant to see in the figure",
         )
     width = round(fig.get_size_inches()[0] * _PAGE_DPI)
     data = base64.b64encode(as_png(fig)).decode("ascii")
@@ -261,9 +261,9 @@ def bars(
 
     series = pd.Series(series).astype(float)
     if series.empty:
-        raise UsageError("there is nothing to draw", mend="pass a series with at least one value")
+        raise UsageError("there is nothing to draw", fix="pass a series with at least one value")
     if (low is None) != (high is None):
-        raise UsageError("an interval has two ends", mend="pass low and high together, or neither")
+        raise UsageError("an interval has two ends", fix="pass low and high together, or neither")
     ends = np.array([_aligned(end, series) for end in (low, high)]) if low is not None else None
     with _house_style():
         fig, (ax,) = _canvas(title, x, y, height=1.35 + 0.36 * len(series), unit_of_y=False)
@@ -321,7 +321,7 @@ def calibration(table: pd.DataFrame | Mapping[str, pd.DataFrame], *, title: str,
         if absent:
             named = f" of {name}" if name else ""
             raise UsageError(
-                f"the calibration table{named} has no column {sorted(absent)[0]!r}", mend="pass metrics.calibration(…)"
+                f"the calibration table{named} has no column {sorted(absent)[0]!r}", fix="pass metrics.calibration(…)"
             )
     with _house_style():
         axes = (x or "predicted probability of leaving late", y or "share that did leave late")
@@ -375,7 +375,7 @@ def value_curve(
         below = np.ptp(frame.to_numpy(dtype=float)[np.isfinite(frame.to_numpy(dtype=float))])
         for name, at in (mark or {}).items():
             if not first.index.min() <= at <= first.index.max():
-                raise UsageError(f"the mark {name!r} lies outside the curve", mend="mark a threshold within the index")
+                raise UsageError(f"the mark {name!r} lies outside the curve", fix="mark a threshold within the index")
             value = float(np.interp(at, first.index.to_numpy(dtype=float), first.to_numpy(dtype=float)))
             ax.plot([at], [value], "o", color=COLOURS["black"], markersize=7, zorder=5)
             up = value - first.min() < 0.75 * below
@@ -423,7 +423,7 @@ def waterfall(
 
     series = pd.Series(series).astype(float)
     if series.empty or not np.isfinite([*series, start]).all():
-        raise UsageError("there is nothing to draw", mend="pass a start and a series of numbers, none missing")
+        raise UsageError("there is nothing to draw", fix="pass a start and a series of numbers, none missing")
     edges = np.concatenate([[start], start + np.cumsum(series.to_numpy())])
     last = len(series) + 1
     with _house_style():
@@ -480,7 +480,7 @@ def learning_curves(
         A label is missing or names no unit, or there is nothing to draw.
     """
     if not curves:
-        raise UsageError("there is nothing to draw", mend="pass at least one learning curve")
+        raise UsageError("there is nothing to draw", fix="pass at least one learning curve")
     columns = 2 if len(curves) == 4 else min(3, len(curves))
     rows = -(-len(curves) // columns)
     sets = list(dict.fromkeys(str(name) for frame in curves.values() for name in frame.columns))
@@ -527,13 +527,13 @@ def parallel(
     import pandas as pd
 
     if frame.shape[1] < 2 or frame.empty:
-        raise UsageError("there is nothing to draw", mend="pass a table with at least two columns and one row")
+        raise UsageError("there is nothing to draw", fix="pass a table with at least two columns and one row")
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            raise UsageError(f"the column {name!r} holds no numbers", mend="turn it into numbers: frame.astype(float)")
+            raise UsageError(f"the column {name!r} holds no numbers", fix="turn it into numbers: frame.astype(float)")
     for name in mark:
         if name not in frame.index:
-            raise UsageError(f"there is no row {name!r} to mark", mend="mark a name of the index")
+            raise UsageError(f"there is no row {name!r} to mark", fix="mark a name of the index")
     values = frame.to_numpy(dtype=float)
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     places = (values - low) / np.where(high > low, high - low, 1)
@@ -585,7 +585,7 @@ def tornado(frame: pd.DataFrame, *, title: str, x: str, y: str) -> Figure:
     absent = [name for name in ("low", "high", "at low", "at base", "at high") if name not in frame]
     if absent or frame.empty:
         found = f"the table has no column {absent[0]!r}" if absent else "there is nothing to draw"
-        raise UsageError(found, mend="pass money.sensitivity(…)")
+        raise UsageError(found, fix="pass money.sensitivity(…)")
     with _house_style():
         fig, (ax,) = _canvas(title, x, y, height=1.35 + 0.6 * len(frame), unit_of_y=False)
         base = float(frame["at base"].iloc[0])
@@ -784,9 +784,9 @@ def architecture(bill: pd.DataFrame, *, title: str) -> Figure:
 
     parts = {part["name"]: part for part in read_toml("hosting.toml")["part"]}
     if absent := [name for name in parts if name not in bill.index]:
-        raise UsageError(f"the bill has no part {absent[0]!r}", mend="pass costs.architecture(…)")
+        raise UsageError(f"the bill has no part {absent[0]!r}", fix="pass costs.architecture(…)")
     if len(str(title).split()) < 3:
-        raise UsageError(f"the title {title!r} states no finding", mend="say in the title what the figure shows")
+        raise UsageError(f"the title {title!r} states no finding", fix="say in the title what the figure shows")
     width, height = 1.72, 0.86
     left = {name: 0.05 + 2.37 * part["column"] for name, part in parts.items()}
     bottom = {name: 2.6 - 1.24 * part["row"] for name, part in parts.items()}
@@ -838,17 +838,17 @@ def _canvas(
 
     if len(str(title).split()) < 3:
         raise UsageError(
-            f"the title {title!r} states no finding", mend="say in the title what the figure shows, in a few words"
+            f"the title {title!r} states no finding", fix="say in the title what the figure shows, in a few words"
         )
     for axis, label, needs_unit in (("x", x, True), ("y", y, unit_of_y)):
         if not str(label).strip():
             raise UsageError(
-                f"the {axis} axis has no label", mend=f"say what it shows and in which unit: {axis}='delay [min]'"
+                f"the {axis} axis has no label", fix=f"say what it shows and in which unit: {axis}='delay [min]'"
             )
         if needs_unit and not _UNITS.search(str(label)):
             raise UsageError(
                 f"the {axis} label {label!r} names no unit",
-                mend="put the unit in brackets, as in 'delay [min]', or say 'share' or 'count'",
+                fix="put the unit in brackets, as in 'delay [min]', or say 'share' or 'count'",
             )
     fig = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = list(fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
@@ -880,11 +880,11 @@ def _frame(frame: pd.DataFrame | pd.Series) -> pd.DataFrame:
     if isinstance(frame, pd.Series):
         frame = frame.to_frame("")  # the y label says what a single line is
     if frame.shape[1] == 0 or not frame.notna().to_numpy().any():
-        raise UsageError("there is nothing to draw", mend="pass a table with at least one column of numbers")
+        raise UsageError("there is nothing to draw", fix="pass a table with at least one column of numbers")
     if frame.shape[1] > len(COLOURS):
         raise UsageError(
             f"{frame.shape[1]} lines are too many to tell apart",
-            mend=f"draw at most {len(COLOURS)}, or split the figure",
+            fix=f"draw at most {len(COLOURS)}, or split the figure",
         )
     return frame
 
@@ -975,7 +975,7 @@ def _aligned(end: Sequence[float] | pd.Series, series: pd.Series) -> Any:
     values = end.reindex(series.index) if isinstance(end, pd.Series) else end
     values = np.asarray(values, dtype=float)
     if values.shape != (len(series),):
-        raise UsageError(f"{len(values)} interval ends for {len(series)} bars", mend="pass one end for each bar")
+        raise UsageError(f"{len(values)} interval ends for {len(series)} bars", fix="pass one end for each bar")
     return values
 
 

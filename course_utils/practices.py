@@ -115,12 +115,12 @@ def repository(*, without: str | Sequence[str] = ()) -> Repository:
             break
     else:
         raise UsageError(
-            "the course's repository is not here", mend="open the lesson inside the repository, such as with make lab"
+            "the course's repository is not here", fix="open the lesson inside the repository, such as with make lab"
         )
     patterns = (without,) if isinstance(without, str) else tuple(without)
     for pattern in patterns:
         if not Repository(folder).files(pattern):
-            raise UsageError(f"the repository has no file {pattern!r}", mend="name it from the repository's folder on")
+            raise UsageError(f"the repository has no file {pattern!r}", fix="name it from the repository's folder on")
     return Repository(folder, patterns)
 
 
@@ -424,9 +424,9 @@ def sections(points: Mapping[str, float] | pd.Series) -> pd.Series:
     total = {section["name"]: 0.0 for section in table["section"]}
     for key, value in dict(points).items():
         if key not in place:
-            raise UsageError(f"there is no test {key!r}", mend="take the names of practices.sheet()")
+            raise UsageError(f"there is no test {key!r}", fix="take the names of practices.sheet()")
         if value not in (0, 0.5, 1):
-            raise UsageError(f"{key} cannot have {value!r} points", mend="give 0, 0.5 or 1")
+            raise UsageError(f"{key} cannot have {value!r} points", fix="give 0, 0.5 or 1")
         total[place[key]] += float(value)
     return pd.Series({section["title"]: total[section["name"]] for section in table["section"]}, name="points")
 
@@ -447,7 +447,7 @@ def meaning(score: float) -> str:
     for line in tables.read_toml("ml_test_score.toml")["reading"]:
         if 0 <= score <= line["most"]:
             return line["means"]
-    raise UsageError(f"{score!r} is no ML Test Score", mend="give the lowest of the four sections, from 0 to 7")
+    raise UsageError(f"{score!r} is no ML Test Score", fix="give the lowest of the four sections, from 0 to 7")
 
 
 def sheet(section: str | None = None) -> pd.DataFrame:
@@ -468,7 +468,7 @@ def sheet(section: str | None = None) -> pd.DataFrame:
     table = tables.read_toml("ml_test_score.toml")
     names = [one["name"] for one in table["section"]]
     if section is not None and section not in names:
-        raise UsageError(f"there is no section {section!r}", mend=f"choose from {', '.join(names)}")
+        raise UsageError(f"there is no section {section!r}", fix=f"choose from {', '.join(names)}")
     rows = {test["key"]: test["ask"] for test in table["test"] if section in (None, test["section"])}
     return pd.DataFrame({"ask of your project": rows}).rename_axis("test")
 
@@ -510,7 +510,7 @@ def rules(pile: str | None = None) -> pd.DataFrame:
     table = tables.read_toml("rules_of_ml.toml")
     names = [one["name"] for one in table["pile"]]
     if pile is not None and pile not in names:
-        raise UsageError(f"there is no pile {pile!r}", mend=f"choose from {', '.join(names)}")
+        raise UsageError(f"there is no pile {pile!r}", fix=f"choose from {', '.join(names)}")
     rows = [
         {
             "number": rule["number"],

@@ -127,9 +127,9 @@ def warnings(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     """
     absent = [name for name in ("kind", "missing", "zero", "distinct", "skewness", "follows") if name not in found]
     if absent:
-        raise UsageError(f"this is no profile: it has no {absent[0]!r}", mend="make it with profiles.profile(flights)")
+        raise UsageError(f"this is no profile: it has no {absent[0]!r}", fix="make it with profiles.profile(flights)")
     if rows < 1:
-        raise UsageError(f"rows={rows} are no table", mend="give the number of rows that were profiled")
+        raise UsageError(f"rows={rows} are no table", fix="give the number of rows that were profiled")
     kept = found[found["follows"].isna() & (found["kind"] != "constant")]
     cells = LIMITS["missing"] * rows, LIMITS["zero"] * rows
     asked = {
@@ -319,8 +319,8 @@ def _report(flights: pd.DataFrame, **options: Any) -> skrub.TableReport:
 
 def _checked(flights: pd.DataFrame) -> pd.DataFrame:
     if not len(flights):
-        raise DataError("a table without rows has no profile", mend="choose flights that are there")
+        raise DataError("a table without rows has no profile", fix="choose flights that are there")
     if flights.columns.has_duplicates:
         name = flights.columns[flights.columns.duplicated()][0]
-        raise DataError("two columns have this name", column=str(name), mend="give each column a name of its own")
+        raise DataError("two columns have this name", column=str(name), fix="give each column a name of its own")
     return flights

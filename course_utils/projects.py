@@ -107,7 +107,7 @@ class Project:
         """
         path = self._path(file)
         if not path.is_file():
-            raise UsageError(f"{self.name} has no file {file!r}", mend="look at project.files for those it has")
+            raise UsageError(f"{self.name} has no file {file!r}", fix="look at project.files for those it has")
         return path.read_text(encoding="utf-8")
 
     def is_writable(self, file: str) -> bool:
@@ -120,7 +120,7 @@ class Project:
         """
         path = self._path(file)
         if not path.is_file():
-            raise UsageError(f"{self.name} has no file {file!r}", mend="look at project.files for those it has")
+            raise UsageError(f"{self.name} has no file {file!r}", fix="look at project.files for those it has")
         return bool(path.stat().st_mode & _WRITE)
 
     def write(self, file: str, text: str) -> None:
@@ -142,7 +142,7 @@ class Project:
         if file.startswith(_RAW) and path.exists():
             raise UsageError(
                 f"{file} is raw data and exists already",
-                mend="raw data are never changed: save what you make of them in data/interim",
+                fix="raw data are never changed: save what you make of them in data/interim",
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         _put(path, text)
@@ -152,7 +152,7 @@ class Project:
         outside = pure.is_absolute() or not pure.parts or ".." in pure.parts or ":" in pure.parts[0]
         if outside or pure.parts[0] == ".git":
             raise UsageError(
-                f"{file!r} does not lie in the project", mend="name a file by its place in it, such as data/raw/a.csv"
+                f"{file!r} does not lie in the project", fix="name a file by its place in it, such as data/raw/a.csv"
             )
         return self._folder.joinpath(*pure.parts)
 
@@ -204,8 +204,8 @@ def scaffold(name: str = "Flight delays", *, author: str = "Ana Brown") -> Proje
         The name cannot become the name of a folder and package, or Git is not installed.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]*", name.strip()):
-        mend = "use letters, digits, spaces and hyphens, a letter first"
-        raise UsageError(f"{name!r} is no name for a project", mend=mend)
+        fix = "use letters, digits, spaces and hyphens, a letter first"
+        raise UsageError(f"{name!r} is no name for a project", fix=fix)
     from cookiecutter.main import cookiecutter
 
     home = Path(tempfile.mkdtemp(prefix="course-project-")).resolve()
@@ -383,12 +383,12 @@ def lint(project: Project, rules: Sequence[Rule] = RULES) -> pd.DataFrame:
     rows = []
     for rule in rules:
         if not callable(rule):
-            raise UsageError(f"{rule!r} is no rule", mend="pass functions that take a project")
+            raise UsageError(f"{rule!r} is no rule", fix="pass functions that take a project")
         name = getattr(rule, "__name__", type(rule).__name__).replace("_", " ")
         found = rule(project)
         if not isinstance(found, list | tuple) or not all(isinstance(text, str) for text in found):
             problem = f"the rule {name!r} returns a {type(found).__name__}, not a list of texts"
-            raise UsageError(problem, mend="return the list of what is wrong, empty if all is well")
+            raise UsageError(problem, fix="return the list of what is wrong, empty if all is well")
         rows += [{"rule": name, "found": text} for text in found]
     return pd.DataFrame(rows, columns=["rule", "found"])
 
@@ -416,7 +416,7 @@ def record_run(project: Project, time: str, losses: Mapping[str, float]) -> None
     try:
         moment = datetime.strptime(time, "%Y-%m-%d %H:%M")
     except (TypeError, ValueError):
-        raise UsageError(f"{time!r} is no time", mend="write it as in 2013-12-02 09:30") from None
+        raise UsageError(f"{time!r} is no time", fix="write it as in 2013-12-02 09:30") from None
     import math
 
     for part, loss in losses.items():
@@ -425,10 +425,10 @@ def record_run(project: Project, time: str, losses: Mapping[str, float]) -> None
         except (TypeError, ValueError):
             finite = False
         if not finite:
-            raise UsageError(f"the loss on {part} is {loss!r}", mend="log finite numbers")
+            raise UsageError(f"the loss on {part} is {loss!r}", fix="log finite numbers")
     file = f"{_RUNS}{moment:%Y-%m-%dT%H%M}.json"
     if file in project.files:
-        raise UsageError(f"a run of {time} is logged already", mend="give this run its own time")
+        raise UsageError(f"a run of {time} is logged already", fix="give this run its own time")
     project.write(file, json.dumps({part: float(loss) for part, loss in losses.items()}, indent=1) + "\n")
 
 
@@ -448,7 +448,7 @@ def runs(project: Project) -> pd.DataFrame:
     import pandas as pd
 
     if undated := logs_are_dated(project):
-        raise DataError("the name of this log holds no time", file=undated[0], mend="name it as record_run does")
+        raise DataError("the name of this log holds no time", file=undated[0], fix="name it as record_run does")
     logs = [file for file in project.files if file.startswith(_RUNS)]
     times = [datetime.strptime(PurePosixPath(file).stem, "%Y-%m-%dT%H%M").strftime("%Y-%m-%d %H:%M") for file in logs]
     return pd.DataFrame([json.loads(project.read(file)) for file in logs], index=pd.Index(times, name="run"))
@@ -474,7 +474,7 @@ def commit(project: Project, message: str) -> None:
     """
     _git(project, "add", "--all")
     if not _git(project, "status", "--porcelain"):
-        raise UsageError("there is nothing to commit", mend="change a file first")
+        raise UsageError("there is nothing to commit", fix="change a file first")
     count = _git(project, "rev-list", "--count", "--all").strip()
     when = f"2013-12-01T12:{int(count or 0) % 60:02d}:00+00:00"
     dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
@@ -499,7 +499,7 @@ def _git(project: Project, *arguments: str, **settings: str) -> str:
     """Run Git in a project and return what it printed."""
     program = shutil.which("git")
     if program is None:
-        raise UsageError("Git is not installed", mend="install it from git-scm.com")
+        raise UsageError("Git is not installed", fix="install it from git-scm.com")
     folder = project._folder
     around = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     around |= _GIT_SETTINGS | {"GIT_CEILING_DIRECTORIES": str(folder.parent)} | settings
@@ -510,8 +510,8 @@ def _git(project: Project, *arguments: str, **settings: str) -> str:
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         if any(line.startswith(_REFUSED) for line in said):
-            raise UsageError("; ".join(line for line in said if line.startswith(_REFUSED)), mend=_KEEP_OUT)
-        raise UsageError(f"git {arguments[0]} failed: {said[-1] if said else 'no message'}", mend="look at the project")
+            raise UsageError("; ".join(line for line in said if line.startswith(_REFUSED)), fix=_KEEP_OUT)
+        raise UsageError(f"git {arguments[0]} failed: {said[-1] if said else 'no message'}", fix="look at the project")
     return done.stdout
 
 
@@ -711,7 +711,7 @@ def review(project: Project, notebook: str, *, as_text: bool = False) -> Review:
         old, new = (_git(project, "show", f"{commit}:{notebook}") for commit in ("HEAD~1", "HEAD"))
     except UsageError as error:
         problem = f"the last two commits do not both have {notebook!r}"
-        raise UsageError(problem, mend="commit the notebook before and after its change") from error
+        raise UsageError(problem, fix="commit the notebook before and after its change") from error
     if as_text:
         old, new = _as_text(old), _as_text(new)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
@@ -786,7 +786,7 @@ def inherited(rows: pd.DataFrame) -> Project:
         There are no rows, or Git is not installed.
     """
     if not len(rows):
-        raise UsageError("a project without flights", mend="pass a few rows")
+        raise UsageError("a project without flights", fix="pass a few rows")
     project = scaffold("Delays final", author="Kim Lee")
     for file in ("README.md", "requirements.txt"):
         project._path(file).unlink()
@@ -846,7 +846,7 @@ def warn_from(project: Project, rows: pd.DataFrame, probability: float) -> None:
     from nbformat import v4
 
     if not 0 <= probability <= 1:
-        raise UsageError(f"{probability!r} is no probability", mend="pass a number from 0 to 1")
+        raise UsageError(f"{probability!r} is no probability", fix="pass a number from 0 to 1")
     by_hour = (rows["DepDelay"] >= 15).groupby(rows["CRSDepTime"] // 100).mean().rename("share late").to_frame()
     warned = by_hour[by_hour["share late"] >= probability].rename_axis("hour").round(3)
     count = 1 if not project._path(THRESHOLDS).exists() else 12  # run again later in the day, in the same session

@@ -99,7 +99,7 @@ def _committee(data: tracking.Delivery, name: str, members: str) -> str:
 
     names = [run for run in tracking.find().index if run.startswith(members)]
     if not names:
-        raise UsageError(f"no run begins with {members!r}", mend="log the ten runs of the sweep first")
+        raise UsageError(f"no run begins with {members!r}", fix="log the ten runs of the sweep first")
     scorers = []
     for member in names:
         model = mlflow.get_run(tracking.run_id(member)).outputs.model_outputs[0].model_id
@@ -121,7 +121,7 @@ def _versions() -> list[ModelVersion]:
 
     found = mlflow.MlflowClient().search_model_versions(f"name = '{MODEL}'")
     if not found:
-        raise ModelError("no version is registered", mend="register some with promotion.candidates")
+        raise ModelError("no version is registered", fix="register some with promotion.candidates")
     return sorted(found, key=lambda version: int(version.version))
 
 
@@ -314,14 +314,14 @@ def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
     for version in versions:
         name = version.tags["name"]
         if name not in evidence.index:
-            raise UsageError(f"{name!r} was not measured", mend="measure all versions with promotion.evidence")
+            raise UsageError(f"{name!r} was not measured", fix="measure all versions with promotion.evidence")
         if version.version == champion.version:
             continue
         reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), policy())
         reasons = [reasons] if isinstance(reasons, str) else list(reasons or [])
         if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
             raise UsageError(
-                "the gate returned something else than texts", mend="return a list of reasons, empty to pass"
+                "the gate returned something else than texts", fix="return a list of reasons, empty to pass"
             )
         client.set_model_version_tag(MODEL, version.version, "verdict", "refused" if reasons else "passed")
         client.update_model_version(MODEL, version.version, "; ".join(reasons))

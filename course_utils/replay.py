@@ -156,7 +156,7 @@ def stream(
         days = splits.day(rows)
     late = features.label(rows).to_numpy()
     if not rows.index.isin(inputs.index).all():
-        raise DataError("a flight has no inputs", mend="compute the inputs from the same flights")
+        raise DataError("a flight has no inputs", fix="compute the inputs from the same flights")
     spaces = _spaces(inputs) if namespaces is None else namespaces
     columns = [name for part in spaces.values() for name in ([part] if isinstance(part, str) else part)]
     examples = vw.from_frame(
@@ -193,7 +193,7 @@ def thin(flights: pd.DataFrame, rows: int) -> pd.DataFrame:
         `rows` is less than 1.
     """
     if rows < 1:
-        raise UsageError(f"rows={rows} keeps no flight", mend="give 1 or more")
+        raise UsageError(f"rows={rows} keeps no flight", fix="give 1 or more")
     return flights.iloc[:: max(1, len(flights) // rows)]
 
 
@@ -259,7 +259,7 @@ def replay(given: Stream, options: str = OPTIONS, *, delay: int = 1, until: str 
 
 def _whole(delay: int) -> None:
     if isinstance(delay, bool) or delay != int(delay) or delay < 0:
-        raise UsageError(f"delay={delay!r} cannot be waited for", mend="give whole days, 0 or more")
+        raise UsageError(f"delay={delay!r} cannot be waited for", fix="give whole days, 0 or more")
 
 
 def _events(given: Stream, delay: int, until: np.datetime64 | None) -> tuple[str, np.ndarray]:
@@ -344,7 +344,7 @@ def online_table(
     """
     _whole(delay)
     if delay < 1 or not half_life > 0:
-        raise UsageError("the table cannot be updated so", mend="give a delay of 1 day or more, a positive half_life")
+        raise UsageError("the table cannot be updated so", fix="give a delay of 1 day or more, a positive half_life")
     code, names = pd.factorize(keys.loc[given.rows.index])
     when = (given.days - given.days[0]).astype(int)
     keep = 0.5 ** (1 / half_life)
@@ -422,7 +422,7 @@ def monthly(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) 
 def _fitted(given: Stream, inputs: pd.DataFrame, learnt: np.ndarray, **parameters: Any) -> training.Fit:
     rows = given.rows[learnt]
     if rows.empty:
-        raise UsageError("there is nothing to learn from", mend="choose a later day")
+        raise UsageError("there is nothing to learn from", fix="choose a later day")
     # Nothing is left to stop on: the rounds are fixed, and the last two parts only have to hold some flights.
     split = splits.Split(rows, rows.tail(1_000), rows.tail(1_000), "all that came before")
     return training.train_xgboost(split, inputs, early_stopping=None, **{"rounds": _ROUNDS} | parameters)
@@ -575,7 +575,7 @@ def committed(name: str = "year") -> pd.DataFrame:
         There is no such table.
     """
     if name not in ("year", "weeks"):
-        raise UsageError(f"there is no table {name!r}", mend="choose 'year' or 'weeks'")
+        raise UsageError(f"there is no table {name!r}", fix="choose 'year' or 'weeks'")
     return tables.read_csv(f"replay_{name}.csv", comment="#")
 
 
@@ -598,7 +598,7 @@ class Learner:
 
     def __init__(self, options: str = OPTIONS) -> None:
         if "--loss_function" not in options:
-            raise UsageError("the loss function is not named", mend="add --loss_function logistic to the options")
+            raise UsageError("the loss function is not named", fix="add --loss_function logistic to the options")
         self._options = f"{options} --link logistic --quiet"
         self._workspace = self._open("")
 
@@ -608,7 +608,7 @@ class Learner:
         try:
             return Workspace(f"{self._options} {more}")
         except RuntimeError as error:
-            raise UsageError(f"VW refuses: {error}", mend="correct the options") from error
+            raise UsageError(f"VW refuses: {error}", fix="correct the options") from error
 
     def __enter__(self) -> Self:
         return self
@@ -712,10 +712,10 @@ def guarded(
         `limit` is negative, or a spoiled day has no flights.
     """
     if limit is not None and not limit >= 0:
-        raise UsageError(f"limit={limit} lets nothing through", mend="give a rise in log-loss, 0 or more")
+        raise UsageError(f"limit={limit} lets nothing through", fix="give a rise in log-loss, 0 or more")
     days = given.calendar
     if strange := sorted(set(spoiled) - set(days)):
-        raise UsageError(f"no flight leaves on {strange[0]}", mend="choose a day of the stream")
+        raise UsageError(f"no flight leaves on {strange[0]}", fix="choose a day of the stream")
     places = {day: np.flatnonzero(given.days == np.datetime64(day)) for day in days}
     found, rows, trusted = np.empty(len(given.lines)), [], []
     with Learner(options) as learner:

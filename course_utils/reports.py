@@ -120,13 +120,13 @@ def sponsor_page(title: str, *, question: str, answer: str, parts: Sequence[Part
     """
     for name, text in {"title": title, "question": question, "answer": answer, "source": source}.items():
         if not str(text).strip():
-            raise UsageError(f"the page has no {name}", mend=f"say it: {name}='…'")
+            raise UsageError(f"the page has no {name}", fix=f"say it: {name}='…'")
     if (words := len(answer.split())) > MOST_WORDS:
         raise UsageError(
-            f"the answer has {words} words", mend=f"say it in {MOST_WORDS}, and leave the rest to the parts"
+            f"the answer has {words} words", fix=f"say it in {MOST_WORDS}, and leave the rest to the parts"
         )
     if not parts:
-        raise UsageError("the page has an answer and nothing that it rests on", mend="give at least one Part")
+        raise UsageError("the page has an answer and nothing that it rests on", fix="give at least one Part")
     content = {"title": title, "question": question, "answer": answer, "source": source}
     content["parts"] = [_rendered(part) for part in parts]
     html, inside = (_render(content | {"document": whole}) for whole in (True, False))
@@ -156,7 +156,7 @@ def save(html: str, name: str) -> Path:
         The name is none for a file.
     """
     if not re.fullmatch(r"[\w-]+", name):
-        raise UsageError(f"{name!r} is no name for a page", mend="use letters, digits, - and _")
+        raise UsageError(f"{name!r} is no name for a page", fix="use letters, digits, - and _")
     folder = datasets.data_folder() / "processed" / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{name}.{os.getpid()}"
@@ -173,7 +173,7 @@ def _rendered(part: Part) -> dict[str, Any]:
     if part.figure and not re.search(r'<img\b[^>]*\balt="[^"]{20,}"', part.figure):
         raise UsageError(
             f"the figure under {part.heading!r} has no words for those who do not see it",
-            mend="make it with plots.as_html(fig, alt='…')",
+            fix="make it with plots.as_html(fig, alt='…')",
         )
     return {
         "heading": part.heading,

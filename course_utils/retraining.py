@@ -100,7 +100,7 @@ def weeks(world: str = "as it was") -> pd.DataFrame:
         There is no such world.
     """
     if world not in WORLDS:
-        raise UsageError(f"there is no world {world!r}", mend=f"choose one of {', '.join(map(repr, WORLDS))}")
+        raise UsageError(f"there is no world {world!r}", fix=f"choose one of {', '.join(map(repr, WORLDS))}")
     table = tables.read_csv("retraining_weeks.csv", comment="#")
     since = WORLDS[world]
     if since is None:
@@ -179,7 +179,7 @@ def every(weeks: int) -> Policy:
         It is not 1 or more.
     """
     if weeks < 1:
-        raise UsageError(f"every {weeks} weeks is no calendar", mend="give 1 week or more")
+        raise UsageError(f"every {weeks} weeks is no calendar", fix="give 1 week or more")
     return lambda seen: len(seen) % weeks == 0
 
 
@@ -201,7 +201,7 @@ def alarm(signal: str = "log_loss", limit: float = 0.03, window: int = 4) -> Pol
         There is no such signal.
     """
     if signal not in ("log_loss", "gap"):
-        raise UsageError(f"{signal!r} is not watched", mend="choose 'log_loss' or 'gap'")
+        raise UsageError(f"{signal!r} is not watched", fix="choose 'log_loss' or 'gap'")
 
     def policy(seen: pd.DataFrame) -> bool:
         own = seen.loc[seen["trained"] == seen["trained"].iloc[-1], signal]
@@ -286,7 +286,7 @@ def play(
         The weeks are none of the table's, or the policy says neither yes nor no.
     """
     if not 0 <= first <= last < WEEKS:
-        raise UsageError(f"weeks {first} to {last} are not in the table", mend=f"choose from 0 to {WEEKS - 1}")
+        raise UsageError(f"weeks {first} to {last} are not in the table", fix=f"choose from 0 to {WEEKS - 1}")
     table = weeks(world).set_index(["trained", "week"])
     trained, rows = first, []
     for week in range(first, last + 1):
@@ -299,7 +299,7 @@ def play(
         seen = pd.DataFrame(rows)
         decided = policy(seen) if week < last else False
         if not isinstance(decided, bool | np.bool_):
-            raise UsageError(f"the policy said {decided!r}", mend="return True or False")
+            raise UsageError(f"the policy said {decided!r}", fix="return True or False")
         rows[-1]["released"] = bool(decided)
         if decided:
             trained = week
@@ -425,7 +425,7 @@ class Shadow:
         judged = flights[flights.index.isin(log.index) & features.label(flights).notna()]
         before = chosen_by[features.label(chosen_by).notna()]
         if judged.empty or before.empty:
-            raise DataError("no flight has both an answer and a label", mend="let the shadow answer for some days")
+            raise DataError("no flight has both an answer and a label", fix="let the shadow answer for some days")
         late, said = features.label(judged).to_numpy(), log.loc[judged.index]
         whole = not self.failed
         losses = {name: metrics.log_losses(late, said[name]) if whole or name == "champion" else None for name in said}
@@ -543,7 +543,7 @@ def warned_log(
     """
     for name, share in (("cured", cured), ("hold_out", hold_out)):
         if not 0 <= share < 1:
-            raise UsageError(f"{name}={share!r} is no share", mend=f"give {name} as 0 or more and less than 1")
+            raise UsageError(f"{name}={share!r} is no share", fix=f"give {name} as 0 or more and less than 1")
     warn_from = money.break_even(money.payoff("deck_100")) if warn_from is None else warn_from
     left = flights["DepDelay"].notna().to_numpy()
     p = np.asarray(probability, dtype=float)[left]
@@ -683,7 +683,7 @@ def probers(log: pd.DataFrame, *, limit: int = 5, by: str | None = "client") -> 
         The log does not say who asked.
     """
     if by is not None and by not in log.columns:
-        raise DataError("the log does not say who asked", column=by, mend="log the client with each question")
+        raise DataError("the log does not say who asked", column=by, fix="log the client with each question")
     names = [name for name in log.columns if name not in ("client", "probability", "warned", by)]
     who = log[by] if by is not None else pd.Series("everybody", index=log.index, name="client")
     # The sum of its cells' hashes names a row; less one cell, it names all rows that differ in that cell at most.

@@ -62,7 +62,7 @@ def split_by_time(flights: pd.DataFrame, validation: str | None = None, test: st
     starts = [given or default for given, default in zip((validation, test), STARTS[dataset], strict=True)]
     first, second = (_month(start) for start in starts)
     if first >= second:
-        raise UsageError(f"validation={starts[0]!r} does not come before test={starts[1]!r}", mend="swap them")
+        raise UsageError(f"validation={starts[0]!r} does not come before test={starts[1]!r}", fix="swap them")
     rows = _departed(flights)
     months = _months(rows)
     name = f"by time: validation from {starts[0]}, test from {starts[1]}"
@@ -90,9 +90,9 @@ def split_at_random(
         `by` or `shares` cannot be used.
     """
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
-        raise UsageError(f"shares={tuple(shares)} are not three parts of one", mend="give three that add up to 1")
+        raise UsageError(f"shares={tuple(shares)} are not three parts of one", fix="give three that add up to 1")
     if by not in ("flight", "day"):
-        raise UsageError(f"by={by!r} cannot be shuffled", mend="choose by='flight' or by='day'")
+        raise UsageError(f"by={by!r} cannot be shuffled", fix="choose by='flight' or by='day'")
     rows = _departed(flights)
     units = np.arange(len(rows)) if by == "flight" else np.unique(day(rows).to_numpy(), return_inverse=True)[1]
     count = int(units.max(initial=-1)) + 1
@@ -126,11 +126,11 @@ def rolling_months(flights: pd.DataFrame, first: str | None = None) -> Iterator[
     known = np.unique(months)
     if first is None and len(known) < 4:
         raise UsageError(
-            f"{len(known)} months of flights are too few to move through", mend="name the `first` to test on"
+            f"{len(known)} months of flights are too few to move through", fix="name the `first` to test on"
         )
     start = known[3] if first is None else _month(first)
     if not (known >= start).any() or (known < start).sum() < 2:
-        raise UsageError(f"first={first!r} leaves nothing to test, train or validate on", mend="choose a later month")
+        raise UsageError(f"first={first!r} leaves nothing to test, train or validate on", fix="choose a later month")
     for place in np.flatnonzero(known >= start):
         month, before = known[place], known[place - 1]
         name = f"{month // 12}-{month % 12 + 1:02d}"
@@ -156,7 +156,7 @@ def smaller(split: Split, rows: int, *, seed: int = 0) -> Split:
     if not 1 <= rows <= len(split.train):
         raise UsageError(
             f"rows={rows} cannot be kept of {len(split.train):,} training flights",
-            mend=f"choose a number from 1 to {len(split.train):,}",
+            fix=f"choose a number from 1 to {len(split.train):,}",
         )
     kept = np.sort(np.random.default_rng(seed).choice(len(split.train), size=rows, replace=False))
     return Split(split.train.iloc[kept], split.validation, split.test, f"{split.name}, {rows:,} training flights")
@@ -189,12 +189,12 @@ def _month(text: str) -> int:
     match = re.fullmatch(r"(\d{4})(?:-(\d{2}))?", str(text))
     month = int(match[2] or 1) if match else 0
     if not 1 <= month <= 12:
-        raise UsageError(f"{text!r} is no month", mend="write a month as '2013-09' or a year as '2013'")
+        raise UsageError(f"{text!r} is no month", fix="write a month as '2013-09' or a year as '2013'")
     return int(match[1]) * 12 + month - 1
 
 
 def _checked(rows: pd.DataFrame, train: np.ndarray, validation: np.ndarray, test: np.ndarray, name: str) -> Split:
     for part, taken in (("train", train), ("validation", validation), ("test", test)):
         if not taken.any():
-            raise UsageError(f"no flight falls into {part} ({name})", mend="choose other starts or more flights")
+            raise UsageError(f"no flight falls into {part} ({name})", fix="choose other starts or more flights")
     return Split(rows[train], rows[validation], rows[test], name)

@@ -194,9 +194,9 @@ class TimeMachine:
         scores: pd.Series | None = None,
     ) -> None:
         if (flights.attrs.get("dataset") or tables.active_dataset()) != "nyc2013":
-            raise UsageError("a sample of single days cannot be replayed", mend="use the flights of nyc2013")
+            raise UsageError("a sample of single days cannot be replayed", fix="use the flights of nyc2013")
         if label_delay_days != int(label_delay_days) or label_delay_days < 1:
-            raise UsageError(f"label_delay_days={label_delay_days!r} cannot be waited for", mend="give 1 or more")
+            raise UsageError(f"label_delay_days={label_delay_days!r} cannot be waited for", fix="give 1 or more")
         dictionary.admissible(horizon)  # refuses hours after departure
         self.horizon, self.seed, self.label_delay_days, self.predict = horizon, seed, int(label_delay_days), predict
         dates = splits.day(flights)
@@ -217,7 +217,7 @@ class TimeMachine:
         self.days = [str(day) for day in np.unique(self._when)]
         self.days = [day for day in self.days if (start or "") <= day <= (until or "9999")]
         if not self.days:
-            raise UsageError(f"no flight leaves from {start} to {until}", mend="choose days of the flights")
+            raise UsageError(f"no flight leaves from {start} to {until}", fix="choose days of the flights")
         self._next, self._paused = 0, False
 
     @property
@@ -240,7 +240,7 @@ class TimeMachine:
             The last day has been played.
         """
         if self.today is None:
-            raise UsageError("the last day has been played", mend="go back with rewind")
+            raise UsageError("the last day has been played", fix="go back with rewind")
         day = self.day(self.today)
         self._next += 1
         return day
@@ -358,7 +358,7 @@ class TimeMachine:
         """
         self._place(first), self._place(last)
         if all(change is None for change in (requests, labels, outcomes, predict)):
-            raise UsageError("nothing is changed", mend="pass requests=, labels=, outcomes= or predict=")
+            raise UsageError("nothing is changed", fix="pass requests=, labels=, outcomes= or predict=")
         end = str(min(np.datetime64(last) + self.label_delay_days, np.datetime64(self.days[-1])))
         now, happened = self._between(first, last), self.flights
         # What happened to a day's flights is felt by the inputs of the next day too.
@@ -433,7 +433,7 @@ class TimeMachine:
             The machine asks a service, which a file cannot hold.
         """
         if self.predict is not None:
-            raise UsageError("a machine that asks a service cannot be saved", mend="save one that scores in process")
+            raise UsageError("a machine that asks a service cannot be saved", fix="save one that scores in process")
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         made = target.with_name(f".{target.name}.new")
@@ -472,10 +472,10 @@ class TimeMachine:
             state = json.loads(source.read_text(encoding="utf-8"))
             place, options = state.pop("next"), state["options"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError("holds no time machine", file=source, mend="write one there with save") from error
+            raise DataError("holds no time machine", file=source, fix="write one there with save") from error
         machine = cls(datasets.load_flights() if flights is None else flights, model, scores=scores, **options)
         if machine._state() != state:
-            raise DataError("was saved with other flights or another model", file=source, mend="pass the same ones")
+            raise DataError("was saved with other flights or another model", file=source, fix="pass the same ones")
         machine._next = place
         return machine
 
@@ -497,7 +497,7 @@ class TimeMachine:
 
     def _place(self, day: str) -> int:
         if day not in self.days:
-            raise UsageError(f"the machine has no {day!r}", mend=f"choose a day from {self.days[0]} to {self.days[-1]}")
+            raise UsageError(f"the machine has no {day!r}", fix=f"choose a day from {self.days[0]} to {self.days[-1]}")
         return self.days.index(day)
 
     def _between(self, first: str, last: str) -> slice:
@@ -525,7 +525,7 @@ class TimeMachine:
         answer = np.asarray(predict(rows[self.inputs] if predict is self.predict else rows), dtype=np.float32).ravel()
         took = 1000 * (time.perf_counter() - began) / max(1, len(rows))
         if len(answer) != len(rows):
-            raise DataError(f"{len(answer)} answers to {len(rows)} requests", mend="answer each row once")
+            raise DataError(f"{len(answer)} answers to {len(rows)} requests", fix="answer each row once")
         return answer, took if predict is self.predict else rows["latency_ms"].to_numpy()
 
     def _labels(self, then: slice, happened: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -541,7 +541,7 @@ class TimeMachine:
         here = self.flights.iloc[now]
         other = outcomes(here.copy())
         if not other.index.equals(here.index) or list(other.columns) != list(here.columns):
-            raise DataError("other flights than there are", mend="change what happened to them, and no more")
+            raise DataError("other flights than there are", fix="change what happened to them, and no more")
         parts = [self.flights.iloc[: now.start], other, self.flights.iloc[now.stop :]]
         happened = pd.concat(parts)
         happened.attrs = dict(self.flights.attrs)
@@ -594,7 +594,7 @@ def _whole(change: _Change, rows: pd.DataFrame) -> pd.DataFrame:
     changed = change(rows.copy())
     absent = [name for name in rows.columns if name not in changed.columns]
     if absent:
-        raise DataError("was lost by the change", column=str(absent[0]), mend="return the rows with all columns")
+        raise DataError("was lost by the change", column=str(absent[0]), fix="return the rows with all columns")
     return changed
 
 

@@ -76,7 +76,7 @@ def _quieten() -> None:
         if name.startswith(("MLFLOW_", "DO_NOT_")):
             os.environ[name] = value
     talk = {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-    # A missing `git` is nothing that a reader of this lesson must mend.
+    # A missing `git` is nothing that a reader of this lesson must fix.
     for name, value in {**talk, "GIT_PYTHON_REFRESH": "quiet"}.items():
         os.environ.setdefault(name, value)
     # Its progress bars would like a package that notebooks can do without.
@@ -222,7 +222,7 @@ class Pages:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
                 raise UsageError(
-                    f"port {port} is taken", mend="stop what listens there, or give another port"
+                    f"port {port} is taken", fix="stop what listens there, or give another port"
                 ) from error
             port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
@@ -246,7 +246,7 @@ class Pages:
         said = self._log.read_text(errors="replace").strip().splitlines()
         self.stop()
         raise UsageError(
-            f"the pages did not start: {(said or ['no message'])[-1]}", mend="try again, or look at `mlflow ui`"
+            f"the pages did not start: {(said or ['no message'])[-1]}", fix="try again, or look at `mlflow ui`"
         )
 
     def stop(self) -> None:
@@ -363,7 +363,7 @@ class Delivery:
             f"all + {_LEAK}": [*known, _LEAK],
         }
         if name not in sets:
-            raise UsageError(f"there are no inputs {name!r}", mend=f"choose one of {', '.join(sets)}")
+            raise UsageError(f"there are no inputs {name!r}", fix=f"choose one of {', '.join(sets)}")
         return sets[name]
 
     def known_hours(self, columns: Sequence[str]) -> float:
@@ -381,7 +381,7 @@ class Delivery:
         """
         absent = [column for column in columns if column not in self.rows.columns]
         if absent:
-            raise DataError("was not delivered", column=absent[0], mend="choose inputs of the delivery")
+            raise DataError("was not delivered", column=absent[0], fix="choose inputs of the delivery")
         known = dictionary.load()["known_hours_before"]
         horizon = self.facts["horizon_hours"]
         return float(min(known.get(column, horizon) for column in columns))
@@ -453,13 +453,13 @@ def delivered(md5: str | None = None) -> Delivery:
     if md5 is None:
         found = sorted((folder / _DATA).glob("*/*.parquet"))
         if len(found) != 1:
-            raise DataError(f"{len(found)} deliveries in the store", mend="name one by its hash")
+            raise DataError(f"{len(found)} deliveries in the store", fix="name one by its hash")
         md5 = found[0].parent.name + found[0].stem
     file = _file(folder, md5)
     if not file.is_file():
-        raise DataError(f"no delivery {md5[:8]}… in the store", mend="bring the data back from where it is kept")
+        raise DataError(f"no delivery {md5[:8]}… in the store", fix="bring the data back from where it is kept")
     if hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5:
-        raise DataError(f"the delivery {md5[:8]}… has been changed", mend="bring the data back from where it is kept")
+        raise DataError(f"the delivery {md5[:8]}… has been changed", fix="bring the data back from where it is kept")
     rows = datasets.read_parquet(file)
     facts, rows.attrs = dict(rows.attrs), {}
     return Delivery(file, md5, rows, facts)
@@ -471,7 +471,7 @@ def _folder() -> Path:
 
     uri = mlflow.get_tracking_uri()
     if not (uri.startswith("sqlite:///") and uri.endswith(f"/{_STORE}")):
-        raise UsageError("MLflow is not pointed at a store of the course", mend="open one with tracking.open_store()")
+        raise UsageError("MLflow is not pointed at a store of the course", fix="open one with tracking.open_store()")
     return Path(uri.removeprefix("sqlite:///")).parent
 
 
@@ -518,7 +518,7 @@ def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:
     usual = tables.read_toml("tracking.toml")["settings"]
     unknown = [name for name in changes if name not in usual]
     if unknown:
-        raise UsageError(f"there is no setting {unknown[0]!r}", mend=f"choose from {', '.join(usual)}")
+        raise UsageError(f"there is no setting {unknown[0]!r}", fix=f"choose from {', '.join(usual)}")
     settings = dict(usual)
     for name, value in changes.items():
         kind = type(usual[name])
@@ -526,10 +526,10 @@ def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:
             settings[name] = kind(value)
         except (TypeError, ValueError) as error:
             raise UsageError(
-                f"{name}={value!r} is no {kind.__name__}", mend=f"give one, such as {usual[name]!r}"
+                f"{name}={value!r} is no {kind.__name__}", fix=f"give one, such as {usual[name]!r}"
             ) from error
         if kind is int and settings[name] != float(value):
-            raise UsageError(f"{name}={value!r} is no whole number", mend=f"give one, such as {usual[name]!r}")
+            raise UsageError(f"{name}={value!r} is no whole number", fix=f"give one, such as {usual[name]!r}")
     return settings
 
 
@@ -554,7 +554,7 @@ def train(data: Delivery, settings: Mapping[str, Any]) -> training.Fit:
         drawn = np.random.default_rng(asked["seed"]).choice(len(both), size=len(split.train), replace=False)
         split = splits.Split(both.iloc[np.sort(drawn)], split.validation, split.test, f"{split.name}, shuffled")
     elif asked["train_on"] != "past":
-        raise UsageError(f"train_on={asked['train_on']!r} names no rows", mend=f"choose 'past' or {_SHUFFLED!r}")
+        raise UsageError(f"train_on={asked['train_on']!r} names no rows", fix=f"choose 'past' or {_SHUFFLED!r}")
     if asked["labels"] != "as delivered":
         labels = _relabelled(data, asked["labels"])
     parameters = {name: asked[name] for name in ("max_depth", "eta", "min_child_weight", "subsample", "seed")}
@@ -570,7 +570,7 @@ def _relabelled(data: Delivery, how: str) -> pd.Series:
     late = features.label(data.rows)
     theirs = (data.rows["UniqueCarrier"] == carrier) & (data.rows["part"] == "train")
     if carrier == how or not theirs.any():
-        raise UsageError(f"labels={how!r} names no labels", mend="choose 'as delivered', or '<carrier> on time'")
+        raise UsageError(f"labels={how!r} names no labels", fix="choose 'as delivered', or '<carrier> on time'")
     return late.mask(theirs, 0.0)
 
 
@@ -704,8 +704,8 @@ def find(query: str = "") -> pd.DataFrame:
     except mlflow.MlflowException as error:
         # What it lists after these words stands in another order each time.
         reason = str(error).splitlines()[0].partition(" not one of")[0].rstrip(".")
-        mend = "compare parameters with quoted text by = or LIKE, metrics with numbers by = < >, joined by 'and'"
-        raise UsageError(f"MLflow cannot read the query: {reason}", mend=mend) from error
+        fix = "compare parameters with quoted text by = or LIKE, metrics with numbers by = < >, joined by 'and'"
+        raise UsageError(f"MLflow cannot read the query: {reason}", fix=fix) from error
     kept = sorted(name for name in runs.columns if name.startswith(("params.", "metrics.")))
     names = runs["tags.mlflow.runName"] if len(runs) else []
     table = runs[kept].set_index(pd.Index(names, name="run", dtype=object))
@@ -735,7 +735,7 @@ def _run(name: str) -> Run:
         if run.info.run_name == name:
             return run
     known = ", ".join(repr(one) for one in dict.fromkeys(run.info.run_name for run in runs))
-    raise UsageError(f"there is no run {name!r}", mend=f"choose one of {known}" if known else "log one first")
+    raise UsageError(f"there is no run {name!r}", fix=f"choose one of {known}" if known else "log one first")
 
 
 def recorded(*names: str) -> pd.DataFrame:
@@ -803,7 +803,7 @@ def rebuild(name: str) -> pd.DataFrame:
     absent = [text for text, what in tables.read_toml("tracking.toml")["required"].items() if what not in _held(run)]
     if absent:
         raise UsageError(
-            f"the record of {name!r} lacks {', '.join(absent)}", mend="log them while training: tracking.log_run"
+            f"the record of {name!r} lacks {', '.join(absent)}", fix="log them while training: tracking.log_run"
         )
     code = (
         "import sys, json; from course_utils import tracking; print(json.dumps(tracking.rebuild_here(*sys.argv[1:])))"
@@ -815,7 +815,7 @@ def rebuild(name: str) -> pd.DataFrame:
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise ModelError(
-            f"the other process could not build {name!r}: {reason}", mend="see which part of the record is gone"
+            f"the other process could not build {name!r}: {reason}", fix="see which part of the record is gone"
         )
     same = json.loads(ended.stdout.strip().splitlines()[-1])
     verdicts = {what: "as recorded" if equal else "another" for what, equal in same.items()}
@@ -926,5 +926,5 @@ def run_package(store: Store, **parameters: Any) -> pd.DataFrame:
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=store.folder, env=environment)
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ModelError(f"mlflow run failed: {reason}", mend="read what the project's command needs")
+        raise ModelError(f"mlflow run failed: {reason}", fix="read what the project's command needs")
     return find("attributes.run_name = 'from the project'").tail(1)

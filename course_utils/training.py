@@ -165,7 +165,7 @@ class Encoder:
         absent = [name for name in self.columns if name not in rows.columns]
         if absent:
             raise DataError(
-                "the model needs this column", column=absent[0], mend="compute the features with features.as_of"
+                "the model needs this column", column=absent[0], fix="compute the features with features.as_of"
             )
 
     @staticmethod
@@ -206,7 +206,7 @@ def _numbers(values: pd.Series, name: str) -> np.ndarray:
         if wrong.any():
             row = int(wrong.argmax())
             raise DataError(
-                f"holds {values.iloc[row]!r} where a number belongs", column=name, row=row, mend="send numbers"
+                f"holds {values.iloc[row]!r} where a number belongs", column=name, row=row, fix="send numbers"
             )
     return values.to_numpy(dtype=np.float32, na_value=np.nan)
 
@@ -333,15 +333,15 @@ def train_xgboost(
         `inputs` or `labels` lack flights of the split, or have one twice; or a training flight has no label.
     """
     if rounds < 1:
-        raise UsageError(f"rounds={rounds} fits nothing", mend="give rounds=1 or more")
+        raise UsageError(f"rounds={rounds} fits nothing", fix="give rounds=1 or more")
     if early_stopping is not None and early_stopping < 1:
         raise UsageError(
-            f"early_stopping={early_stopping} stops before the first round", mend="give 1 or more, or None for never"
+            f"early_stopping={early_stopping} stops before the first round", fix="give 1 or more, or None for never"
         )
     if early_stopping is not None and early_stopping >= rounds:
         raise UsageError(
             f"early stopping after {early_stopping} rounds can never act within {rounds} rounds",
-            mend="give more rounds, a smaller early_stopping, or early_stopping=None",
+            fix="give more rounds, a smaller early_stopping, or early_stopping=None",
         )
     # Early stopping listens to the last of them, which is why validation stands there.
     watched = ("train", *(["test"] if watch_test else []), "validation")
@@ -369,7 +369,7 @@ def _boost(
     """Fit; what XGBoost refuses or passes over is an error that names it."""
     import xgboost
 
-    mend = "see https://xgboost.readthedocs.io/en/stable/parameter.html for names and values"
+    fix = "see https://xgboost.readthedocs.io/en/stable/parameter.html for names and values"
     curve: dict[str, dict[str, list[float]]] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -385,11 +385,11 @@ def _boost(
             )
         except xgboost.core.XGBoostError as error:
             reason = re.sub(r"^\[.*?\] \S+: ", "", str(error).splitlines()[0])
-            raise UsageError(f"XGBoost refuses: {reason}", mend=mend) from error
+            raise UsageError(f"XGBoost refuses: {reason}", fix=fix) from error
     for warning in caught:
         unused = re.search(r"Parameters: \{(.*)\} are not used", str(warning.message))
         if unused:
-            raise UsageError(f"XGBoost has no use for {unused[1].strip()}", mend=mend)
+            raise UsageError(f"XGBoost has no use for {unused[1].strip()}", fix=fix)
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return booster, curve
 
@@ -397,19 +397,17 @@ def _boost(
 def _rows(values: Any, part: pd.DataFrame, what: str = "inputs") -> Any:
     """Return the rows of a frame or series that belong to some flights, each just once."""
     if not values.index.is_unique:
-        raise DataError(f"{what} have a flight twice", mend="keep one row for each label")
+        raise DataError(f"{what} have a flight twice", fix="keep one row for each label")
     if not part.index.isin(values.index).all():
         absent = part.index[~part.index.isin(values.index)][0]
-        raise DataError(f"{what} lack flight {absent}", mend=f"compute the {what} from the same flights")
+        raise DataError(f"{what} lack flight {absent}", fix=f"compute the {what} from the same flights")
     return values.loc[part.index]
 
 
 def _labels(part: pd.DataFrame, labels: pd.Series | None) -> np.ndarray:
     late = features.label(part) if labels is None else _rows(labels, part, "labels")
     if late.isna().any():
-        raise DataError(
-            f"flight {late.index[late.isna()][0]} has no label", mend="leave out flights that did not leave"
-        )
+        raise DataError(f"flight {late.index[late.isna()][0]} has no label", fix="leave out flights that did not leave")
     return late.to_numpy(dtype=np.float32)
 
 
@@ -481,7 +479,7 @@ def train_table(split: splits.Split, by: Mapping[str, pd.Series] | None = None, 
         A part of the key lacks flights of the split.
     """
     if not prior >= 0:
-        raise UsageError(f"prior={prior} takes flights away", mend="give 0 or more")
+        raise UsageError(f"prior={prior} takes flights away", fix="give 0 or more")
     late = features.label(split.train)
     base_rate = float(late.mean())
     rows = split.train.index.union(split.validation.index).union(split.test.index)
@@ -685,7 +683,7 @@ def deck_run(name: str) -> pd.Series:
     table = tables.read_toml("deck.toml")
     runs = [key for key, run in table.items() if "matrix" in run]
     if name not in runs:
-        raise UsageError(f"the deck has no run {name!r}", mend=f"choose one of {', '.join(runs)}")
+        raise UsageError(f"the deck has no run {name!r}", fix=f"choose one of {', '.join(runs)}")
     run = {key: value for key, value in table[name].items() if isinstance(value, int | float)}
     return pd.Series(run | table[name]["matrix"], name=table[name].get("title", name), dtype=object)
 
@@ -746,7 +744,7 @@ def describe(scorer: Scorer) -> pd.DataFrame:
     """
     card = scorer.card
     if "trained on" not in card:
-        raise ModelError("the model has no card", mend="fit it with training.train_xgboost, which writes one")
+        raise ModelError("the model has no card", fix="fit it with training.train_xgboost, which writes one")
     data = card["trained on"]
     lines = {
         "purpose": card["purpose"],
@@ -797,7 +795,7 @@ def score_elsewhere(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
         if ended.returncode:
             reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
             raise ModelError(
-                f"the fresh process could not score: {reason}", mend="compare its environment with the card's"
+                f"the fresh process could not score: {reason}", fix="compare its environment with the card's"
             )
         return np.load(answer)
 
@@ -853,7 +851,7 @@ def save(scorer: Scorer, folder: str | os.PathLike[str]) -> Path:
     target = Path(folder)
     foreign = _foreign(target)
     if foreign:
-        raise UsageError(f"{target.name} holds {foreign[0]}, which is no saved model", mend="name a new folder")
+        raise UsageError(f"{target.name} holds {foreign[0]}, which is no saved model", fix="name a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -880,7 +878,7 @@ def _foreign(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
-        raise UsageError(f"{folder.name} is a file", mend="name a new folder") from error
+        raise UsageError(f"{folder.name} is a file", fix="name a new folder") from error
 
 
 #: What a system answers when a folder is renamed onto one that is full: another process was faster.
@@ -934,16 +932,16 @@ def load(folder: str | os.PathLike[str]) -> Scorer:
         written = (source / CARD_FILE).read_bytes()
         model = (source / MODEL_FILE).read_bytes()
     except OSError as error:
-        raise ModelError(f"{source.name} holds no saved model", mend="save one there with training.save") from error
+        raise ModelError(f"{source.name} holds no saved model", fix="save one there with training.save") from error
     try:
         text = json.loads(written)
         encoding, stated, card = text["encoding"], text["sha256"], text["card"]
         known = {name: tuple(values) for name, values in encoding["categories"].items()}
         encoder = Encoder(tuple(encoding["columns"]), known)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"the card in {source.name} cannot be read", mend="save the model again") from error
+        raise ModelError(f"the card in {source.name} cannot be read", fix="save the model again") from error
     if _stamp(model, encoding) != stated:
-        raise ModelError(f"the model in {source.name} is not the one its card describes", mend="save the model again")
+        raise ModelError(f"the model in {source.name} is not the one its card describes", fix="save the model again")
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(model))
@@ -951,7 +949,7 @@ def load(folder: str | os.PathLike[str]) -> Scorer:
         made_by = card.get("environment", {}).get("xgboost", "another version")
         raise ModelError(
             f"XGBoost {version('xgboost')} cannot read the model in {source.name}",
-            mend=f"use the version it was made with, {made_by}, or fit it again",
+            fix=f"use the version it was made with, {made_by}, or fit it again",
         ) from error
     booster.set_param({"nthread": DEFAULTS["nthread"]})  # not saved with it; on busy cores many threads are slow
     return Scorer(booster, encoder, card)

@@ -133,7 +133,7 @@ class Project:
         known = {f"{year}-{month:02}" for year, month in flights[["Year", "Month"]].drop_duplicates().to_numpy()}
         if not months or (unknown := sorted({*map(str, months)} - known)):
             problem = f"there are no flights of {unknown[0]!r}" if months else "no month is named"
-            raise UsageError(problem, mend=f"name months from {min(known)!r} to {max(known)!r}")
+            raise UsageError(problem, fix=f"name months from {min(known)!r} to {max(known)!r}")
         stamp = flights["Year"].astype(str) + "-" + flights["Month"].astype(str).str.zfill(2)
         chosen = flights.loc[stamp.isin(months), COLUMNS].astype({"DepDelay": "Int64"})
         # Whole numbers and one kind of line end: the same bytes on every machine.
@@ -174,7 +174,7 @@ class Project:
         text = self._path(file).read_text(encoding="utf-8")
         if (found := text.count(old)) != 1:
             raise UsageError(
-                f"{old!r} stands {found} times in {file}", mend=f"look with .show({file!r}) and name a piece found once"
+                f"{old!r} stands {found} times in {file}", fix=f"look with .show({file!r}) and name a piece found once"
             )
         self._write(file, text.replace(old, new).encode())
 
@@ -261,7 +261,7 @@ class Project:
             for out in outs:
                 if (record.parent / out["path"]) == self._folder / file:
                     return out["md5"]
-        raise DataError("DVC keeps no file of this name", file=file, mend="put it under DVC with dvc add or a stage")
+        raise DataError("DVC keeps no file of this name", file=file, fix="put it under DVC with dvc add or a stage")
 
     def cached(self) -> dict[str, bytes]:
         """Return what lies in DVC's cache: content by the name that DVC gave it, the MD5 sum when it was put there."""
@@ -286,7 +286,7 @@ class Project:
         name = self.recorded(file)
         copy = self._folder / _CACHE / name[:2] / name[2:]
         if not copy.is_file():
-            raise DataError("its content is not in the cache", file=file, mend="get it there with dvc fetch")
+            raise DataError("its content is not in the cache", file=file, fix="get it there with dvc fetch")
         content, was = bytearray(copy.read_bytes()), copy.stat()
         content[len(content) // 2] ^= 1
         copy.chmod(0o644)
@@ -315,7 +315,7 @@ class Project:
         """
         other = Project(self._lab, name)
         if not re.fullmatch(r"[\w-]+", name) or other._folder.exists():
-            raise UsageError(f"a clone cannot be called {name!r}", mend="give it a plain name that is not taken")
+            raise UsageError(f"a clone cannot be called {name!r}", fix="give it a plain name that is not taken")
         self._quietly(f"git clone . ../{name}")
         return other
 
@@ -332,9 +332,9 @@ class Project:
         try:
             words = shlex.split(command)
         except ValueError as error:
-            raise UsageError(f"{command!r} cannot be read: {error}", mend="close every quote") from error
+            raise UsageError(f"{command!r} cannot be read: {error}", fix="close every quote") from error
         if not words or words[0] not in _PROGRAMS:
-            raise UsageError(f"{command!r} is no command of Git or DVC", mend="begin it with git or dvc")
+            raise UsageError(f"{command!r} is no command of Git or DVC", fix="begin it with git or dvc")
         code, said = self._lab.call(words, self._folder)
         if words[:2] == ["dvc", "repro"]:
             self.stages = _stages(said)
@@ -342,21 +342,21 @@ class Project:
             retired = tables.read_toml("versioning.toml")["retired"].get(" ".join(words[:2]))
             raise UsageError(
                 f"`{' '.join(words[:2])}` failed: {_complaint(said)}",
-                mend=retired or "read what it says, and mend the command or what it needs",
+                fix=retired or "read what it says, and fix the command or what it needs",
             )
         return said
 
     def _inside(self, name: str) -> Path:
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-            raise UsageError(f"{name!r} leads out of the project", mend="name a file from the project's folder on")
+            raise UsageError(f"{name!r} leads out of the project", fix="name a file from the project's folder on")
         self._lab.check_open()
         return self._folder / pure
 
     def _path(self, name: str) -> Path:
         path = self._inside(name)
         if not path.exists():
-            raise UsageError(f"there is no {name} in the {self._name}", mend="make it or get it back first")
+            raise UsageError(f"there is no {name} in the {self._name}", fix="make it or get it back first")
         return path
 
     def _write(self, name: str, content: bytes) -> None:
@@ -396,9 +396,7 @@ def what_reruns(project: Project) -> pd.DataFrame:
     import pandas as pd
 
     if project._call("git status --porcelain"):
-        raise UsageError(
-            "the project holds changes that are not committed", mend="commit them, so that nothing is lost"
-        )
+        raise UsageError("the project holds changes that are not committed", fix="commit them, so that nothing is lost")
     rows = {}
     for change in tables.read_toml("versioning.toml")["change"]:
         if "old" in change:
@@ -512,7 +510,7 @@ class _Lab:
     def __init__(self) -> None:
         git = shutil.which("git")
         if git is None:
-            raise UsageError("there is no git on this machine", mend="install Git from https://git-scm.com")
+            raise UsageError("there is no git on this machine", fix="install Git from https://git-scm.com")
         self._git = git
         self.root = Path(tempfile.mkdtemp(prefix="course-versioning-")).resolve()
         (self.root / "home").mkdir()
@@ -537,7 +535,7 @@ class _Lab:
 
     def check_open(self) -> None:
         if not self.close.alive:
-            raise UsageError("this project was closed, and its folder deleted", mend="start another one")
+            raise UsageError("this project was closed, and its folder deleted", fix="start another one")
 
     def call(self, words: list[str], folder: Path) -> tuple[int, str]:
         """Run a command in a folder; return its exit code and what it said, cleaned."""
@@ -577,7 +575,7 @@ class _Lab:
                 os.killpg(self._worker.pid, signal.SIGINT)
             raise
         self.close()
-        raise UsageError("DVC's process has ended", mend="start another project")
+        raise UsageError("DVC's process has ended", fix="start another project")
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -119,7 +119,7 @@ def feature(name: str, cell: str, kind: str = "guess") -> str:
             raise DataError(
                 f"holds {cell!r} where a number belongs",
                 column=name,
-                mend="correct it, leave it empty where it is missing, or name the column as text",
+                fix="correct it, leave it empty where it is missing, or name the column as text",
             )
     if not cell.isascii():
         _encodable(name, cell)
@@ -130,7 +130,7 @@ def _number(title: str, cell: str) -> str:
     value = abs(float(cell))
     if value > _LARGEST:
         raise DataError(
-            f"holds {cell}, which is infinite to VW", column=unquote(title), mend="correct it or leave it empty"
+            f"holds {cell}, which is infinite to VW", column=unquote(title), fix="correct it or leave it empty"
         )
     if value < _SMALLEST:
         return ""
@@ -146,7 +146,7 @@ def _encodable(name: str, cell: str) -> None:
         raise DataError(
             f"holds bytes that are no text in this encoding: {cell[:40]!r}",
             column=name,
-            mend="name the file's encoding, such as iso-8859-1",
+            fix="name the file's encoding, such as iso-8859-1",
         ) from error
 
 
@@ -290,12 +290,12 @@ def csv2vw(
     _known("kind", kind, KINDS)
     _known("unlabelled", unlabelled, UNLABELLED)
     if not target.parent.is_dir():
-        raise UsageError(f"there is no folder for {target.name}", mend="make the folder first")
+        raise UsageError(f"there is no folder for {target.name}", fix="make the folder first")
     if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
-        raise UsageError(f"{target.name} cannot be written", mend="name another file")
+        raise UsageError(f"{target.name} cannot be written", fix="name another file")
     separator = separator or ("\t" if source.suffix.lower() in (".tsv", ".tab") else ",")
     if len(separator) != 1 or separator in '"\r\n':
-        raise UsageError(f"separator={separator!r} cannot separate", mend="give one character, such as ';' or a tab")
+        raise UsageError(f"separator={separator!r} cannot separate", fix="give one character, such as ';' or a tab")
     reader = _Reader(source, separator, encoding)
     with reader:
         plan = _Plan.make(
@@ -361,7 +361,7 @@ def from_frame(frame: pd.DataFrame, **options: Any) -> Examples:
 
 def _known(option: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise UsageError(f"{option}={value!r} is unknown", mend=f"choose one of {', '.join(choices)}")
+        raise UsageError(f"{option}={value!r} is unknown", fix=f"choose one of {', '.join(choices)}")
 
 
 class _Reader:
@@ -382,10 +382,10 @@ class _Reader:
             # Bytes that are no text are told when a column that matters holds them; they may not stop the reading.
             self._file = source.open(encoding=encoding, newline="", errors="surrogateescape")
         except LookupError as error:
-            raise UsageError(f"encoding={encoding!r} is unknown", mend="name one such as utf-8, iso-8859-1") from error
+            raise UsageError(f"encoding={encoding!r} is unknown", fix="name one such as utf-8, iso-8859-1") from error
         except OSError as error:
             raise DataError(
-                f"cannot be read: {error.strerror}", file=source, mend="name a CSV file that is there"
+                f"cannot be read: {error.strerror}", file=source, fix="name a CSV file that is there"
             ) from error
         self._rows = csv.reader(self._file, delimiter=separator, strict=True)
         self._first: list[str] | None = None
@@ -401,14 +401,14 @@ class _Reader:
         """Return the columns' names."""
         first = self._next()
         if not first:
-            raise DataError("is empty", file=self.source, mend="send a file with a header and at least one row")
+            raise DataError("is empty", file=self.source, fix="send a file with a header and at least one row")
         self._named = True
         if not header:
             self._first = first
             return [str(number) for number in range(1, len(first) + 1)]
         twice = next((name for name in first if first.count(name) > 1), None)
         if twice is not None:
-            raise DataError("stands in the header twice", file=self.source, column=twice, mend="give it another name")
+            raise DataError("stands in the header twice", file=self.source, column=twice, fix="give it another name")
         for name in first:
             with self.told():
                 _encodable(name, name)
@@ -430,7 +430,7 @@ class _Reader:
             yield
         except (csv.Error, UnicodeError) as error:
             self.row += self._named  # it is the next row that cannot be read
-            raise self.refusal(DataError(f"is no CSV: {error}", mend="look for a quote that is not closed")) from error
+            raise self.refusal(DataError(f"is no CSV: {error}", fix="look for a quote that is not closed")) from error
         except DataError as error:
             raise self.refusal(error) from error
 
@@ -444,7 +444,7 @@ class _Reader:
             file=self.source,
             column=error.column,
             row=self.row if self.row >= 0 else None,
-            mend=error.mend,
+            fix=error.fix,
         )
 
 
@@ -470,7 +470,7 @@ class _Labels:
         self.none = {str(value) for value, seen in (given or {}).items() if seen is None}
         self.given = bool(given)
         if given and kind == "binary" and len(set(self.map.values())) < 2:
-            raise UsageError("all labels mean the same", mend="map one value to 1 and another to -1")
+            raise UsageError("all labels mean the same", fix="map one value to 1 and another to -1")
 
     def _checked(self, value: str, seen: float) -> str:
         number = float(seen) if isinstance(seen, int | float) and not isinstance(seen, bool) else math.nan
@@ -481,7 +481,7 @@ class _Labels:
         }[self.kind]
         if not allowed:
             wanted = {"binary": "-1 or 1", "classes": "1, 2, 3 …", "number": "a finite number"}[self.kind]
-            raise UsageError(f"the label {value!r} is mapped to {seen!r}", mend=f"map it to {wanted}")
+            raise UsageError(f"the label {value!r} is mapped to {seen!r}", fix=f"map it to {wanted}")
         return f"{number:g}"
 
     def text(self, name: str, cell: str) -> str:
@@ -491,14 +491,14 @@ class _Labels:
         if cell.strip() in MISSING or cell in self.none:
             if self.unlabelled == "refuse":
                 raise DataError(
-                    "has no label", column=name, mend="leave such rows out (unlabelled: skip) or let VW predict them"
+                    "has no label", column=name, fix="leave such rows out (unlabelled: skip) or let VW predict them"
                 )
             return ""
         if self.given:
             raise DataError(
                 f"holds {cell!r}, which the label map does not name ({', '.join(self.map)})",
                 column=name,
-                mend="correct the row, or give the value a label",
+                fix="correct the row, or give the value a label",
             )
         return self._unmapped(name, cell)
 
@@ -507,7 +507,7 @@ class _Labels:
         if self.kind == "classes":
             if len(self.map) == _CLASSES:
                 raise DataError(
-                    f"holds more than {_CLASSES:,} different labels", column=name, mend="choose the label's column"
+                    f"holds more than {_CLASSES:,} different labels", column=name, fix="choose the label's column"
                 )
             self.map[cell] = str(len(self.map) + 1)
             return self.map[cell]
@@ -516,10 +516,10 @@ class _Labels:
             raise DataError(
                 f"holds {cell!r}, which is neither -1 nor 1: VW would learn from it all the same",
                 column=name,
-                mend="map it to -1 or 1, or say that labels are classes or numbers",
+                fix="map it to -1 or 1, or say that labels are classes or numbers",
             )
         if not abs(number) <= _LARGEST:
-            raise DataError(f"holds {cell!r}, which is no number", column=name, mend="map it, or correct the row")
+            raise DataError(f"holds {cell!r}, which is no number", column=name, fix="map it, or correct the row")
         if self.kind == "number":
             return cell.strip()
         self.map[cell] = f"{number:g}"
@@ -560,7 +560,7 @@ class _Plan(NamedTuple):
         importance, tag = extra
         if importance is not None and labels.unlabelled == "keep":
             # VW would take the weight of an example without a label for its label.
-            raise UsageError("an example without a label cannot have a weight", mend="skip unlabelled rows")
+            raise UsageError("an example without a label cannot have a weight", fix="skip unlabelled rows")
         taken = {names[place], *(name for name in extra if name is not None)}
         _present([*text, *(name for name in extra if name is not None)], names)
         inputs = _chosen(names, taken, *chosen)
@@ -592,15 +592,15 @@ def _label_place(label: str | int, names: list[str], header: bool) -> int:
             return place % len(names)
         raise UsageError(
             f"there is no column {place} for the label: the file has {len(names)}",
-            mend=f"count from 0 to {len(names) - 1}, or from the end with -1",
+            fix=f"count from 0 to {len(names) - 1}, or from the end with -1",
         )
-    raise UsageError(f"there is no column {label!r} for the label", mend=f"choose from {_listed(names)}")
+    raise UsageError(f"there is no column {label!r} for the label", fix=f"choose from {_listed(names)}")
 
 
 def _present(wanted: Iterable[str], names: list[str]) -> None:
     absent = next((name for name in wanted if name not in names), None)
     if absent is not None:
-        raise UsageError(f"the file has no column {absent!r}", mend=f"choose from {_listed(names)}")
+        raise UsageError(f"the file has no column {absent!r}", fix=f"choose from {_listed(names)}")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -613,7 +613,7 @@ def _chosen(
     """Return the columns to make features of, in the file's order unless the user gave another."""
     if all_columns:
         if columns is not None:
-            raise UsageError("all columns are asked for, and some are named", mend="choose one of the two")
+            raise UsageError("all columns are asked for, and some are named", fix="choose one of the two")
         return [name for name in names if name not in taken]
     from course_utils import dictionary
 
@@ -624,7 +624,7 @@ def _chosen(
         if not inputs:
             raise UsageError(
                 f"the dictionary admits none of these columns {hours:g} hours ahead",
-                mend="name the columns to use, or take all of them (all_columns)",
+                fix="name the columns to use, or take all of them (all_columns)",
             )
         return inputs
     _present(columns, names)
@@ -632,11 +632,11 @@ def _chosen(
     if wrong is not None:
         raise UsageError(
             f"{wrong} may not be used {hours:g} hours ahead: {known.loc[wrong, 'why']}",
-            mend="leave it out; all_columns takes it all the same",
+            fix="leave it out; all_columns takes it all the same",
         )
     both = next((name for name in columns if name in taken), None)
     if both is not None:
-        raise UsageError(f"{both} cannot be an input too", mend="leave it out of the columns")
+        raise UsageError(f"{both} cannot be an input too", fix="leave it out of the columns")
     return list(dict.fromkeys(columns))
 
 
@@ -658,20 +658,18 @@ def _namespaces(
         return {"f": inputs}
     spaces = {str(space): [columns] if isinstance(columns, str) else list(columns) for space, columns in given.items()}
     if not spaces or not all(spaces) or not all(spaces.values()):
-        raise UsageError("a namespace has no name or no columns", mend="give each a name and a list of columns")
+        raise UsageError("a namespace has no name or no columns", fix="give each a name and a list of columns")
     put = [name for columns in spaces.values() for name in columns]
     _present(put, names)
     twice = next((name for name in put if put.count(name) > 1 or name in taken), None)
     if twice is not None:
-        raise UsageError(
-            f"{twice} stands in two places", mend="put each column into one namespace, the label into none"
-        )
+        raise UsageError(f"{twice} stands in two places", fix="put each column into one namespace, the label into none")
     absent = next((name for name in put if name not in inputs), None)
     if absent is not None:
-        raise UsageError(f"{absent} is in a namespace, but not among the columns to use", mend="name it in columns too")
+        raise UsageError(f"{absent} is in a namespace, but not among the columns to use", fix="name it in columns too")
     homeless = next((name for name in inputs if name not in put), None)
     if homeless is not None:
-        raise UsageError(f"{homeless} is in no namespace", mend="put it into one, or leave it out of the columns")
+        raise UsageError(f"{homeless} is in no namespace", fix="put it into one, or leave it out of the columns")
     return spaces
 
 
@@ -686,7 +684,7 @@ def _writer(name: str, kind: str, lead: str) -> Callable[[str], str]:
 def _importance(name: str, cell: str) -> str:
     value = float(cell) if _NUMBER.fullmatch(cell.strip()) else math.nan
     if not 0 <= value <= _LARGEST:
-        raise DataError(f"holds {cell!r}, which is no weight", column=name, mend="give each row a number, 0 or more")
+        raise DataError(f"holds {cell!r}, which is no weight", column=name, fix="give each row a number, 0 or more")
     return f" {value!r}"
 
 
@@ -706,7 +704,7 @@ def _write(reader: _Reader, plan: _Plan, out: Any) -> Written:
             rows += chunk.count("\n")
             spaces += chunk.count(" ")
     if not rows:
-        raise DataError("has no row with a label", file=reader.source, mend="send at least one row")
+        raise DataError("has no row with a label", file=reader.source, fix="send at least one row")
     return Written(rows, spaces - rows * plan.spaces, skipped[0], plan.columns, dict(plan.labels.map))
 
 
@@ -721,7 +719,7 @@ def _lines(reader: _Reader, plan: _Plan, skipped: list[int]) -> Iterator[str]:
         if len(row) != width:
             raise DataError(
                 f"has {len(row)} cells, and there are {width} columns",
-                mend="look for a separator inside a cell, which must stand in quotes, or for a torn line",
+                fix="look for a separator inside a cell, which must stand in quotes, or for a torn line",
             )
         if unwanted and not label[row[place]]:
             skipped[0] += 1
@@ -845,7 +843,7 @@ def run(
         raise UsageError(
             f"the model was trained with {_loss_function(start.options)} loss and would go on with "
             f"{_loss_function(options)} loss",
-            mend=f"give --loss_function {_loss_function(start.options)} again: VW does not keep it",
+            fix=f"give --loss_function {_loss_function(start.options)} again: VW does not keep it",
         )
     with tempfile.TemporaryDirectory(prefix="vw-") as folder:
         scratch = Path(folder)
@@ -859,7 +857,7 @@ def run(
         report = _command(words, scratch)
         said, progress = _report(report)
         if not said.get("number of examples"):
-            raise DataError("there are no examples", mend="give at least one line of VW's text")
+            raise DataError("there are no examples", fix="give at least one line of VW's text")
         return Run(
             options,
             int(said["number of examples"]),
@@ -881,7 +879,7 @@ def _as_file(examples: str | os.PathLike[str] | Sequence[str], scratch: Path) ->
     if isinstance(examples, str | os.PathLike):
         path = Path(examples).resolve()
         if not path.is_file():
-            raise DataError("is not there", file=path, mend="name a file of VW's text, or give its lines as a list")
+            raise DataError("is not there", file=path, fix="name a file of VW's text, or give its lines as a list")
         return path
     path = scratch / "examples"
     path.write_text("".join(f"{line}\n" for line in examples), encoding="utf-8", newline="\n")
@@ -898,7 +896,7 @@ def _command(words: Sequence[str], folder: Path) -> str:
         reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise UsageError(
             f"VW refuses: {reason.removeprefix('RuntimeError: ')}",
-            mend="see https://github.com/VowpalWabbit/vowpal_wabbit/wiki/Command-Line-Arguments for names and values",
+            fix="see https://github.com/VowpalWabbit/vowpal_wabbit/wiki/Command-Line-Arguments for names and values",
         )
     return ended.stderr
 

@@ -60,10 +60,10 @@ class Watch:
 
     def __init__(self, training: pd.DataFrame, *, window: int = 1000, every: int = 50) -> None:
         if training.empty:
-            raise DataError("there is nothing to compare with", mend="pass the inputs of the training rows")
+            raise DataError("there is nothing to compare with", fix="pass the inputs of the training rows")
         for name, value in (("window", window), ("every", every)):
             if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{name}={value!r} is no number of rows", mend=f"give {name} as 1 or more")
+                raise UsageError(f"{name}={value!r} is no number of rows", fix=f"give {name} as 1 or more")
         self.window, self.every = window, every
         self.rows = self.outside = 0
         self._columns = [_Column(str(name), training[name]) for name in training.columns]
@@ -130,7 +130,7 @@ class _Column:
         try:
             value = row[self.name]
         except KeyError:
-            raise DataError("the row lacks it", column=self.name, mend="send every input of the model") from None
+            raise DataError("the row lacks it", column=self.name, fix="send every input of the model") from None
         if value is None or value != value:
             return np.nan
         return float(value) if self.codes is None else self.codes.get(str(value), -1.0)
@@ -237,7 +237,7 @@ class Beside:
         self._process.join()
         if isinstance(found, str):
             raise UsageError(
-                f"the watch ended before it could report: {found}", mend="repair the watch, then start another"
+                f"the watch ended before it could report: {found}", fix="repair the watch, then start another"
             )
         return _series(found)
 
@@ -261,7 +261,7 @@ def _watch_rows(watch: Watch, rows: Any, reports: Any, started: Any) -> None:
     except KeyboardInterrupt:  # the notebook was interrupted: not this process's business
         pass
     except Exception as error:  # whatever it is, it is told where somebody reads it
-        reports.put(f"{type(error).__name__}, {str(error).partition('. Mend:')[0]}")
+        reports.put(f"{type(error).__name__}, {str(error).partition('. Fix:')[0]}")
 
 
 # --------------------------------------------------------------------------- what it costs
@@ -300,7 +300,7 @@ def measure(
     import pandas as pd
 
     if not len(rows) or rounds < 1:
-        raise UsageError("there is nothing to measure", mend="pass rows, and one round or more")
+        raise UsageError("there is nothing to measure", fix="pass rows, and one round or more")
     times: dict[str, list[np.ndarray]] = {"without": [], "inside": [], "beside": []}
     for _ in range(rounds):
         times["without"].append(_milliseconds(answer, rows))

@@ -343,8 +343,8 @@ project.delete(versioning.MODEL, ".dvc/cache")
 project.run("dvc remote modify storage verify true", "dvc pull")
 
 # %% tags=["claim"]
-mended = project.fingerprint(versioning.MODEL) == project.recorded(versioning.MODEL)
-claim("The storage's copy mends it", mended, always=True)
+fixed = project.fingerprint(versioning.MODEL) == project.recorded(versioning.MODEL)
+claim("The storage's copy fixes it", fixed, always=True)
 
 # %% [markdown]
 # A careless script is another case: it has to make the copy writable first, and then it is no longer

@@ -8,7 +8,7 @@
 #
 # - translate the deck's conda commands into today's, and say what a lock adds to them;
 # - read an entry of a lock, and name what no lock can pin;
-# - diagnose and mend a missing pin, a conflicting pin and a model from another version;
+# - diagnose and fix a missing pin, a conflicting pin and a model from another version;
 # - prove by hash that a rebuilt environment is the same.
 #
 # *10 minutes: from conda to a lock 3 · a sum 2 · three broken environments 4 · the same again? 1.*
@@ -150,37 +150,37 @@ cause = {
 check("05.1", cause)
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 05.2: mend all three
+# ### Exercise 05.2: fix all three
 #
-# `mend` puts your line in the place of the project's, builds and runs it, and does so again a year later, when
+# `fix` puts your line in the place of the project's, builds and runs it, and does so again a year later, when
 # newer releases are out. An *override* replaces what packages ask for. All three must work on both days.
 #
 # <details><summary>Hint</summary>A requirement can name one version, `package==2.0`, or a bound, `package<3`. An override looks
 # the same: what would you have `clipper_admin` ask for? And what does the model's card say?</details>
 
 # %%
-mended = {
-    "clock": clock.mend(requirements=...),
-    "closure": closure.mend(overrides=...),
-    "model": model.mend(requirements=...),
+fixed = {
+    "clock": clock.fix(requirements=...),
+    "closure": closure.fix(overrides=...),
+    "model": model.fix(requirements=...),
 }
 ### BEGIN SOLUTION
-mended = {
-    "clock": clock.mend(requirements="flightclock<2"),
-    "closure": closure.mend(overrides="cloudpickle>=3"),
-    "model": model.mend(requirements="latemodel==1.0"),
+fixed = {
+    "clock": clock.fix(requirements="flightclock<2"),
+    "closure": closure.fix(overrides="cloudpickle>=3"),
+    "model": model.fix(requirements="latemodel==1.0"),
 }
 ### END SOLUTION
 
 # %% tags=["check"]
-check("05.2", mended)
+check("05.2", fixed)
 
 # %% [markdown]
 # An override is a promise of yours, not of the package: test it. pip and conda cannot override, so the course's conda steps
 # install `clipper_admin` with `--no-deps`. And a plausible line for the third would have done harm:
 
 # %%
-model.mend(requirements="latemodel<2")
+model.fix(requirements="latemodel<2")
 
 # %% [markdown]
 # The model loads without a word and answers for the wrong hour; only the example on its card gives it away. A pickle is code of one
@@ -232,7 +232,7 @@ quiz("05.1")
 #
 # - translate the deck's conda commands into today's, and say what a lock adds to them;
 # - read an entry of a lock, and name what no lock can pin;
-# - diagnose and mend a missing pin, a conflicting pin and a model from another version;
+# - diagnose and fix a missing pin, a conflicting pin and a model from another version;
 # - prove by hash that a rebuilt environment is the same.
 #
 # Next: [06 · Business data analysis](06_business_data_analysis.ipynb)

@@ -671,7 +671,7 @@ claim("To a model that takes the two for numbers", 900 - 859, always=41)
 
 # %%
 twice, _ = faults.contaminate(clean, 1, ["duplicated"])
-show_table(pitfalls.report(twice, other, only="duplicates")[["evidence", "mend"]])
+show_table(pitfalls.report(twice, other, only="duplicates")[["evidence", "fix"]])
 claim(
     "Duplicates in the flights as they are",
     flights.duplicated(list(dictionary.KEY)).sum(),
@@ -715,7 +715,7 @@ without = tuple(name for name in clean.inputs if name != "UniqueCarrier")
 given_away = pitfalls.report(
     pitfalls.Delivery(clean.rows, without), dictionary=policy, only="illegal"
 )
-show_table(given_away[["where", "evidence", "mend"]])
+show_table(given_away[["where", "evidence", "fix"]])
 
 # %% tags=["claim"]
 claim("Flights whose airline is recovered", given_away["number"].max(), nyc2013=(0.4, 0.6))
@@ -728,7 +728,7 @@ claim("Flights whose airline is recovered", given_away["number"].max(), nyc2013=
 # %%
 hour_late = past["DepDelay"].map(lambda delay: "YES" if delay >= 60 else "NO", na_action="ignore")
 rare_event = pitfalls.Delivery(past.assign(IsDepDelayed=hour_late), ())
-show_table(pitfalls.report(rare_event, only="imbalance")[["evidence", "severity", "mend"]])
+show_table(pitfalls.report(rare_event, only="imbalance")[["evidence", "severity", "fix"]])
 
 # %% [markdown]
 # A popular cure gives the rarer class more weight. See what that does to the 15-minute model:

@@ -481,7 +481,7 @@ monitoring.tools_note()
 # %% [markdown]
 # # Part 3 of 3: What to do
 #
-# An alarm is a question. The answers are: mend a feed, roll back, warn another way, train again; or nothing.
+# An alarm is a question. The answers are: fix a feed, roll back, warn another way, train again; or nothing.
 
 # %% [markdown]
 # ## When to train again

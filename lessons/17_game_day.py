@@ -47,7 +47,7 @@ show_table(acts)
 
 # %% [markdown]
 # An act holds from the day that is about to begin. Whoever is paged needs a night or two, and *restore* takes back all that you did to the
-# service, once what broke is mended.
+# service, once what broke is fixed.
 
 # %% [markdown]
 # ## What an act costs
@@ -110,7 +110,7 @@ claim("Requests without weather", pages["value"].iloc[0], nyc2013=(0.7, 0.9))
 # %% [markdown]
 # Most requests at all three airports, and no other source: a join that lost its key. The runbook says: the lookup table, if much of the day
 # is hit. Whoever wrote that had not seen the prices above. *Block weather* puts the median everywhere: somewhat worse than true
-# weather, far better than gaps that the model never learnt from. And somebody must mend the join.
+# weather, far better than gaps that the model never learnt from. And somebody must fix the join.
 
 # %%
 rehearsal.do("block weather")
@@ -119,7 +119,7 @@ still = rehearsal.wait(2)
 print(*rehearsal.log, sep="\n")
 
 # %% [markdown]
-# While it was blocked, the page went on firing: boards show what *arrives*, not what you made of it. Now it is mended, and the median is worse
+# While it was blocked, the page went on firing: boards show what *arrives*, not what you made of it. Now it is fixed, and the median is worse
 # than true weather. So put it back, and name the cause:
 
 # %%
@@ -144,7 +144,7 @@ fig = plots.lines(
 plots.show(
     fig,
     alt="Value of the fortnight, added up day by day. On the table it falls from the first day; the other two curves part when "
-    "the weather goes, and doing nothing ends far below blocking and mending.",
+    "the weather goes, and doing nothing ends far below blocking and fixing.",
 )
 
 # %% tags=["claim"]
@@ -236,7 +236,7 @@ show_table(game.do("look labels"))
 # %% [markdown] tags=["solution"]
 # One release, no newer one, and it says of the last file what the one before says: the model is well. But in the last files most labels
 # contradict the minutes beside them, and the online layer learns from labels. So its snapshot goes back in, the learning stops, and
-# somebody mends the file.
+# somebody fixes the file.
 
 # %%
 ### BEGIN SOLUTION
@@ -297,12 +297,12 @@ report["summary"] = (
 report["timeline"] = [
     (4, "the join fails"),
     (5, "first page; weather blocked"),
-    (7, "join mended"),
+    (7, "join fixed"),
 ]
 report["impact"] = f"One day of full loss; acting saved ${saved:,.0f} over the fortnight."
 report["detection"] = "The missing share paged on the first evening; counting hourly is faster."
 report["cause"] = "The join lost its key, and nothing at the door refused rows without a match."
-report["response"] = "One look, then weather blocked and the join mended; no act was needless."
+report["response"] = "One look, then weather blocked and the join fixed; no act was needless."
 report["actions"] = [
     {"what": "count unmatched rows each hour", "owner": "data engineer", "due": "12 August"},
     {"what": "train with simulated outages", "owner": "model owner", "due": "1 September"},
@@ -332,7 +332,7 @@ claim("Doing nothing, where something is wrong", hurt["does nothing"].mean(), al
 claim("Rolling back at the first page", hurt["rolls back"].mean(), always=(0, 40))
 
 # %% [markdown]
-# Doing nothing is right on a quiet fortnight and nowhere else; rolling back mends a bad release and nothing else. Over many seeds a scripted
+# Doing nothing is right on a quiet fortnight and nowhere else; rolling back fixes a bad release and nothing else. Over many seeds a scripted
 # player who follows the runbook must do far better than both, and the course's nightly tests hold the scoring to that.
 
 # %% [markdown] tags=["exercise"]

@@ -106,7 +106,7 @@ def grader(number: str) -> Callable[[Grader], Grader]:
         known = _GRADERS.get(number)
         # The same function again is a reloaded module, which is nobody's mistake.
         if known is not None and (known.__module__, known.__qualname__) != (function.__module__, function.__qualname__):
-            raise UsageError(f"exercise {number} has two graders", mend="give one of them another number")
+            raise UsageError(f"exercise {number} has two graders", fix="give one of them another number")
         _GRADERS[number] = function
         return function
 

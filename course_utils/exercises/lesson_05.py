@@ -70,7 +70,7 @@ _RUN = {
 
 
 @grader("05.2")
-def mended(answer: Any) -> Sequence[Finding]:
+def fixed(answer: Any) -> Sequence[Finding]:
     """Grade a mapping from the three projects to what became of each when it was built and run again."""
     names = [case["name"] for case in read_toml(_TABLE)["case"]]
     given = as_mapping(answer)
@@ -80,20 +80,20 @@ def mended(answer: Any) -> Sequence[Finding]:
         ]
     if faults := _names(given, dict.fromkeys(names)):
         return faults
-    return [_mended(name, given[name]) for name in names]
+    return [_fixed(name, given[name]) for name in names]
 
 
-def _mended(name: str, outcome: Any) -> Finding:
+def _fixed(name: str, outcome: Any) -> Finding:
     if not all(hasattr(outcome, part) for part in ("case", "works", "step", "said", "pins", "later")):
-        hint = f"a line alone mends nothing: give it to {name}.mend, which builds and runs"
+        hint = f"a line alone fixes nothing: give it to {name}.fix, which builds and runs"
         return wrong(f"{name}: a {type(outcome).__name__} was not built", hint=hint)
     if outcome.case != name:
-        return wrong(f"{name}: this is {outcome.case}, mended", hint=f"ask {name} itself to mend")
+        return wrong(f"{name}: this is {outcome.case}, fixed", hint=f"ask {name} itself to fix")
     if not outcome.works:
         hint = _HINTS.get(outcome.step) or _RUN[name]
         return wrong(f"{name}: it stops, {outcome.said}", hint=hint)
     if outcome.later is None:
-        hint = f"use {name}.mend, which also builds it a year later"
+        hint = f"use {name}.fix, which also builds it a year later"
         return wrong(f"{name}: it works, as far as today goes", hint=hint)
     if not outcome.later.works:
         hint = "which releases, not there yet today, does your line let in?"
@@ -177,7 +177,7 @@ def _name(line: str) -> str:
 
 
 def _is_pinned(line: str, version: str) -> bool:
-    """Say whether conda gets this version from a line; Python's last number may be left open, as patches are mended."""
+    """Say whether conda gets this version from a line; Python's last number may be left open, as patches are fixed."""
     name, _, rest = line.partition("=")
     given = rest.lstrip("=").split("=")[0].strip().removesuffix(".*")
     short = version.rpartition(".")[0]

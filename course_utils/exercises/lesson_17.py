@@ -46,7 +46,7 @@ def _act(name: str, act: Any, board: Mapping[str, Any], acts: Sequence[str]) -> 
         return wrong(
             f"board {name}: {act!r} is no act that changes anything", hint="choose among the acts, spelt as there"
         )
-    return wrong(f"board {name}: that act does not mend it", hint=board["traps"].get(act, board["act_hint"]))
+    return wrong(f"board {name}: that act does not fix it", hint=board["traps"].get(act, board["act_hint"]))
 
 
 @grader("17.2")

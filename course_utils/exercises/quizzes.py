@@ -69,7 +69,7 @@ def load(name: str) -> dict[str, Any]:
         if question["name"] == name:
             return question
     known = ", ".join(question["name"] for question in questions())
-    raise UsageError(f"there is no knowledge check {name!r}", mend=f"choose one of {known}")
+    raise UsageError(f"there is no knowledge check {name!r}", fix=f"choose one of {known}")
 
 
 def _options(question: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:

@@ -29,7 +29,7 @@ def show_error(call: Callable[[], Any]) -> None:
         `call` cannot be called: its value was passed instead.
     """
     if not callable(call):
-        raise UsageError("show_error needs something to call", mend="put lambda: before the expression")
+        raise UsageError("show_error needs something to call", fix="put lambda: before the expression")
     try:
         call()
     except Exception as error:  # any error is what the lesson wants to show
@@ -73,7 +73,7 @@ def source_of(thing: Callable[..., Any] | type) -> str:
         source = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError) as error:
         name = getattr(thing, "__name__", None) or f"a {type(thing).__name__}"
-        raise UsageError(f"{name} has no source to show", mend="show a function or class written in Python") from error
+        raise UsageError(f"{name} has no source to show", fix="show a function or class written in Python") from error
     try:
         tree = ast.parse(source)
     except SyntaxError:  # a lambda inside a call: Python gives the lines around it, which are no statement of their own

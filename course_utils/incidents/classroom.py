@@ -38,7 +38,7 @@ def seeds(count: int, *, cause: str | None = None, seed: int | None = None) -> l
         There is no such cause.
     """
     if cause is not None and cause not in causes().index:
-        raise UsageError(f"there is no cause {cause!r}", mend=f"choose one of {', '.join(causes().index)}")
+        raise UsageError(f"there is no cause {cause!r}", fix=f"choose one of {', '.join(causes().index)}")
     rng, found = np.random.default_rng(seed), []
     while len(found) < count:
         one = int(rng.integers(1000, 1_000_000))
@@ -65,9 +65,9 @@ def rerun(service: Service, record: Mapping[str, Any]) -> Game:
         wanted, acts, cause = record["seed"], record["acts"], record["cause"]
         moves = {int(morning): list(done) for morning, done in acts.items()}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError("this is no record of a game", mend="hand in what game.record() returns") from error
+        raise DataError("this is no record of a game", fix="hand in what game.record() returns") from error
     if cause is None:
-        raise DataError("the game of this record is not over", mend="close it, and then take its record")
+        raise DataError("the game of this record is not over", fix="close it, and then take its record")
     game = Game(service, wanted)
     for morning in sorted(moves):
         game.skip_to(morning)

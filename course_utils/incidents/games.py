@@ -30,7 +30,7 @@ _KEY = ["Month", "DayofMonth", "UniqueCarrier", "FlightNum", "Origin", "CRSDepTi
 _LARGE = ("UA", "B6", "EV", "DL", "AA")
 _AIRPORTS = ("EWR", "JFK", "LGA")
 _DECOY = 0.4  # how often a harmless release falls into a game
-_MENDS_AFTER = {"data engineer": 2, "service owner": 1}
+_FIXES_AFTER = {"data engineer": 2, "service owner": 1}
 
 
 @cache
@@ -161,9 +161,9 @@ class _World:
         except DataError:  # so few were late that there are none to lose
             return labels
 
-    def arrives(self, day: str, mended: bool) -> Day:
-        """Return a day as it comes: with the fault, unless the source is mended."""
-        if mended and self.plot.entry["on"] != "outcomes":
+    def arrives(self, day: str, fixed: bool) -> Day:
+        """Return a day as it comes: with the fault, unless the source is fixed."""
+        if fixed and self.plot.entry["on"] != "outcomes":
             return self._true[day]
         return self._faulty.get(day, self._true[day])
 
@@ -174,15 +174,11 @@ class _World:
             return file.labels
         return self.service.machine.flights.loc[self._true[day].rows.index]
 
-    def files(self, day: str, mended: bool) -> pd.DataFrame:
+    def files(self, day: str, fixed: bool) -> pd.DataFrame:
         """Return the files that have arrived by the morning of a day, as the online layer reads them."""
         first = np.datetime64(day) - (_table()["window"] - 1)
         return pd.concat(
-            [
-                self.arrives(one, mended).labels
-                for one in self._true
-                if first <= np.datetime64(one) <= np.datetime64(day)
-            ]
+            [self.arrives(one, fixed).labels for one in self._true if first <= np.datetime64(one) <= np.datetime64(day)]
         )
 
     # what is answered, and what that is worth
@@ -196,30 +192,30 @@ class _World:
             return "current"  # the new one and the one before say the same
         return "before" if state.release == "rolled back" else "current"
 
-    def shift(self, day: str, state: State, mended: bool) -> pd.Series:
+    def shift(self, day: str, state: State, fixed: bool) -> pd.Series:
         """Return the online layer's numbers of a day."""
         labels = self.plot.entry["on"] in ("labels", "outcomes")
         if "labels" in state.blocked and not state.refit:
             return self.service.shifts.loc[self.days[0]]
         release = self.release(day, state)
-        key = ("shift", day, release, state.refit, mended or not labels or day < self.begins)
+        key = ("shift", day, release, state.refit, fixed or not labels or day < self.begins)
         if key not in self._memory:
-            files = self.files(day, mended)
+            files = self.files(day, fixed)
             self._memory[key] = self.service.layer(release, files, day, refit=state.refit)
         return self._memory[key]
 
-    def day(self, day: str, state: State, mended: bool) -> tuple[pd.Series, pd.Series, float]:
+    def day(self, day: str, state: State, fixed: bool) -> tuple[pd.Series, pd.Series, float]:
         """Return answers and latencies by request, and the dollars of a day."""
-        key = (day, state, mended)
+        key = (day, state, fixed)
         if key not in self._memory:
-            comes, true = self.arrives(day, mended), self._true[day]
+            comes, true = self.arrives(day, fixed), self._true[day]
             if self.plot.entry["on"] == "outcomes":
                 true = comes
             state = replace(state, release=self.release(day, state))
             said = self.service.answer(comes.rows, true.rows, state, self.shift(day, *key[1:]))
             answers = pd.Series(said, true.rows.index if len(said) == len(true.rows) else comes.rows.index)
             latency = comes.rows["latency_ms"].copy()
-            if self.plot.entry["on"] == "answers" and day >= self.begins and not mended:
+            if self.plot.entry["on"] == "answers" and day >= self.begins and not fixed:
                 rng = np.random.default_rng([self.plot.draw, self.days.index(day)])
                 slow = rng.random(len(answers)) < self.plot.entry["strength"]
                 if not state.table:
@@ -231,7 +227,7 @@ class _World:
     # courses of action
 
     def worth(self, course: Sequence[tuple[State, bool]]) -> float:
-        """Return the dollars of all days, given state and mended for each of them."""
+        """Return the dollars of all days, given state and fixed for each of them."""
         return sum(self.day(day, *setting)[2] for day, setting in zip(self.days, course, strict=True))
 
     def board(self, course: Sequence[tuple[State, bool]]) -> pd.DataFrame:
@@ -281,13 +277,13 @@ class _World:
         """Return the dollars of the best course for somebody who sees what the boards show, and not how days will fall.
 
         It does all that cures the incident on the morning after its first page, and puts things back once the source is
-        mended.
+        fixed.
         """
         if "best" not in self._memory:
             begins, cures = len(self.days) if self.shown is None else self.shown + 1, self.plot.entry["cures"]
             moves = {begins: cures}
             if len(cures) > 1:
-                moves[begins + _MENDS_AFTER[str(self.plot.entry["mended_by"])]] = ["restore"]
+                moves[begins + _FIXES_AFTER[str(self.plot.entry["fixed_by"])]] = ["restore"]
             self._memory["best"] = self.worth(self.course(moves))
         return self._memory["best"]
 
@@ -296,13 +292,13 @@ class _World:
         return self.worth([(State(), False)] * len(self.days))
 
     def course(self, moves: dict[int, list[str]]) -> list[tuple[State, bool]]:
-        """Return state and mended on each day, if some acts are done on some mornings."""
+        """Return state and fixed on each day, if some acts are done on some mornings."""
         state, paged, course = State(), [], []
         for place, _ in enumerate(self.days):
             for act in moves.get(place, ()):
                 state = _changed(state, act)
                 paged += [(place, act.removeprefix("page "))] if act.startswith("page ") else []
-            course.append((self.released(place, state, moves), self.mended(place, paged)))
+            course.append((self.released(place, state, moves), self.fixed(place, paged)))
         return course
 
     def released(self, place: int, state: State, moves: dict[int, list[str]]) -> State:
@@ -313,11 +309,11 @@ class _World:
         last = max(morning for morning, done in moves.items() if morning <= place and "roll back" in done)
         return state if last > out else replace(state, release="current")
 
-    def mended(self, place: int, paged: Sequence[tuple[int, str]]) -> bool:
-        """Say whether the source is mended on a day: whoever was paged before the fault was there found nothing."""
-        whom = self.plot.entry.get("mended_by")
+    def fixed(self, place: int, paged: Sequence[tuple[int, str]]) -> bool:
+        """Say whether the source is fixed on a day: whoever was paged before the fault was there found nothing."""
+        whom = self.plot.entry.get("fixed_by")
         return any(
-            who == whom and morning > self.plot.start and place >= morning + _MENDS_AFTER[who] for morning, who in paged
+            who == whom and morning > self.plot.start and place >= morning + _FIXES_AFTER[who] for morning, who in paged
         )
 
 
@@ -388,7 +384,7 @@ class Game:
 
     def __init__(self, service: Service, seed: int) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise UsageError(f"seed={seed!r} starts no game", mend="give a whole number, 0 or more")
+            raise UsageError(f"seed={seed!r} starts no game", fix="give a whole number, 0 or more")
         self._start(service, int(seed), _plot(int(seed), None, service.days))
 
     def _start(self, service: Service, seed: int, plot: _Plot, *, rehearsed: bool = False) -> None:
@@ -441,11 +437,11 @@ class Game:
         return [line for _, line in sorted(lines, key=lambda entry: entry[0])]
 
     def _reply(self, morning: int, who: str) -> list[tuple[int, str]]:
-        back = morning + _MENDS_AFTER.get(who, 1)
+        back = morning + _FIXES_AFTER.get(who, 1)
         if back > self._place or back >= len(self._world.days):
             return []
-        found = self._world.mended(back, [(morning, who)])
-        text = f"the {who} has mended something" if found else f"the {who} found nothing to mend"
+        found = self._world.fixed(back, [(morning, who)])
+        text = f"the {who} has fixed something" if found else f"the {who} found nothing to fix"
         return [(back, f"{self._world.days[back]}: {text}")]
 
     def boards(self) -> pd.DataFrame:
@@ -488,12 +484,12 @@ class Game:
         """
         known = acts()
         if self.over or self._place >= len(self._world.days):
-            raise UsageError("the fortnight is over", mend="name the cause with game.close")
+            raise UsageError("the fortnight is over", fix="name the cause with game.close")
         if act not in known.index:
-            raise UsageError(f"one cannot {act!r}", mend=f"choose one of {', '.join(known.index)}")
+            raise UsageError(f"one cannot {act!r}", fix=f"choose one of {', '.join(known.index)}")
         cost = int(known.loc[act, "points"])
         if cost > self.points:
-            raise UsageError(f"{act!r} costs {cost} points, {self.points} are left", mend="wait, or close the game")
+            raise UsageError(f"{act!r} costs {cost} points, {self.points} are left", fix="wait, or close the game")
         self._spent += cost
         self._moves.setdefault(self._place, []).append(act)
         return self._look(act.removeprefix("look ")) if act.startswith("look ") else None
@@ -519,7 +515,7 @@ class Game:
             The game is over.
         """
         if self.over:
-            raise UsageError("the game is over", mend="start another one")
+            raise UsageError("the game is over", fix="start another one")
         for _ in range(len(self._world.days) if until_page else mornings):
             if self._place >= len(self._world.days):
                 break
@@ -551,9 +547,9 @@ class Game:
             There is no such cause, or the game was closed before.
         """
         if self.over:
-            raise UsageError("the game is over", mend="start another one")
+            raise UsageError("the game is over", fix="start another one")
         if cause not in causes().index:
-            raise UsageError(f"there is no cause {cause!r}", mend=f"choose one of {', '.join(causes().index)}")
+            raise UsageError(f"there is no cause {cause!r}", fix=f"choose one of {', '.join(causes().index)}")
         self._place = len(self._world.days)
         self._cause = cause
         return self.score()
@@ -600,17 +596,17 @@ class Game:
         course, rows = self._course(), {}
         for place in range(max(-2, self._place - 5), self._place):
             day = str(np.datetime64(self._world.days[0]) + place)
-            mended = course[place][1] if place >= 0 else False
-            one = self._world.arrives(day, mended)
+            fixed = course[place][1] if place >= 0 else False
+            one = self._world.arrives(day, fixed)
             rows[day] = _of_labels(one, self._world.service.answers)
         return pd.DataFrame(rows).T.rename_axis("file of")
 
     def _look_answers(self) -> pd.DataFrame:
-        day, comes, state, mended = self._yesterday()
+        day, comes, state, fixed = self._yesterday()
         answers, latency = comes.rows["probability"], comes.rows["latency_ms"]
         place = self._place - 1
         if place >= 0:
-            answers, latency, _ = self._world.day(day, state, mended)
+            answers, latency, _ = self._world.day(day, state, fixed)
         rng = np.random.default_rng([self._world.plot.draw, max(place, 0)])
         replica = np.where(rng.random(len(answers)) < 0.5, "a", "b")
         grouped = pd.DataFrame({"answer": answers.to_numpy(), "ms": latency.reindex(answers.index)}).groupby(replica)
@@ -731,7 +727,7 @@ class Game:
 
     def _must_be_over(self) -> None:
         if not self.over:
-            raise UsageError("the truth comes at the end", mend="name the cause with game.close")
+            raise UsageError("the truth comes at the end", fix="name the cause with game.close")
 
 
 def _of_requests(rows: pd.DataFrame, service: Service) -> dict[str, Any]:
@@ -878,7 +874,7 @@ def rehearsal(service: Service, seed: int, cause: str) -> Game:
         There is no such cause.
     """
     if cause not in causes().index:
-        raise UsageError(f"there is no cause {cause!r}", mend=f"choose one of {', '.join(causes().index)}")
+        raise UsageError(f"there is no cause {cause!r}", fix=f"choose one of {', '.join(causes().index)}")
     game = Game.__new__(Game)  # not by the seed's own plot
     game._start(service, int(seed), _plot(int(seed), cause, service.days), rehearsed=True)
     return game

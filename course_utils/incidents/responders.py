@@ -32,7 +32,7 @@ def rolls_back(game: Game) -> str | None:
 def follows_the_runbook(game: Game) -> str | None:
     """Act in a `game` on pages only, on the smallest thing that stops the loss; look first where causes page alike."""
     log = game.log
-    if any(line.endswith("has mended something") for line in log):
+    if any(line.endswith("has fixed something") for line in log):
         if not any(line.endswith("restore") for line in log):
             game.do("restore")
         return None
@@ -45,15 +45,15 @@ def follows_the_runbook(game: Game) -> str | None:
         game.do("page service owner")
         return "slow replica"
     if "label_coverage" in signals:
-        return _mend(game, "labels", "labels lost")
+        return _fix(game, "labels", "labels lost")
     if "missing_weather" in signals:
-        return _mend(game, "weather", "weather lost")
+        return _fix(game, "weather", "weather lost")
     if any(name.startswith(_SCHEDULE) for name in signals):
-        return _mend(game, "schedule", _what_the_timetable_says(game))
+        return _fix(game, "schedule", _what_the_timetable_says(game))
     return _what_the_labels_say(game)
 
 
-def _mend(game: Game, feed: str, cause: str) -> str:
+def _fix(game: Game, feed: str, cause: str) -> str:
     game.do(f"block {feed}")
     game.do("page data engineer")
     return cause
@@ -73,7 +73,7 @@ def _what_the_timetable_says(game: Game) -> str:
 def _what_the_labels_say(game: Game) -> str | None:
     labels = game.do("look labels").tail(3)
     if (labels["labels against minutes [%]"] > 5).any():
-        return _mend(game, "labels", "poisoned labels")
+        return _fix(game, "labels", "poisoned labels")
     releases = game.do("look releases")
     if releases["log-loss on the last file"].astype(float).diff().iloc[-1] < -0.03:
         game.do("roll back")

@@ -268,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if not fits:
                     raise UsageError(
                         f"the model takes {int(size) / 1e6:,.0f} MB; {endpoint.limit_bytes / 1e6:,.0f} MB are accepted",
-                        mend="look what the function captures: the data of the training do not belong there",
+                        fix="look what the function captures: the data of the training do not belong there",
                     )
                 dockerfile = query.get("dockerfile", "Dockerfile")
                 endpoint.images.build(
@@ -390,6 +390,6 @@ def _docker_address() -> str:
     if kind not in ("unix", "http+unix") and (encrypted or kind not in ("tcp", "http")):
         raise UsageError(
             f"a Docker at {kind}:// is not handed on to while a local cluster is started",
-            mend="make the DockerContainerManager before start_clipper of the local one, or after stop_all",
+            fix="make the DockerContainerManager before start_clipper of the local one, or after stop_all",
         )
     return address

@@ -109,10 +109,10 @@ def _container_type(base: str) -> str:
     if row is None:
         run = ", ".join(name for name, known in _stock().items() if known["here"] == "runs")
         raise UsageError(
-            f"there is no image {base!r} on this machine, and none is downloaded", mend=f"build from one of {run}"
+            f"there is no image {base!r} on this machine, and none is downloaded", fix=f"build from one of {run}"
         )
     if row["here"] != "runs":
-        raise UsageError(f"an image {base!r} is not run here: {row['why']}", mend=row["instead"])
+        raise UsageError(f"an image {base!r} is not run here: {row['why']}", fix=row["instead"])
     return row["container"]
 
 
@@ -177,7 +177,7 @@ class Images:
                 with tarfile.open(fileobj=context_tar, mode="r:") as context:
                     base, packages = _follow(context, dockerfile, model, say)
             except (tarfile.TarError, EOFError) as error:
-                raise UsageError("the build context is no whole tar file", mend="send it again") from error
+                raise UsageError("the build context is no whole tar file", fix="send it again") from error
             manifest = {
                 "base": base,
                 "container": _container_type(base),
@@ -228,12 +228,12 @@ class Images:
             container = _container_type(name_or_id)
             stock_id = hashlib.sha256(name_or_id.encode()).hexdigest()
             return Image(stock_id, (name_or_id,), name_or_id, None, container)
-        raise UsageError(f"there is no image {name_or_id!r}", mend="build it with build_model, and use what it returns")
+        raise UsageError(f"there is no image {name_or_id!r}", fix="build it with build_model, and use what it returns")
 
     def _read(self, image_id: str) -> Image:
         text = (self._images / image_id / _MANIFEST).read_bytes()
         if hashlib.sha256(text).hexdigest() != image_id:
-            raise ModelError(f"image {image_id[:12]} was changed after it had been built", mend="deploy the model anew")
+            raise ModelError(f"image {image_id[:12]} was changed after it had been built", fix="deploy the model anew")
         manifest = json.loads(text)
         tags = tuple(sorted(tag for tag, pointed in self._pointed().items() if pointed == image_id))
         path = self._images / image_id / _MODEL
@@ -252,7 +252,7 @@ class Images:
 def _full(tag: str) -> str:
     """Return a tag with its version."""
     if not _NAME.fullmatch(tag):
-        raise UsageError(f"{tag!r} names no image", mend="write it as name:version, in lower case")
+        raise UsageError(f"{tag!r} names no image", fix="write it as name:version, in lower case")
     return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
 
 
@@ -291,10 +291,10 @@ def _follow(
         else:
             raise UsageError(
                 f"the Dockerfile says {instruction!r}, and here it is read, not run",
-                mend="write FROM a stock image, RUN pip install, and COPY to /model/, or build with Docker",
+                fix="write FROM a stock image, RUN pip install, and COPY to /model/, or build with Docker",
             )
     if not base:
-        raise UsageError("the Dockerfile does not begin with FROM", mend="name a stock image there")
+        raise UsageError("the Dockerfile does not begin with FROM", fix="name a stock image there")
     return base, packages
 
 
@@ -302,7 +302,7 @@ def _text(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: s
     member = members.get(posixpath.normpath(name))
     file = context.extractfile(member) if member is not None and member.isreg() else None
     if member is None or file is None or member.size > _DOCKERFILE_BYTES:
-        raise UsageError(f"the build context has no usable {name}", mend="add one of a few lines")
+        raise UsageError(f"the build context has no usable {name}", fix="add one of a few lines")
     return file.read().decode("utf-8", "replace")
 
 
@@ -325,7 +325,7 @@ def _pip(command: str) -> list[str]:
         if words[:2] != ["pip", "install"] or any(word.startswith("-") for word in words[2:]):
             raise UsageError(
                 f"the Dockerfile runs {part.strip()!r}, and here nothing is run",
-                mend="give the packages as pkgs_to_install=[...], or build with Docker",
+                fix="give the packages as pkgs_to_install=[...], or build with Docker",
             )
         wanted += words[2:]
     return wanted
@@ -338,7 +338,7 @@ def _installed(wanted: Sequence[str]) -> str:
     try:
         requirements = [Requirement(text) for text in wanted]
     except InvalidRequirement as error:
-        raise UsageError(f"pip would not understand the package {error}", mend="write it as name==version") from error
+        raise UsageError(f"pip would not understand the package {error}", fix="write it as name==version") from error
     for requirement in requirements:
         _check(requirement)
     if not requirements:
@@ -353,19 +353,19 @@ def _check(requirement: Requirement) -> None:
     except importlib.metadata.PackageNotFoundError as error:
         raise UsageError(
             f"pip would install {requirement}, which is not in this environment, and nothing is downloaded here",
-            mend=f"install {requirement.name} beside the course, then deploy again",
+            fix=f"install {requirement.name} beside the course, then deploy again",
         ) from error
     if not requirement.specifier.contains(version, prereleases=True):
         raise UsageError(
             f"pip would install {requirement}, and this environment has {version}",
-            mend="ask for that version, or install the other one beside the course",
+            fix="ask for that version, or install the other one beside the course",
         )
     names = _modules(requirement.name)
     reason = None if all(name in sys.modules for name in names) else _import_elsewhere(names)
     if reason is not None:
         raise UsageError(
             f"{requirement.name} {version} is installed and cannot be imported: {reason}",
-            mend=f"install {requirement.name} again",
+            fix=f"install {requirement.name} again",
         )
 
 
@@ -395,10 +395,10 @@ def _copy(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], rest: s
     """Copy a file, or what is in a folder, from the context to the model."""
     words = json.loads(rest) if rest.startswith("[") else rest.split()
     if len(words) != 2 or words[0].startswith("--") or posixpath.normpath(words[1]) != "/model":
-        raise UsageError(f"the Dockerfile says COPY {rest}", mend="copy one file or one folder to /model/")
+        raise UsageError(f"the Dockerfile says COPY {rest}", fix="copy one file or one folder to /model/")
     source = posixpath.normpath(words[0]).lstrip("/")
     if ".." in source.split("/"):
-        raise UsageError(f"COPY {words[0]} leaves the build context", mend="name the model's folder by its full path")
+        raise UsageError(f"COPY {words[0]} leaves the build context", fix="name the model's folder by its full path")
     within = {
         name: member
         for name, member in members.items()
@@ -408,10 +408,10 @@ def _copy(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], rest: s
         if member.isdir():
             continue
         if not member.isreg() or member.issparse():
-            raise UsageError(f"{name} in the build context is no plain file", mend="copy what it points at there")
+            raise UsageError(f"{name} in the build context is no plain file", fix="copy what it points at there")
         inner = posixpath.basename(name) if name == source else posixpath.relpath(name, source)
         if inner.startswith(("..", "/")):
-            raise UsageError(f"{name} leaves the build context", mend="name the model's folder by its full path")
+            raise UsageError(f"{name} leaves the build context", fix="name the model's folder by its full path")
         target = model / inner
         target.parent.mkdir(parents=True, exist_ok=True)
         file = context.extractfile(member)
@@ -419,7 +419,7 @@ def _copy(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], rest: s
         with target.open("wb") as opened:
             shutil.copyfileobj(file, opened)
     if not any(member.isreg() for member in within.values()):
-        raise UsageError(f"COPY {words[0]} finds no file in the build context", mend="name a folder with the model")
+        raise UsageError(f"COPY {words[0]} finds no file in the build context", fix="name a folder with the model")
 
 
 # --------------------------------------------------------------------------- from image to answers
@@ -445,11 +445,11 @@ def load_predictor(image: Image) -> Callable[[list], list]:
     if image.container_type == "noop":
         return lambda rows: [_NOOP_ANSWER] * len(rows)
     if image.model_path is None:
-        raise ModelError(f"image {image.base} holds no model", mend="build one from it with build_and_deploy_model")
+        raise ModelError(f"image {image.base} holds no model", fix="build one from it with build_and_deploy_model")
     _verify(image)
     function = image.model_path / _FUNCTION
     if not function.is_file():
-        raise ModelError("the image has no func.pkl", mend="deploy a function with deploy_python_closure")
+        raise ModelError("the image has no func.pkl", fix="deploy a function with deploy_python_closure")
     modules = image.model_path / "modules"
     if modules.is_dir():
         sys.path.append(os.fspath(modules))  # as Clipper's container does
@@ -459,10 +459,10 @@ def load_predictor(image: Image) -> Callable[[list], list]:
     except Exception as error:
         raise ModelError(
             f"the function cannot be loaded in a replica: {type(error).__name__}: {error}",
-            mend="define what it uses in the notebook, or in a package that is installed",
+            fix="define what it uses in the notebook, or in a package that is installed",
         ) from error
     if not callable(predictor):
-        raise ModelError(f"func.pkl holds a {type(predictor).__name__}, no function", mend="deploy a function")
+        raise ModelError(f"func.pkl holds a {type(predictor).__name__}, no function", fix="deploy a function")
     return predictor
 
 
@@ -471,4 +471,4 @@ def _verify(image: Image) -> None:
     assert image.model_path is not None  # looked at before
     manifest = json.loads((image.model_path.parent / _MANIFEST).read_bytes())
     if manifest["files"] != {name: _sha256(image.model_path / name) for name in _files(image.model_path)}:
-        raise ModelError(f"image {image.id[:12]} was changed after it had been built", mend="deploy the model anew")
+        raise ModelError(f"image {image.id[:12]} was changed after it had been built", fix="deploy the model anew")

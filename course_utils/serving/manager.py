@@ -65,15 +65,15 @@ class LocalContainerManager(ContainerManager):
         if sys.platform == "win32":
             raise UsageError(
                 "Clipper's processes need Unix sockets, which Python has not got on Windows",
-                mend="run this lesson in WSL, on Binder, or with Docker by DockerContainerManager",
+                fix="run this lesson in WSL, on Binder, or with Docker by DockerContainerManager",
             )
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", cluster_name):
             raise UsageError(
                 f"cluster_name {cluster_name!r} cannot name a cluster",
-                mend="use up to 32 lower-case letters, digits and -",
+                fix="use up to 32 lower-case letters, digits and -",
             )
         if start_method not in (None, "fork", "spawn"):
-            raise UsageError(f"start_method is {start_method!r}", mend="use 'fork', 'spawn' or leave it out")
+            raise UsageError(f"start_method is {start_method!r}", fix="use 'fork', 'spawn' or leave it out")
         self.cluster_name = self.cluster_identifier = cluster_name
         self.clipper_query_port = clipper_query_port
         self.clipper_management_port = clipper_management_port
@@ -147,7 +147,7 @@ class LocalContainerManager(ContainerManager):
             what = "query" if answer["module"] == "frontend" else "management"
             raise UsageError(
                 f"port {answer['port']}, Clipper's {what} address, cannot be opened: {answer['why']}",
-                mend=f"stop what listens there, or give clipper_{what}_port=0 for any free port",
+                fix=f"stop what listens there, or give clipper_{what}_port=0 for any free port",
             )
         if answer["refused"] == "exists":
             raise ClipperException(
@@ -377,7 +377,7 @@ def _home() -> Path:
         home.mkdir(mode=0o700)
     seen = home.lstat()
     if not home.is_dir() or home.is_symlink() or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
-        raise UsageError(f"the folder {home.name} of temporary files is not this user's alone", mend="remove it")
+        raise UsageError(f"the folder {home.name} of temporary files is not this user's alone", fix="remove it")
     return home
 
 

@@ -22,7 +22,7 @@ def _open(name: str) -> Any:
     table = files(__package__) / name
     if not table.is_file():
         known = ", ".join(sorted(entry.name for entry in files(__package__).iterdir() if "." in entry.name[1:]))
-        raise UsageError(f"there is no table {name!r}", mend=f"choose one of {known}")
+        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {known}")
     return table
 
 
@@ -115,7 +115,7 @@ def workflow(*steps: int) -> pd.DataFrame:
     titles = {step["number"]: f"{step['number']} {step['short']}" for step in table["step"]}
     for step in steps:
         if step not in titles:
-            raise UsageError(f"there is no step {step!r}", mend=f"choose from {', '.join(map(str, titles))}")
+            raise UsageError(f"there is no step {step!r}", fix=f"choose from {', '.join(map(str, titles))}")
     rows = [
         {
             "step": titles[item["step"]],
@@ -147,5 +147,5 @@ def active_dataset() -> str:
     """
     name = os.environ.get("COURSE_DATASET", "").strip() or DATASETS[0]
     if name not in DATASETS:
-        raise UsageError(f"COURSE_DATASET names {name!r}", mend=f"set it to one of {', '.join(DATASETS)}, or unset it")
+        raise UsageError(f"COURSE_DATASET names {name!r}", fix=f"set it to one of {', '.join(DATASETS)}, or unset it")
     return name

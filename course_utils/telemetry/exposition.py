@@ -79,7 +79,7 @@ class _Days:
             raise DataError(
                 f"the day {daily.index[twice][0]} comes twice",
                 row=int(twice.argmax()),
-                mend="pass one row for each day",
+                fix="pass one row for each day",
             )
         self.table = daily.sort_index()
         self.names: dict[str, Any] = {}
@@ -87,10 +87,10 @@ class _Days:
             other = self.names.setdefault(metric_name(column), column)
             if other != column:
                 raise DataError(
-                    f"its metric would have the name of that of {other!r}", column=column, mend="rename one of the two"
+                    f"its metric would have the name of that of {other!r}", column=column, fix="rename one of the two"
                 )
             if not pd.api.types.is_numeric_dtype(daily[column]):
-                raise DataError("Prometheus keeps numbers only", column=column, mend="leave it out, or count it")
+                raise DataError("Prometheus keeps numbers only", column=column, fix="leave it out, or count it")
 
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily
@@ -132,7 +132,7 @@ def read(text: str) -> pd.DataFrame:
         samples = [sample for family in parse.text_string_to_metric_families(text) for sample in family.samples]
     except (ValueError, KeyError, IndexError) as error:
         raise DataError(
-            f"this is no text that Prometheus would take: {error}", mend="pass what /metrics answers, as it is"
+            f"this is no text that Prometheus would take: {error}", fix="pass what /metrics answers, as it is"
         ) from error
     table = pd.DataFrame(
         [

@@ -152,7 +152,7 @@ def open_history(daily: pd.DataFrame, engine: str | None = None) -> History:
         There is no such engine, there are no days, or Prometheus is asked for and not installed.
     """
     if engine not in (None, *_ENGINES):
-        raise UsageError(f"there is no engine {engine!r}", mend=f"choose from {', '.join(_ENGINES)}")
+        raise UsageError(f"there is no engine {engine!r}", fix=f"choose from {', '.join(_ENGINES)}")
     if daily.empty:
-        raise UsageError("there are no days", mend="pass a table with one row for each day")
+        raise UsageError("there are no days", fix="pass a table with one row for each day")
     return History(daily, engine or ("prometheus" if installed() else "reader"))

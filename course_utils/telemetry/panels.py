@@ -58,7 +58,7 @@ def panel_lines(panel: str) -> dict[str, str]:
 def _panel(name: str) -> dict[str, Any]:
     found = {one["name"]: one for one in tables.read_toml(_TABLE)["panel"]}
     if name not in found:
-        raise UsageError(f"there is no panel {name!r}", mend=f"choose from {', '.join(found)}")
+        raise UsageError(f"there is no panel {name!r}", fix=f"choose from {', '.join(found)}")
     return found[name]
 
 
@@ -98,7 +98,7 @@ def dashboard(board: str) -> dict[str, Any]:
     """
     table = tables.read_toml(_TABLE)
     if board not in table["dashboard"]:
-        raise UsageError(f"there is no dashboard {board!r}", mend=f"choose from {', '.join(table['dashboard'])}")
+        raise UsageError(f"there is no dashboard {board!r}", fix=f"choose from {', '.join(table['dashboard'])}")
     about = table["dashboard"][board]
     shown = [panel for panel in table["panel"] if panel["dashboard"] == board]
     return {

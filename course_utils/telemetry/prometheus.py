@@ -79,7 +79,7 @@ def program(name: str = "prometheus") -> str:
     if found is None:
         raise UsageError(
             f"{name} is not on this machine",
-            mend=f"install it: `apt install prometheus`, `brew install prometheus`, or the archive of {_HOME}",
+            fix=f"install it: `apt install prometheus`, `brew install prometheus`, or the archive of {_HOME}",
         )
     return found
 
@@ -111,7 +111,7 @@ def backfill(exposition: str, folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise DataError(f"promtool refuses the samples: {said}", mend="write them with telemetry.expose")
+        raise DataError(f"promtool refuses the samples: {said}", fix="write them with telemetry.expose")
 
 
 class Prometheus:
@@ -191,7 +191,7 @@ class Prometheus:
         said = guard.stdout.read().decode(errors="replace").strip() if guard.poll() is not None else "it was too slow"
         self._end()
         last = re.sub(r'.*(?:err|msg)="?([^"]*)"?.*', r"\1", (said or "no message").splitlines()[-1])
-        raise UsageError(f"Prometheus did not start: {last}", mend="try again, or look at `prometheus --help`")
+        raise UsageError(f"Prometheus did not start: {last}", fix="try again, or look at `prometheus --help`")
 
     def query(self, expression: str, days: pd.DatetimeIndex) -> pd.DataFrame:
         """Ask for each of some days, soon after it ended: a range query over Prometheus' HTTP API.
@@ -283,10 +283,10 @@ class Prometheus:
             said = error.read().decode(errors="replace")
             with_reason = re.search(r'"error":"(.*?)"[,}]', said)
             raise UsageError(
-                f"Prometheus refuses {what}: {with_reason[1] if with_reason else said[:200]}", mend="mend the query"
+                f"Prometheus refuses {what}: {with_reason[1] if with_reason else said[:200]}", fix="fix the query"
             ) from None
         except OSError as error:
-            raise UsageError(f"Prometheus does not answer: {error}", mend="start another one") from None
+            raise UsageError(f"Prometheus does not answer: {error}", fix="start another one") from None
 
     def stop(self) -> None:
         """Stop it and remove what it kept; a second time does nothing."""
@@ -312,7 +312,7 @@ def _free(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise UsageError(f"port {port} is taken", mend="stop what listens there, or give port=0") from None
+            raise UsageError(f"port {port} is taken", fix="stop what listens there, or give port=0") from None
         return int(probe.getsockname()[1])
 
 

@@ -21,7 +21,7 @@ LOOKBACK = timedelta(hours=23)
 #: When a day is looked at: an hour after it ended in winter, two hours after it in summer.
 _ASKED = timedelta(hours=30)
 
-_MEND = "use + - * /, comparisons, and, or, unless, abs, absent, sum, avg, min, max, count, and …_over_time"
+_FIX = "use + - * /, comparisons, and, or, unless, abs, absent, sum, avg, min, max, count, and …_over_time"
 _NAME = "__name__"
 _WINDOWS: dict[str, Callable[[np.ndarray], float]] = {
     "avg_over_time": np.mean,
@@ -74,7 +74,7 @@ def parse(expression: str) -> Any:
         return promql_parser.parse(expression)
     except ValueError as error:
         raise UsageError(
-            f"{expression!r} is no PromQL: {error}", mend="write a query that Prometheus can read"
+            f"{expression!r} is no PromQL: {error}", fix="write a query that Prometheus can read"
         ) from None
 
 
@@ -154,14 +154,14 @@ class Reader:
             return _aggregate(node, self._value(node.expr, asked))
         if kind == "BinaryExpr":
             return _binary(node, self._value(node.lhs, asked), self._value(node.rhs, asked))
-        raise UsageError(f"the small reader cannot do {node.prettify()!r}", mend=f"{_MEND}, or install Prometheus")
+        raise UsageError(f"the small reader cannot do {node.prettify()!r}", fix=f"{_FIX}, or install Prometheus")
 
     def _select(
         self, node: Any, asked: np.ndarray, window: timedelta, summary: Callable[[np.ndarray], float]
     ) -> _Vector:
         """Return a summary of what each series that is meant had in the time up to each moment."""
         if node.at is not None:
-            raise UsageError("the small reader knows no @", mend=_MEND)
+            raise UsageError("the small reader knows no @", fix=_FIX)
         wanted = [(one.name, str(one.op).rpartition(".")[2], one.value) for one in node.matchers.matchers]
         if node.name:
             wanted.append((_NAME, "Equal", node.name))
@@ -215,7 +215,7 @@ def _nameless(vector: _Vector) -> _Vector:
     """Return the series without their names, as each computation does."""
     found = {frozenset(pair for pair in labels if pair[0] != _NAME): values for labels, values in vector.items()}
     if len(found) < len(vector):
-        raise UsageError("several series would become one without their names", mend="ask for one name at a time")
+        raise UsageError("several series would become one without their names", fix="ask for one name at a time")
     return found
 
 
@@ -252,7 +252,7 @@ def _binary(node: Any, left: _Vector | float, right: _Vector | float) -> _Vector
         return _compare(how, left, right, node)
     if how in ("and", "or", "unless"):
         return _combine(how, left, right, node)
-    raise UsageError(f"the small reader knows no {how!r}", mend=_MEND)
+    raise UsageError(f"the small reader knows no {how!r}", fix=_FIX)
 
 
 def _key(labels: _Labels, node: Any) -> _Labels:
@@ -272,12 +272,10 @@ def _pairs(left: _Vector | float, right: _Vector | float, node: Any) -> Iterable
         yield from ((labels, values, right) for labels, values in left.items())
         return
     if not str(node.modifier.card if node.modifier else "OneToOne").endswith("OneToOne"):
-        raise UsageError("the small reader knows no group_left and group_right", mend=_MEND)
+        raise UsageError("the small reader knows no group_left and group_right", fix=_FIX)
     others = {_key(labels, node): values for labels, values in right.items()}
     if len(others) < len(right) or len({_key(labels, node) for labels in left}) < len(left):
-        raise UsageError(
-            f"{node.prettify()!r} matches one series with several", mend="name the labels to match: on (…)"
-        )
+        raise UsageError(f"{node.prettify()!r} matches one series with several", fix="name the labels to match: on (…)")
     yield from (
         (labels, values, others[_key(labels, node)]) for labels, values in left.items() if _key(labels, node) in others
     )

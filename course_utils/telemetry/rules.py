@@ -79,7 +79,7 @@ def rule_file(file: str) -> dict[str, Any]:
         There is no such file.
     """
     if file not in FILES:
-        raise UsageError(f"there are no rules {file!r}", mend=f"choose from {', '.join(FILES)}")
+        raise UsageError(f"there are no rules {file!r}", fix=f"choose from {', '.join(FILES)}")
     table = tables.read_toml(_TABLE)
     recorded = [{"record": one["name"], "expr": one["expr"]} for one in table["record"] if one["file"] == file]
     alerts = _of_signals() * (file == "flights") + [_of_table(one) for one in table["alert"] if one["file"] == file]
@@ -160,14 +160,14 @@ def _wait(rule: Rule) -> pd.Timedelta:
     unknown = sorted(set(rule) - _PARTS)
     if unknown or not {"alert", "expr"} <= set(rule):
         what = f"Prometheus knows no {unknown[0]!r}" if unknown else "it has no name or no expression"
-        raise UsageError(f"this is no alert rule: {what}", mend="write 'alert', 'expr' and, if it shall wait, 'for'")
+        raise UsageError(f"this is no alert rule: {what}", fix="write 'alert', 'expr' and, if it shall wait, 'for'")
     parse(str(rule["expr"]))
     if rule.get("for", "0s") in ("0s", ""):
         return pd.Timedelta(0)
     try:
         return pd.Timedelta(promql_parser.parse_duration(str(rule["for"])))
     except ValueError:
-        raise UsageError(f"for: {rule['for']!r} is no length of time", mend="write it like 2d or 12h") from None
+        raise UsageError(f"for: {rule['for']!r} is no length of time", fix="write it like 2d or 12h") from None
 
 
 def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequenc
     unknown = sorted(metrics_of(str(rule["expr"])) - {metric_name(name) for name in daily})
     if unknown:
         known = ", ".join(map(metric_name, daily))
-        raise UsageError(f"the rule asks for {unknown[0]}, which has no values here", mend=f"ask for one of {known}")
+        raise UsageError(f"the rule asks for {unknown[0]}, which has no values here", fix=f"ask for one of {known}")
     states = rule_states(rule, lambda expression: Reader(expose(daily)).query(expression, daily.index))
     table = daily.assign(should=[bool(one) for one in fires], does=(states == "firing").any(axis=1))
     table["right"] = table["should"] == table["does"]
@@ -229,7 +229,7 @@ def metrics_of(expression: str) -> set[str]:
 def _daily(values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> pd.DataFrame:
     lengths = {len(fires), *(len(series) for series in values.values())}
     if len(lengths) > 1 or not values:
-        raise DataError("the values and what they should lead to differ in length", mend="give one of each for a day")
+        raise DataError("the values and what they should lead to differ in length", fix="give one of each for a day")
     days = pd.date_range(_FIRST, periods=len(fires), name="day")
     return pd.DataFrame({name: [float(value) for value in series] for name, series in values.items()}, index=days)
 

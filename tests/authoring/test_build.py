@@ -144,7 +144,7 @@ def test_missing_and_left_over_notebooks_are_named(built: Path) -> None:
 
 
 UNFIT = {
-    "import sys\nprint('x', file=sys.stderr)": "text on stderr, mend its cause: x",
+    "import sys\nprint('x', file=sys.stderr)": "text on stderr, fix its cause: x",
     "import warnings\nwarnings.warn('careful')": "text on stderr",
     "print('UserWarning: careful')": "shows a warning: UserWarning: careful",
     "object()": "shows an address: 0x",

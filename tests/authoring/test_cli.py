@@ -31,14 +31,14 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_a_refusal_is_one_readable_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What I typed wrong is said with its mend, without a traceback, and exits 1."""
+    """What I typed wrong is said with its fix, without a traceback, and exits 1."""
 
     def refuse(number: str) -> None:
-        raise UsageError(f"there is no lesson {number!r}", mend="choose from 00")
+        raise UsageError(f"there is no lesson {number!r}", fix="choose from 00")
 
     monkeypatch.setattr(learners, "reset", refuse)
     assert _course(monkeypatch, "reset", "77") == 1
-    assert capsys.readouterr().err == "Error: there is no lesson '77'. Mend: choose from 00.\n"
+    assert capsys.readouterr().err == "Error: there is no lesson '77'. Fix: choose from 00.\n"
 
 
 def test_an_unknown_option_exits_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

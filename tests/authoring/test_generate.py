@@ -51,7 +51,7 @@ def test_nothing_generated_is_stale() -> None:
 
 
 def test_a_stale_file_is_named_and_left_alone(course: Path) -> None:
-    """With check=True a changed file is named and not touched; without, it is mended."""
+    """With check=True a changed file is named and not touched; without, it is fixed."""
     generate.generate(root=course)
     changed = course / "environment.yml"
     changed.write_text("name: something else\n", encoding="utf-8")

@@ -16,7 +16,7 @@ CAUSES = {"clock": "missing pin", "closure": "conflicting pin", "model": "model 
 
 
 def outcome(case: str, works: bool = True, *, step: str = "run", said: str = "done", later: bool | None = True):
-    """Return something like what `mend` returns."""
+    """Return something like what `fix` returns."""
     year = None if later is None else SimpleNamespace(works=later, said="AttributeError: it changed", step="run")
     return SimpleNamespace(case=case, works=works, step=step, said=said, pins={"package": "1.0"}, later=year)
 
@@ -106,22 +106,22 @@ SECRETS = {
 def test_what_is_still_blank_is_not_answered_yet(report):
     """Before I fill anything in, each exercise says so."""
     clock, closure, model = environments.broken()
-    blank = {"clock": clock.mend(requirements=...), "closure": closure.mend(overrides=...), "model": model.mend(...)}
+    blank = {"clock": clock.fix(requirements=...), "closure": closure.fix(overrides=...), "model": model.fix(...)}
     assert "not answered yet" in report("05.1", dict.fromkeys(CAUSES, ...))
     assert "not answered yet" in report("05.2", blank)
     assert "not answered yet" in report("05.3", [..., {"pip": [...]}])
 
 
-def test_real_mends_are_graded_by_what_they_do(report):
+def test_real_fixes_are_graded_by_what_they_do(report):
     """A bound, an override and the card's version solve it, really built; a bound that lets next year in does not."""
     clock, closure, model = environments.broken()
     good = {
-        "clock": clock.mend("flightclock==1.0"),
-        "closure": closure.mend(overrides=["cloudpickle>=3,<4"]),
-        "model": model.mend("latemodel==2.0", refit=True),
+        "clock": clock.fix("flightclock==1.0"),
+        "closure": closure.fix(overrides=["cloudpickle>=3,<4"]),
+        "model": model.fix("latemodel==2.0", refit=True),
     }
     assert report("05.2", good).endswith("solved\n")
-    assert "does your line let in" in report("05.2", {**good, "clock": clock.mend("flightclock!=2.0")})
-    assert "the card says 0.36" in report("05.2", {**good, "model": model.mend("latemodel<2")})
-    dropped = {**good, "closure": closure.mend(requirements=["clipper_admin"])}
+    assert "does your line let in" in report("05.2", {**good, "clock": clock.fix("flightclock!=2.0")})
+    assert "the card says 0.36" in report("05.2", {**good, "model": model.fix("latemodel<2")})
+    dropped = {**good, "closure": closure.fix(requirements=["clipper_admin"])}
     assert "it stops, TypeError" in report("05.2", dropped)

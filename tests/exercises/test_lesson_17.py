@@ -19,11 +19,11 @@ TRIAGE = {
 }
 REPORT = {
     "summary": "For three days most requests came without weather, and passengers got worse warnings than usual.",
-    "timeline": [(4, "the join fails"), (5, "first page; weather blocked"), (7, "join mended")],
+    "timeline": [(4, "the join fails"), (5, "first page; weather blocked"), (7, "join fixed")],
     "impact": "One day at full loss; acting saved $94,600 over the fortnight.",
     "detection": "The share of requests without weather paged on the first evening.",
     "cause": "The join lost its key, and no check refused rows without a match.",
-    "response": "One look, then the weather blocked and the join mended, nothing needless.",
+    "response": "One look, then the weather blocked and the join fixed, nothing needless.",
     "actions": [
         {"what": "count unmatched rows each hour", "owner": "data engineer", "due": "12 August"},
         {"what": "train with simulated outages", "owner": "model owner", "due": "1 September"},

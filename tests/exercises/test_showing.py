@@ -35,13 +35,13 @@ class Counter:
 
 
 def fail():
-    raise DataError("24 is no hour", column="CRSDepTime", row=7, mend="correct the file")
+    raise DataError("24 is no hour", column="CRSDepTime", row=7, fix="correct the file")
 
 
 def test_an_error_is_shown_by_type_and_message_without_a_traceback(capsys):
-    """I read what went wrong and how to mend it, and no path of anybody's machine."""
+    """I read what went wrong and how to fix it, and no path of anybody's machine."""
     show_error(fail)
-    assert capsys.readouterr().out == "DataError: column CRSDepTime, row 7: 24 is no hour. Mend: correct the file.\n"
+    assert capsys.readouterr().out == "DataError: column CRSDepTime, row 7: 24 is no hour. Fix: correct the file.\n"
 
 
 def test_an_error_without_words_is_shown_by_its_type(capsys):

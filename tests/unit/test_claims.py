@@ -70,7 +70,7 @@ def test_a_truth_is_printed_without_its_value(capsys, measured):
 )
 def test_a_statement_that_does_not_hold_stops_the_lesson(capsys, measured, stated, says):
     """A sentence that is no longer true does not stand there unnoticed."""
-    with pytest.raises(ClaimError, match=r"'The statement' does not hold on nyc2013.*Mend: find out") as caught:
+    with pytest.raises(ClaimError, match=r"'The statement' does not hold on nyc2013.*Fix: find out") as caught:
         claim("The statement", measured, always=stated)
     assert says in str(caught.value)
     assert capsys.readouterr().out == ""

@@ -332,6 +332,6 @@ FRAME = pd.DataFrame({"cost": [1]})
     ],
 )
 def test_bad_input_is_refused(error, call, words):
-    """What makes no sense is refused, with the mend."""
+    """What makes no sense is refused, with the fix."""
     with pytest.raises(error, match=words):
         call()

@@ -46,12 +46,12 @@ FAULTS = [
 
 @pytest.mark.parametrize(("name", "column", "row", "says"), FAULTS, ids=[fault[0] for fault in FAULTS])
 def test_a_damaged_file_is_refused_by_name(name: str, column: str | None, row: int | None, says: str):
-    """A file with a fault gets an error that names file, column, row, the fault and the mend."""
+    """A file with a fault gets an error that names file, column, row, the fault and the fix."""
     with pytest.raises(DataError) as caught:
         datasets.read_flights(FIXTURES / name)
     assert says in str(caught.value)
     assert (caught.value.file, caught.value.column, caught.value.row) == (name, column, row)
-    assert "Mend: " in str(caught.value)
+    assert "Fix: " in str(caught.value)
 
 
 def test_every_fixture_is_tested():

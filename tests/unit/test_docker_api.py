@@ -144,7 +144,7 @@ def test_a_refused_build_says_why(cluster: Cluster, model: Path):
         ({"base": "clipper/pytorch36-container:0.4.1"}, "PyTorch"),
         ({"base": "ubuntu:24.04"}, "no image 'ubuntu:24.04'"),
     ):
-        with pytest.raises(docker.errors.BuildError, match=f"{words}.*Mend: "):
+        with pytest.raises(docker.errors.BuildError, match=f"{words}.*Fix: "):
             cluster.build(model, **options)
     assert cluster.images.find("mine-delays:1") == before
 

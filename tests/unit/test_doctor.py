@@ -80,7 +80,7 @@ def test_an_unfit_python_is_named(
     assert doctor.main() == 1
     text = capsys.readouterr().out
     assert "the course needs 3.20 to 3.21" in text
-    assert "1 to mend" in text
+    assert "1 to fix" in text
 
 
 def test_the_supported_pythons_come_from_the_project() -> None:
@@ -102,7 +102,7 @@ def test_little_memory_is_a_failure(
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(1 * doctor.GIB))
-    assert _verdict(capsys) == "✗ memory: 1.0 GiB free, lessons need 2. Mend: close other programs or kernels\n"
+    assert _verdict(capsys) == "✗ memory: 1.0 GiB free, lessons need 2. Fix: close other programs or kernels\n"
 
 
 def test_a_containers_limit_counts(good: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_wrong_package_is_named(
     monkeypatch.setattr(doctor, "version", lambda name: "1.0" if name == "xgboost" else real(name))
     text = _verdict(capsys)
     assert "xgboost 1.0 (the lock has 3." in text
-    assert "Mend: run `make lessons`, or `uv sync --locked`" in text
+    assert "Fix: run `make lessons`, or `uv sync --locked`" in text
 
 
 def test_missing_packages_are_named(
@@ -149,7 +149,7 @@ def test_missing_packages_are_named(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(doctor, "version", gone)
-    assert "more missing. Mend: run `make lessons`" in _verdict(capsys)
+    assert "more missing. Fix: run `make lessons`" in _verdict(capsys)
 
 
 def test_the_lock_is_read_for_this_platform_and_for_lessons_only(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_altered_data_are_found(good: None, data: Path, capsys: pytest.CaptureFi
     file = data / "planes.csv"
     file.write_bytes(file.read_bytes().replace(b"2004", b"2005", 1))
     text = _verdict(capsys)
-    assert "data: planes.csv is not the published file. Mend: reinstall the data" in text
+    assert "data: planes.csv is not the published file. Fix: reinstall the data" in text
 
 
 def test_missing_data_are_found(
@@ -259,7 +259,7 @@ def test_a_foreign_kernel_is_found(good: None, monkeypatch: pytest.MonkeyPatch, 
     finding = doctor._kernel()
     assert not finding.good
     assert "/opt/other/bin/python, not this environment's" in finding.detail
-    assert "JUPYTER_PREFER_ENV_PATH=1" in finding.mend
+    assert "JUPYTER_PREFER_ENV_PATH=1" in finding.fix
 
 
 def test_this_environments_kernel_is_good(good: None) -> None:
@@ -287,7 +287,7 @@ def test_a_busy_port_is_named_with_its_lesson(ports: tuple[int, int], capsys: py
     """If another program holds a port that a lesson listens on, I read which port, which lesson and what to do."""
     assert _verdict(capsys) == (
         f"✗ ports: {ports[0]} is in use, lesson 15 needs it for a page. "
-        f"Mend: end the program, or shut the lesson's kernel, that listens on port {ports[0]}\n"
+        f"Fix: end the program, or shut the lesson's kernel, that listens on port {ports[0]}\n"
     )
     assert doctor.main() == 1
 
@@ -330,10 +330,10 @@ def test_each_port_belongs_to_a_lesson() -> None:
     assert len({row["port"] for row in rows}) == len(rows)
 
 
-def test_each_failure_has_a_mend_of_one_line(
+def test_each_failure_has_a_fix_of_one_line(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever is wrong, one line says how to mend it."""
+    """Whatever is wrong, one line says how to fix it."""
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(0))
@@ -343,13 +343,13 @@ def test_each_failure_has_a_mend_of_one_line(
     lines = capsys.readouterr().out.splitlines()
     for number, line in enumerate(lines):
         if line.startswith("✗"):
-            assert lines[number + 1].startswith("    mend: ")
-    assert lines[-1] == "3 to mend"
+            assert lines[number + 1].startswith("    fix: ")
+    assert lines[-1] == "3 to fix"
 
 
 def test_findings_can_be_read_one_by_one(good: None) -> None:
-    """Each finding says what was looked at and found; what is wrong has a mend, on one line."""
+    """Each finding says what was looked at and found; what is wrong has a fix, on one line."""
     findings = doctor.examine()
     assert all(isinstance(finding, doctor.Finding) and finding.name and finding.detail for finding in findings)
     assert {"Python", "packages", "kernel", "data", "memory", "disk"} <= {finding.name for finding in findings}
-    assert all(finding.good is not bool(finding.mend) and "\n" not in finding.mend for finding in findings)
+    assert all(finding.good is not bool(finding.fix) and "\n" not in finding.fix for finding in findings)

@@ -1,4 +1,4 @@
-"""Environments: what a lock holds, what none can hold, and environments that are built, broken and mended."""
+"""Environments: what a lock holds, what none can hold, and environments that are built, broken and fixed."""
 
 from __future__ import annotations
 
@@ -452,7 +452,7 @@ def test_a_project_is_run_as_of_a_month(cases):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "mend", "later"),
+    ("name", "fix", "later"),
     [
         ("clock", {"requirements": "flightclock<2"}, True),
         ("clock", {"requirements": "flightclock!=2.0"}, False),
@@ -462,16 +462,16 @@ def test_a_project_is_run_as_of_a_month(cases):
         ("model", {"requirements": "latemodel", "refit": True}, False),
     ],
 )
-def test_a_mend_works_today_and_perhaps_in_a_year(cases, name, mend, later):
-    """A mend is tried twice: today, and when newer releases are out."""
-    outcome = cases[name].mend(**mend)
+def test_a_fix_works_today_and_perhaps_in_a_year(cases, name, fix, later):
+    """A fix is tried twice: today, and when newer releases are out."""
+    outcome = cases[name].fix(**fix)
     assert outcome.works, outcome
     assert outcome.later.works is later, outcome.later
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "mend", "step", "words"),
+    ("name", "fix", "step", "words"),
     [
         ("clock", {"requirements": "flightclock==0.9"}, "resolve", "flightclock==0.9"),
         ("closure", {"requirements": "clipper_admin"}, "run", "TypeError: code expected at least 16 arguments, got 15"),
@@ -479,9 +479,9 @@ def test_a_mend_works_today_and_perhaps_in_a_year(cases, name, mend, later):
         ("model", {"requirements": "latemodel<2"}, "run", "0.32 late at hour 19, the card says 0.36"),
     ],
 )
-def test_what_does_not_mend_says_so(cases, name, mend, step, words):
+def test_what_does_not_fix_says_so(cases, name, fix, step, words):
     """A line that does not help is told where it stops, silent wrong answers among them."""
-    outcome = cases[name].mend(**mend)
+    outcome = cases[name].fix(**fix)
     assert not outcome.works
     assert outcome.step == step
     assert words in outcome.said
@@ -489,21 +489,21 @@ def test_what_does_not_mend_says_so(cases, name, mend, step, words):
 
 def test_errors_name_files_and_never_folders(cases):
     """What Python says about a file of the environment reads the same everywhere: only the file's name is left."""
-    later = cases["model"].mend("latemodel").later
+    later = cases["model"].fix("latemodel").later
     assert not later.works
     assert later.said == "AttributeError: Can't get attribute 'HourTable' on <module 'latemodel' from 'latemodel.py'>"
 
 
 def test_dots_are_not_built(cases):
     """An exercise that is not answered yet builds nothing."""
-    assert cases["clock"].mend(requirements=...) is ...
-    assert cases["closure"].mend(overrides=...) is ...
+    assert cases["clock"].fix(requirements=...) is ...
+    assert cases["closure"].fix(overrides=...) is ...
 
 
 def test_a_bad_line_is_refused_before_anything_is_built(cases):
     """A line that is no requirement is named at once."""
     with pytest.raises(UsageError, match="no requirement"):
-        cases["clock"].mend(requirements="flightclock < two")
+        cases["clock"].fix(requirements="flightclock < two")
 
 
 def test_showing_a_project_shows_all_of_it(cases, capsys):
@@ -541,7 +541,7 @@ def test_nothing_is_left_behind_and_nobodys_settings_matter(monkeypatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     clock = environments.broken()[0]
-    assert clock.mend(requirements="flightclock<2").works
+    assert clock.fix(requirements="flightclock<2").works
     with pytest.raises(UsageError):
         environments.resolve("flightclock>9")
     assert sorted(tmp_path.rglob("*")) == before

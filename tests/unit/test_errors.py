@@ -10,21 +10,21 @@ from course_utils import errors
 from course_utils.errors import ClaimError, CourseError, DataError, ModelError, UsageError
 
 
-def test_an_error_says_what_is_wrong_and_how_to_mend_it():
+def test_an_error_says_what_is_wrong_and_how_to_fix_it():
     """Every error reads as two sentences, and both parts can be had apart."""
-    error = UsageError("rounds=0 fits nothing", mend="give rounds=1 or more")
-    assert str(error) == "rounds=0 fits nothing. Mend: give rounds=1 or more."
-    assert (error.problem, error.mend) == ("rounds=0 fits nothing", "give rounds=1 or more")
+    error = UsageError("rounds=0 fits nothing", fix="give rounds=1 or more")
+    assert str(error) == "rounds=0 fits nothing. Fix: give rounds=1 or more."
+    assert (error.problem, error.fix) == ("rounds=0 fits nothing", "give rounds=1 or more")
 
 
 def test_an_error_in_data_says_where():
     """File, column and row stand first, as far as they are known; of a path only the name is shown."""
     where = {"file": Path("/home/someone/flights.csv"), "column": "Distance", "row": 0}
-    assert str(DataError("is negative", mend="correct it", **where)) == (
-        "flights.csv, column Distance, row 0: is negative. Mend: correct it."
+    assert str(DataError("is negative", fix="correct it", **where)) == (
+        "flights.csv, column Distance, row 0: is negative. Fix: correct it."
     )
-    assert str(DataError("is negative", mend="correct it", column="Distance")).startswith("column Distance: is")
-    assert str(DataError("has no rows", mend="send one")) == "has no rows. Mend: send one."
+    assert str(DataError("is negative", fix="correct it", column="Distance")).startswith("column Distance: is")
+    assert str(DataError("has no rows", fix="send one")) == "has no rows. Fix: send one."
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_errors_can_be_caught_by_kind(error: type[CourseError], python: type[Exc
     """Whoever catches the course's errors, or Python's own kind, catches this one."""
     for kind in (CourseError, python):
         with pytest.raises(kind):
-            raise error("wrong", mend="mend it")
+            raise error("wrong", fix="fix it")
 
 
 def test_the_tree_is_drawn_as_it_is():

@@ -179,7 +179,7 @@ def test_the_table_of_deployers_is_that_of_clipper_admin():
 )
 def test_what_would_have_to_be_run_is_refused(store: Images, dockerfile: str, word: str):
     """A Dockerfile that asks for more than a stock image, packages and a copy is refused, with the line at fault."""
-    with pytest.raises(UsageError, match="Mend") as caught:
+    with pytest.raises(UsageError, match="Fix") as caught:
         store.build(context(dockerfile, **{"func.pkl": DOUBLE}), "c-m:1")
     assert word in str(caught.value)
     assert scratch(store) == []
@@ -268,7 +268,7 @@ def test_a_damaged_context_builds_nothing(store: Images):
     """A context that was cut off, or is none, is refused, and leaves nothing behind."""
     whole = context(recipe(), **{"func.pkl": DOUBLE * 100}).getvalue()
     for damaged in (b"", b"hello" * 300, whole[: len(whole) // 3]):
-        with pytest.raises(UsageError, match="Mend"):
+        with pytest.raises(UsageError, match="Fix"):
             store.build(io.BytesIO(damaged), "c-m:1")
     assert scratch(store) == []
 

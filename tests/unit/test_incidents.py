@@ -161,17 +161,17 @@ def test_the_right_look_shows_the_incident(service, cause, look, sees):
     assert sees(game.do(look))
 
 
-def test_a_page_goes_on_until_the_source_is_mended_and_whoever_was_needlessly_paged_says_so(service):
-    """Blocking a feed saves dollars and mends nothing; paging the right one mends it in two days."""
+def test_a_page_goes_on_until_the_source_is_fixed_and_whoever_was_needlessly_paged_says_so(service):
+    """Blocking a feed saves dollars and fixes nothing; paging the right one fixes it in two days."""
     game = incidents.rehearsal(service, 3, "weather lost")
     game.wait(until_page=True)
     game.do("block weather")
     game.do("page service owner")
     game.do("page data engineer")
     assert "missing_weather" in set(game.wait()["signal"])
-    assert "service owner found nothing to mend" in " ".join(game.log)
+    assert "service owner found nothing to fix" in " ".join(game.log)
     assert game.wait(2).empty
-    assert "data engineer has mended something" in " ".join(game.log)
+    assert "data engineer has fixed something" in " ".join(game.log)
 
 
 def test_a_small_incident_is_scored_on_cause_and_act_alone(service):

@@ -80,7 +80,7 @@ def test_calibration_groups_by_score():
     ],
 )
 def test_bad_data_is_refused(call, words):
-    """Outcomes and predictions that do not fit together are refused, with the mend."""
+    """Outcomes and predictions that do not fit together are refused, with the fix."""
     with pytest.raises(DataError, match=words):
         call()
 
@@ -206,6 +206,6 @@ def test_amounts_are_scored_in_their_unit_and_against_the_mean():
     ],
 )
 def test_what_cannot_be_scored_is_refused(call, words):
-    """Lengths that differ, missing values, other labels or a single outcome are named, with the mend."""
+    """Lengths that differ, missing values, other labels or a single outcome are named, with the fix."""
     with pytest.raises(DataError, match=words):
         call()

@@ -232,7 +232,7 @@ def test_sensitivity_says_where_the_decision_flips():
     ],
 )
 def test_impossible_assumptions_are_refused(changed, words):
-    """An assumption that cannot be is named, with the mend."""
+    """An assumption that cannot be is named, with the fix."""
     with pytest.raises(UsageError, match=words):
         money.advantage(*_case(50), **{"saved": 600, "wasted": 200} | changed)
 
@@ -251,7 +251,7 @@ def test_impossible_assumptions_are_refused(changed, words):
     ],
 )
 def test_bad_input_is_refused(error, call, words):
-    """A wrong name or lengths that do not fit are refused, with the mend."""
+    """A wrong name or lengths that do not fit are refused, with the fix."""
     with pytest.raises(error, match=words):
         call()
 

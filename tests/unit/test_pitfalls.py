@@ -46,7 +46,7 @@ def test_the_checks_are_the_decks_ten_and_eight():
     table = pitfalls.checks()
     assert table["side"].value_counts().to_dict() == {"signal": 10, "data": 8}
     assert tuple(table.index) == pitfalls.CHECKS
-    assert table[["asks", "mend"]].map(len).gt(10).all(axis=None)
+    assert table[["asks", "fix"]].map(len).gt(10).all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_every_check_has_one_signature_and_one_kind_of_answer(pair, name: str):
     assert list(found.columns) == list(pitfalls.COLUMNS)
     assert found["severity"].isin(pitfalls.SEVERITIES).all()
     assert (found["check"] == name).all()
-    assert found["mend"].ne("").all()
+    assert found["fix"].ne("").all()
     pd.testing.assert_frame_equal(delivery.rows, before)
 
 

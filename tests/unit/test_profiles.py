@@ -164,7 +164,7 @@ def test_the_full_report_is_a_page_of_its_own(flights, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("ask", [profiles.profile, profiles.by_skrub, profiles.full_report])
 def test_a_table_without_rows_has_no_profile(ask, flights):
-    """An empty table is refused, with the mend."""
+    """An empty table is refused, with the fix."""
     with pytest.raises(DataError, match="without rows"):
         ask(flights.head(0))
 

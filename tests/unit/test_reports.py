@@ -106,7 +106,7 @@ def test_a_figure_without_words_is_refused(figure):
     ],
 )
 def test_an_unfinished_page_is_refused(changed, words):
-    """A missing text or an answer that no one reads to its end is refused, with the mend."""
+    """A missing text or an answer that no one reads to its end is refused, with the fix."""
     with pytest.raises(UsageError, match=words):
         reports.sponsor_page("Warn?", parts=PARTS, **SAYS | changed)
 

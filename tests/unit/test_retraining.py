@@ -102,7 +102,7 @@ def test_the_older_a_model_the_more_it_loses():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "mend"),
+    ("wrong", "fix"),
     [
         (lambda: retraining.weeks("elsewhere"), "a hub changes"),
         (lambda: retraining.every(0), "1 week or more"),
@@ -112,9 +112,9 @@ def test_the_older_a_model_the_more_it_loses():
         (lambda: retraining.warned_log(pd.DataFrame(), [], cured=1.5), "cured"),
     ],
 )
-def test_what_cannot_be_played_is_refused_with_the_mend(wrong, mend):
+def test_what_cannot_be_played_is_refused_with_the_fix(wrong, fix):
     """A wrong option is refused, and I am told what is possible."""
-    with pytest.raises(UsageError, match=mend):
+    with pytest.raises(UsageError, match=fix):
         wrong()
 
 

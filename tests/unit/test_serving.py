@@ -363,7 +363,7 @@ def own_replicas(clipper: Any, model: str) -> list[dict[str, Any]]:
 
 
 def test_a_model_that_cannot_be_loaded_is_refused(clipper, names):
-    """The error says why, no replica stays, and the same version can be deployed once it is mended."""
+    """The error says why, no replica stays, and the same version can be deployed once it is fixed."""
     from clipper_admin import ClipperException
 
     class Broken:
@@ -853,7 +853,7 @@ def test_windows_is_told_what_to_do(monkeypatch):
 
 
 def test_a_name_and_a_port_can_be_taken_once(clipper):
-    """A cluster of a name that runs, a port in use, a second query front end: each refused with the mend."""
+    """A cluster of a name that runs, a port in use, a second query front end: each refused with the fix."""
     from clipper_admin import ClipperConnection, ClipperException
 
     with pytest.raises(ClipperException, match="already exists"):

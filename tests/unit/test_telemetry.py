@@ -139,7 +139,7 @@ def test_tables_that_cannot_be_written_are_refused():
 
 @pytest.mark.parametrize("text", ["{not a metric}", "a b c d", "# TYPE x gauge\nx 1\ny{ 2\n# EOF\n"])
 def test_what_is_no_exposition_is_refused(text: str):
-    """Anything else than Prometheus' text is refused, with the mend."""
+    """Anything else than Prometheus' text is refused, with the fix."""
     with pytest.raises(DataError, match="pass what /metrics answers"):
         telemetry.read(text)
 

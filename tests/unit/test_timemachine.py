@@ -275,7 +275,7 @@ REFUSED: dict[str, tuple[Callable[[timemachine.TimeMachine], object], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(machine, case):
-    """What cannot be played is refused with a word on how to mend it."""
+    """What cannot be played is refused with a word on how to fix it."""
     play, words = REFUSED[case]
     with pytest.raises((UsageError, DataError), match=words):
         play(machine)

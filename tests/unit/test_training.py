@@ -232,7 +232,7 @@ def test_without_early_stopping_all_rounds_are_kept(fit: training.Fit):
     ],
 )
 def test_settings_that_cannot_work_are_refused(split, inputs, options, words):
-    """Settings that fit nothing, stop never or at once, are misspelt or out of range are refused, with the mend."""
+    """Settings that fit nothing, stop never or at once, are misspelt or out of range are refused, with the fix."""
     with pytest.raises(UsageError, match=words):
         training.train_xgboost(splits.smaller(split, 50), inputs, **({"rounds": 3, "early_stopping": None} | options))
 

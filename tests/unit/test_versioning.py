@@ -155,7 +155,7 @@ def test_contents_in_the_cache_are_named_by_their_sum(flights_only):
 def test_the_decks_command_is_gone_and_the_error_says_what_to_do(flights_only):
     """`dvc run`, as the deck has it, is refused; I am told its two successors."""
     with pytest.raises(
-        UsageError, match=r"^`dvc run` failed: .*invalid choice: 'run'\. Mend: since DVC 3 .*`dvc repro`"
+        UsageError, match=r"^`dvc run` failed: .*invalid choice: 'run'\. Fix: since DVC 3 .*`dvc repro`"
     ):
         flights_only.run("dvc run -d data/raw/flights.csv -o models/model.json python src/train.py")
 
@@ -236,7 +236,7 @@ def test_damage_below_a_read_only_copy_is_handed_out(flights_only):
     assert flights_only.fingerprint(RAW) == flights_only.recorded(RAW)
 
 
-def test_damage_by_a_script_is_found_and_mended(flights_only, printed):
+def test_damage_by_a_script_is_found_and_fixed(flights_only, printed):
     """A copy that somebody wrote to is read again, thrown out, and fetched from the storage."""
     flights_only.damage(RAW, protected=False)
     assert "not in cache:       data/raw/flights.csv" in printed(flights_only.run, "dvc status")
