@@ -62,7 +62,7 @@ def reset(lesson: str) -> int:
 def doctor() -> int:
     """Say whether this machine can run the lessons, and how to fix what is wrong."""
     from authoring import learners
-    from course_utils import doctor as course_doctor
+    from course_utils.notebook import doctor as course_doctor
 
     code = course_doctor.main()
     for name in learners.changed():
@@ -104,7 +104,7 @@ def run(lessons: tuple[str, ...], dataset: str, solutions: bool, jobs: int, out:
 def _at_hand(dataset: str) -> None:
     """Refuse a data set that is not here once, before every lesson does."""
     if dataset != tables.DATASETS[0]:
-        from course_utils import datasets
+        from course_utils.data import datasets
 
         datasets.load_flights(dataset)
 
@@ -184,9 +184,9 @@ def csv2vw(
 
     For example: course csv2vw flights.csv flights.vw --label IsDepDelayed --map YES=1 --map NO=-1
     """
-    from course_utils import vw
+    from course_utils.model import vowpal
 
-    written = vw.csv2vw(
+    written = vowpal.csv2vw(
         source,
         target,
         labels={value: _label(value, to) for value, to in _pairs("--map", labels)},

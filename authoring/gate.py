@@ -216,7 +216,7 @@ def check() -> int:
 
 def _other_dataset(name: str, folder: str) -> Part:
     """Run the lessons of a folder on another data set where its file is on this machine."""
-    from course_utils import datasets
+    from course_utils.data import datasets
 
     part = f"{folder}/ on {name}"
     named = os.environ.get("COURSE_ALLYEARS2K", "").strip()

@@ -59,7 +59,7 @@ def generate(check: bool = False, *, root: Path = ROOT) -> list[str]:
 
 
 def _files(root: Path) -> dict[str, Callable[[], str]]:
-    from course_utils import telemetry  # late: it brings pandas
+    from course_utils.operate import telemetry  # late: it brings pandas
 
     return {
         "environment.yml": lambda: environment(root),
@@ -189,7 +189,7 @@ def post_build(root: Path = ROOT) -> str:
         *extra_steps(root),
         # No news of JupyterLab in a corner of the screen, and no request for it.
         "jupyter labextension disable '@jupyterlab/apputils-extension:announcements'",
-        "python -c 'from course_utils import datasets; datasets.load_flights()'",
+        "python -c 'from course_utils.data import datasets; datasets.load_flights()'",
         "course lab --copy-only",
         # On Binder the whole repository is in view: JupyterLab opens these, and saves nothing into them.
         "chmod a-w notebooks/*.ipynb solutions/*.ipynb",
@@ -252,7 +252,7 @@ def _between(text: str, markers: tuple[str, str], content: str) -> str:
 
 def data_readme() -> str:
     """Return data/README.md: where the data comes from, where it is kept, and the dictionary."""
-    from course_utils import datasets, dictionary
+    from course_utils.data import datasets, dictionary
 
     rows = tables.read_toml("constants.toml")["flights_2013"]
     deck = tables.read_toml("deck.toml")["data"]
@@ -268,7 +268,7 @@ Transportation Statistics, On-Time Performance | CC0 |
 | `allyears2k`, optional | {deck["rows"]:,} flights of 1987-2008, the sample that the deck uses | made by H2O.ai from \
 the same source; <{datasets.ALLYEARS2K_URL}> | public domain |
 
-No lesson needs `allyears2k`. To fetch it: `python -c "from course_utils import datasets; \
+No lesson needs `allyears2k`. To fetch it: `python -c "from course_utils.data import datasets; \
 datasets.fetch_flights('allyears2k')"`. The environment variable `COURSE_ALLYEARS2K` may name a local copy (the CSV \
 file or a zip of it) or a mirror instead. A file is kept only when it is the published one: \
 {datasets.ALLYEARS2K_BYTES:,} bytes, SHA-256 `{datasets.ALLYEARS2K_SHA256}`. Then `course run --dataset allyears2k` \

@@ -4,7 +4,7 @@
     uv run $extra python benchmarks/batch.py            # print
     uv run $extra python benchmarks/batch.py --write    # and keep
 
-The tables are kept as course_utils/tables/benchmark_batch_{stores,scoring,engines,clusters}.csv.
+The tables are kept as course_utils/tables/serve/benchmark_batch_{stores,scoring,engines,clusters}.csv.
 
 LMDB, RocksDB, Dask, Ray and Spark (which wants Java) are no packages of the course: only this file needs them. Ways
 take turns, best of three; stores and scoring in processor time, so that other work on the machine hardly counts.
@@ -37,9 +37,11 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_utils import batch, datasets, features, splits, tables, training
+from course_utils import tables
+from course_utils.data import datasets, features, splits
+from course_utils.model import training
+from course_utils.serve import batch
 
-FOLDER = Path(tables.__file__).parent
 KEYS = 200_000
 READS = 20_000
 REPEATS = 3
@@ -285,7 +287,7 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "
 
 def added(packages: Sequence[str]) -> int:
     """Return the MB of some packages and of all that they need and the course has not."""
-    lock = tomllib.loads((FOLDER.parent.parent / "uv.lock").read_text(encoding="utf-8"))
+    lock = tomllib.loads((tables.checkout() / "uv.lock").read_text(encoding="utf-8"))
     known = {package["name"] for package in lock["package"]}
     found: dict[str, int] = {}
     todo = [*packages, *(["pyarrow", "fsspec"] if "ray" in packages else [])]  # what the extra ray[data] names
@@ -319,7 +321,7 @@ def watched(command: Sequence[str]) -> tuple[str, float]:
     """Run a program; return what it printed, and the MB that it and its children held at most, together."""
     most = 0.0
     with tempfile.TemporaryFile("w+") as said:
-        paths = os.pathsep.join([str(FOLDER.parent.parent), os.environ.get("PYTHONPATH", "")])
+        paths = os.pathsep.join([str(tables.checkout()), os.environ.get("PYTHONPATH", "")])
         surroundings = {**os.environ, **QUIET, "PYTHONPATH": paths.strip(os.pathsep)}
         running = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL, env=surroundings)
         while running.poll() is None:

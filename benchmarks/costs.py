@@ -1,7 +1,7 @@
 """What a prediction of the course's model takes of a core, by the way in which it is asked for.
 
     uv run python benchmarks/costs.py            # print the table
-    uv run python benchmarks/costs.py --write    # and keep it as course_utils/tables/benchmark_costs.csv
+    uv run python benchmarks/costs.py --write    # and keep it as course_utils/tables/serve/benchmark_costs.csv
 
 Processor time, so that other work on the machine hardly counts; network, JSON and queue come on top of it.
 """
@@ -14,7 +14,9 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import costs, datasets, features, training
+from course_utils.data import datasets, features
+from course_utils.model import training
+from course_utils.serve import costs
 
 ROWS = 1000
 

@@ -3,7 +3,7 @@
     uv run --with river python benchmarks/drift.py            # print
     uv run --with river python benchmarks/drift.py --write    # and keep
 
-The tables are kept as course_utils/tables/drift_{year,rules,incidents,streams}.csv. river is no package of the course:
+The tables are kept as course_utils/tables/operate/drift_{year,rules,incidents,streams}.csv. river is no package of the course:
 only this file needs it. Nothing depends on the machine but the time it takes, three minutes or so on one core.
 """
 
@@ -20,7 +20,10 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import datasets, drift, faults, features, metrics, splits, tables, timemachine, training
+from course_utils import tables
+from course_utils.data import datasets, faults, features, splits
+from course_utils.model import metrics, training
+from course_utils.operate import backtest, drift
 
 #: The days on which each incident is tried, and for how long it lasts unless somebody finds it.
 STARTS = [str(day.date()) for day in pd.date_range("2013-06-05", "2013-11-25", freq="21D")]
@@ -35,24 +38,24 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 # --------------------------------------------------------------------------- the healthy year
 
 
-def healthy(flights: pd.DataFrame) -> tuple[timemachine.TimeMachine, drift.Reference, Table, Table]:
+def healthy(flights: pd.DataFrame) -> tuple[backtest.TimeMachine, drift.Reference, Table, Table]:
     """Return the machine, what days are compared with, the daily table and the PSI of every input.
 
     The quiet months are scored by models that had not learnt from them.
     """
     inputs = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
-    fit = timemachine.service_model(flights, inputs)
-    reference = drift.reference(timemachine.TimeMachine(flights, fit))
-    unseen = timemachine.unseen_scores(flights, inputs)
-    machine = timemachine.TimeMachine(flights, fit, scores=unseen)
+    fit = backtest.service_model(flights, inputs)
+    reference = drift.reference(backtest.TimeMachine(flights, fit))
+    unseen = backtest.unseen_scores(flights, inputs)
+    machine = backtest.TimeMachine(flights, fit, scores=unseen)
     return machine, reference, drift.daily(machine, reference), drift.feature_psi(machine, reference)
 
 
 def rules(table: Table, psi: Table) -> Table:
     """Return the share of healthy days on which each textbook rule fires."""
     fires = drift.textbook(table, psi)
-    later = ~fires.index.isin(pd.to_datetime(TRUE)) & (fires.index >= timemachine.LIVE)
-    quiet = (fires.index >= timemachine.QUIET[0]) & (fires.index <= timemachine.QUIET[1])
+    later = ~fires.index.isin(pd.to_datetime(TRUE)) & (fires.index >= backtest.LIVE)
+    quiet = (fires.index >= backtest.QUIET[0]) & (fires.index <= backtest.QUIET[1])
     return pd.DataFrame({"quiet months": fires[quiet].mean(), "June to December": fires[later].mean()}).rename_axis(
         "rule"
     )
@@ -145,10 +148,10 @@ def beyond(table: Table, quiet: Table) -> dict[str, pd.Series]:
 
 
 def tried(
-    machine: timemachine.TimeMachine, reference: drift.Reference, table: Table, bad: training.Scorer
+    machine: backtest.TimeMachine, reference: drift.Reference, table: Table, bad: training.Scorer
 ) -> Iterator[dict[str, Any]]:
     """Try every incident on several days; yield one row for each detector set."""
-    quiet = table.loc[timemachine.QUIET[0] : timemachine.QUIET[1]]
+    quiet = table.loc[backtest.QUIET[0] : backtest.QUIET[1]]
     calm = beyond(table, quiet)
     for incident, change in incidents(bad).items():
         days: dict[str, list[float]] = {name: [] for name in calm}
@@ -193,7 +196,7 @@ def largest_psi(psi: Table) -> pd.Series:
 # --------------------------------------------------------------------------- detectors of streams
 
 
-def streams(machine: timemachine.TimeMachine, table: Table) -> Table:
+def streams(machine: backtest.TimeMachine, table: Table) -> Table:
     """Feed river's detectors with single flights, with the same flights shuffled, and with the contrasts of days."""
     from river import drift as river
 
@@ -204,7 +207,7 @@ def streams(machine: timemachine.TimeMachine, table: Table) -> Table:
     losses = metrics.log_losses(late.loc[order], rows.loc[order, "probability"])
     day = splits.day(machine.flights.loc[order]).to_numpy("datetime64[D]")
     shuffled = np.random.default_rng(0).permutation(losses)
-    live = np.datetime64(timemachine.LIVE)
+    live = np.datetime64(backtest.LIVE)
     found = []
     for name, make in makers.items():
         for what, values, when in (
@@ -258,20 +261,20 @@ def main() -> None:
     inputs = features.as_of(flights, machine.horizon)
     bad = deck_model(flights, inputs)
     del inputs
-    quiet = table.loc[timemachine.QUIET[0] : timemachine.QUIET[1]]
+    quiet = table.loc[backtest.QUIET[0] : backtest.QUIET[1]]
     print(drift.calibrate(quiet), drift.resampled(quiet), sep="\n")
-    print(drift.budget(table.loc[timemachine.LIVE :], true=TRUE))
+    print(drift.budget(table.loc[backtest.LIVE :], true=TRUE))
     tested = rules(table, psi)
     print(tested.round(2).to_string(), flush=True)
     listening = streams(machine, table)
     print(listening.to_string(), flush=True)
     with_psi = table.assign(input_psi=largest_psi(psi))
     counted = {
-        name: drift._episode_count(fires.loc[timemachine.LIVE :].drop(list(TRUE)).to_numpy()[None])
-        for name, fires in beyond(with_psi, with_psi.loc[timemachine.QUIET[0] : timemachine.QUIET[1]]).items()
+        name: drift._episode_count(fires.loc[backtest.LIVE :].drop(list(TRUE)).to_numpy()[None])
+        for name, fires in beyond(with_psi, with_psi.loc[backtest.QUIET[0] : backtest.QUIET[1]]).items()
     }
     found = pd.DataFrame(list(tried(machine, reference, with_psi, bad))).set_index("incident")
-    found["false a quarter"] = found["detectors"].map(counted) / ((table.index >= timemachine.LIVE).sum() / 91.25)
+    found["false a quarter"] = found["detectors"].map(counted) / ((table.index >= backtest.LIVE).sum() / 91.25)
     print(found.round(2).to_string())
     if options.write:
         span = f"{len(STARTS)} starts from {STARTS[0]} to {STARTS[-1]}, at most {LENGTH} days each"

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_utils import tables
@@ -47,7 +46,7 @@ def keep(name: str, written: str) -> None:
     written : str
         As `text` returns it.
     """
-    target = Path(tables.__file__).with_name(name)
+    target = tables.find(name)
     made = target.with_suffix(".new")
     made.write_text(written, encoding="utf-8")
     made.replace(target)

@@ -3,7 +3,7 @@
     uv run --with "ray[serve]" python benchmarks/load_picture.py            # print
     uv run --with "ray[serve]" python benchmarks/load_picture.py --write    # and keep
 
-The tables are kept as course_utils/tables/load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
+The tables are kept as course_utils/tables/serve/load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
 of the course.
 
 The picture: questions come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
@@ -35,12 +35,14 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import batch, datasets, load, splits, training
+from course_utils.data import datasets, splits
+from course_utils.model import training
+from course_utils.serve import batch, load_testing
 
 IMAGE = "clipper/python36-closure-container:0.4.1"
 OBJECTIVE_MS = 200
 RATES = {1: (10, 25, 40, 45, 60, 90), 2: (10, 45, 80, 90, 120, 160), 4: (10, 90, 160, 180, 220, 260)}
-CLOSURES = {"waits 20 ms": load.waits_20_ms, "computes 20 ms": load.computes_20_ms}
+CLOSURES = {"waits 20 ms": load_testing.waits_20_ms, "computes 20 ms": load_testing.computes_20_ms}
 
 
 # --------------------------------------------------------------------------- the picture
@@ -51,7 +53,9 @@ def picture(seconds: float, rounds: int) -> pd.DataFrame:
     parts = []
     for name, closure in [*CLOSURES.items()] * rounds:
         for replicas, rates in RATES.items():
-            part = load.measure(closure, replicas=[replicas], rates=rates, seconds=seconds, objective_ms=OBJECTIVE_MS)
+            part = load_testing.measure(
+                closure, replicas=[replicas], rates=rates, seconds=seconds, objective_ms=OBJECTIVE_MS
+            )
             parts.append(part.assign(closure=name))
     table = pd.concat(parts, ignore_index=True).sort_values(["missed [%]", "p99 [ms]"])
     table = table.drop_duplicates(["closure", "replicas", "offered"])
@@ -69,10 +73,10 @@ def clipper(closures: dict[str, Callable[[list[str]], list[float]]]) -> Iterator
     from clipper_admin import ClipperConnection
     from clipper_admin.deployers.python import create_endpoint
 
-    from course_utils.serving import LocalContainerManager
+    from course_utils.serve.clipper import LocalContainerManager
 
     connection = ClipperConnection(
-        LocalContainerManager(load.cluster_name("ways"), clipper_query_port=0, clipper_management_port=0)
+        LocalContainerManager(load_testing.cluster_name("ways"), clipper_query_port=0, clipper_management_port=0)
     )
     connection.start_clipper()
     try:
@@ -141,7 +145,7 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     keys = batch.flight_keys(week).tolist()
     known = dict(zip(keys, scorer.score(rows).tolist(), strict=True))
     chosen = np.random.default_rng(0).choice(len(keys), questions)
-    asked, texts = [keys[place] for place in chosen], load.as_texts(rows.iloc[chosen])
+    asked, texts = [keys[place] for place in chosen], load_testing.as_texts(rows.iloc[chosen])
 
     def model_answers(texts: list[str]) -> list[float]:
         return scorer.score(pd.DataFrame([json.loads(text) for text in texts])).tolist()
@@ -152,8 +156,8 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     with ExitStack() as open_servers:
         address = open_servers.enter_context(clipper({"model": model_answers, "table": table_answers}))
         served = open_servers.enter_context(mlflow_server(scorer))
-        model_line, table_line = load._Line(address, "model"), load._Line(address, "table")
-        mlflow_line = load._Line(served.removeprefix("http://"), "mlflow")
+        model_line, table_line = load_testing._Line(address, "model"), load_testing._Line(address, "table")
+        mlflow_line = load_testing._Line(served.removeprefix("http://"), "mlflow")
         mlflow_line._path = "/invocations"
         records = [f'{{"dataframe_records": [{text}]}}'.encode() for text in texts]
         askers: dict[str, tuple[Callable[[Any], float], Sequence[Any]]] = {
@@ -178,7 +182,7 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
 
 
 def _bodies(asked: Sequence[str]) -> list[bytes]:
-    return [load._question(one) for one in asked]
+    return [load_testing._question(one) for one in asked]
 
 
 def _median(ask: Callable[[Any], float], given: Sequence[Any]) -> float:
@@ -198,19 +202,19 @@ def ray(questions: int) -> pd.DataFrame:
     """Serve the course's model here and on Ray Serve."""
     flights = datasets.load_flights("nyc2013")
     model = training.course_model(flights)
-    scorer, texts = model.scorer, load.as_texts(model.inputs.iloc[:questions])
+    scorer, texts = model.scorer, load_testing.as_texts(model.inputs.iloc[:questions])
 
     def predict(texts: list[str]) -> list[float]:
         return scorer.score(pd.DataFrame([json.loads(text) for text in texts])).tolist()
 
     start = time.perf_counter()
     with clipper({"model": predict}) as address:
-        line = load._Line(address, "model")
-        line.ask(load._question(texts[0]))
+        line = load_testing._Line(address, "model")
+        line.ask(load_testing._question(texts[0]))
         ready = time.perf_counter() - start
         took = _median(line.ask, _bodies(texts[1:]))
-        here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load.children_mb()}
-    there = load.try_ray(predict, texts)
+        here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.children_mb()}
+    there = load_testing.try_ray(predict, texts)
     if there is None:
         raise SystemExit('run it with: uv run --with "ray[serve]" python benchmarks/load_picture.py')
     table = pd.DataFrame([here, there])
@@ -230,7 +234,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=300, help="that each way answers in a round")
     parser.add_argument("--rounds", type=int, default=3, help="of the picture and of the ways")
     options = parser.parse_args()
-    load.quiet()
+    load_testing.quiet()
     heads = {
         "picture": f"questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
         f"past {OBJECTIVE_MS} ms the default",

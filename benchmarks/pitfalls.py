@@ -18,7 +18,9 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import datasets, dictionary, faults, features, money, pitfalls, tables, training
+from course_utils import tables
+from course_utils.data import datasets, dictionary, faults, features
+from course_utils.model import money, pitfalls, training
 
 #: Inputs without which no small model does well: calling one of them unnecessary is the check's false alarm.
 CARRYING = ("CRSDepTime", "late_28d_flight", "late_28d_carrier", "late_1h_origin", "late_3h_origin")

@@ -1,7 +1,7 @@
 """Do reasons survive another training? The strongest reason of warned flights over 20 seeds and 20 resampled years.
 
     uv run python benchmarks/reasons.py            # print the table
-    uv run python benchmarks/reasons.py --write    # and keep it as course_utils/tables/benchmark_reasons.csv
+    uv run python benchmarks/reasons.py --write    # and keep it as course_utils/tables/model/benchmark_reasons.csv
 
 The course's model draws no random numbers: here each tree sees 80% of the rows and of the columns, so that a seed
 matters. Takes some minutes on one core.
@@ -17,7 +17,8 @@ from datetime import date
 import keeping
 import pandas as pd
 
-from course_utils import datasets, explain, features, metrics, money, splits, training
+from course_utils.data import datasets, features, splits
+from course_utils.model import explain, metrics, money, training
 
 REPEATS = 20
 FLIGHTS = 10_000  # of the test months, of which the warned ones are explained

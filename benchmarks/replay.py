@@ -1,7 +1,7 @@
 """The year 2013 again, day by day: static against dynamic training, on the timetable and on inputs known 3 hours ahead.
 
     uv run python benchmarks/replay.py            # print both tables
-    uv run python benchmarks/replay.py --write    # and keep them as course_utils/tables/replay_{year,weeks}.csv
+    uv run python benchmarks/replay.py --write    # and keep them as course_utils/tables/model/replay_{year,weeks}.csv
 
 All learners answer for the same flights, April to December, with labels that arrive the next day. Nothing here depends
 on the machine but the time it takes: some ten minutes on one core.
@@ -18,7 +18,9 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import datasets, features, replay, tables
+from course_utils import tables
+from course_utils.data import datasets, features
+from course_utils.model import online_learning
 
 START = "2013-04-01"
 #: XGBoost's rounds: between what early stopping keeps after two months of training and after ten.
@@ -27,17 +29,17 @@ ROUNDS = {"timetable": 60, "known 3 hours ahead": 100}
 WINDOW = {"timetable": 7, "known 3 hours ahead": 28}
 
 
-def scores(given: replay.Stream, inputs: pd.DataFrame, kind: str) -> dict[str, np.ndarray]:
+def scores(given: online_learning.Stream, inputs: pd.DataFrame, kind: str) -> dict[str, np.ndarray]:
     """Return every learner's probabilities."""
     found = {
-        "XGBoost static": replay.static(given, inputs, START, rounds=ROUNDS[kind]),
-        "XGBoost monthly": replay.monthly(given, inputs, START, rounds=ROUNDS[kind]),
+        "XGBoost static": online_learning.static(given, inputs, START, rounds=ROUNDS[kind]),
+        "XGBoost monthly": online_learning.monthly(given, inputs, START, rounds=ROUNDS[kind]),
     }
     for name in list(found):
-        moved = replay.recalibrated(given, found[name], window=WINDOW[kind])
+        moved = online_learning.recalibrated(given, found[name], window=WINDOW[kind])
         found[f"{name} + intercept"] = moved
-    found["VW static"] = replay.replay(given, until=START)
-    found["VW online"] = replay.replay(given)
+    found["VW static"] = online_learning.replay(given, until=START)
+    found["VW online"] = online_learning.replay(given)
     return found
 
 
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the tables for the lesson")
     options = parser.parse_args()
     flights = datasets.load_flights("nyc2013")
-    timetable = replay.timetable(flights)
+    timetable = online_learning.timetable(flights)
     totals = {}
     weeks = pd.DataFrame()
     for kind in ROUNDS:
@@ -56,13 +58,13 @@ def main() -> None:
             known = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
             inputs = timetable.join(known.drop(columns=[name for name in known if name in features.schedule(flights)]))
             del known
-        given = replay.stream(flights, inputs)
+        given = online_learning.stream(flights, inputs)
         found = scores(given, inputs, kind)
         if kind == "timetable":
             keys = flights["UniqueCarrier"].astype(str) + "|" + timetable["hour"].astype(str)
-            found["table online"] = replay.online_table(given, keys)
-            weeks = replay.weekly(given, found, START)
-        totals[kind] = replay.totals(given, found, START)
+            found["table online"] = online_learning.online_table(given, keys)
+            weeks = online_learning.weekly(given, found, START)
+        totals[kind] = online_learning.totals(given, found, START)
         print(totals[kind].to_string(), flush=True)
     year = pd.concat(totals, names=["inputs"]).reset_index()
     print(weeks.pivot(index="week", columns="learner", values="log-loss").to_string())

@@ -20,7 +20,10 @@ import keeping
 import numpy as np
 import pandas as pd
 
-from course_utils import datasets, features, metrics, money, retraining, splits, tables, training
+from course_utils import tables
+from course_utils.data import datasets, features, splits
+from course_utils.model import metrics, money, training
+from course_utils.operate import retraining
 
 ROUNDS = 100  # between what early stopping keeps after three months of training and after twelve
 PAYOFF = money.payoff("deck_100")

@@ -2,7 +2,7 @@
 
     uv sync --project benchmarks                  # the other servers, in an environment of their own
     uv run python benchmarks/serving.py           # print
-    uv run python benchmarks/serving.py --write   # and keep course_utils/tables/benchmark_serving{,_goals}.csv
+    uv run python benchmarks/serving.py --write   # and keep course_utils/tables/serve/benchmark_serving{,_goals}.csv
     uv run python benchmarks/serving.py --check   # compare with what is kept; what fell by more than 15% is shown
 
 One XGBoost model of 280 floats, 100 trees; questions are JSON. Every server has one worker or replica and one thread
@@ -40,7 +40,8 @@ import psutil
 import uvloop
 import xgboost
 
-from course_utils import batch, tables
+from course_utils import tables
+from course_utils.serve import batch
 
 HERE = Path(__file__).parent
 INPUTS, TREES, KEYS = 280, 100, 2_000
@@ -294,7 +295,7 @@ def ours(booster: xgboost.Booster) -> Iterator[dict[str, Server]]:
     from clipper_admin import ClipperConnection
     from clipper_admin.deployers.python import deploy_python_closure
 
-    from course_utils.serving import LocalContainerManager
+    from course_utils.serve.clipper import LocalContainerManager
 
     names = [f"x{place}" for place in range(INPUTS)]
     classifier = xgboost.XGBClassifier(n_jobs=1)
@@ -341,7 +342,7 @@ def course_processes() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
-            if "course_utils.serving" in " ".join(child.cmdline()):
+            if "course_utils.serve.clipper" in " ".join(child.cmdline()):
                 found += tree(child.pid)
     return found
 

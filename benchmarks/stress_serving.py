@@ -30,7 +30,7 @@ import psutil
 from clipper_admin import ClipperConnection
 from clipper_admin.deployers.python import deploy_python_closure
 
-from course_utils.serving import LocalContainerManager
+from course_utils.serve.clipper import LocalContainerManager
 
 APP, MODEL = "stress", "stress-model"
 IMAGE = "clipper/python36-closure-container:0.4.1"

@@ -26,8 +26,10 @@ import psutil
 from clipper_admin import ClipperConnection
 from clipper_admin.deployers.python import deploy_python_closure
 
-from course_utils import datasets, splits, telemetry, training
-from course_utils.serving import LocalContainerManager
+from course_utils.data import datasets, splits
+from course_utils.model import training
+from course_utils.operate import telemetry
+from course_utils.serve.clipper import LocalContainerManager
 
 IMAGE = "clipper/python36-closure-container:0.4.1"
 WAYS = ("unwatched", "scraped", "scraped and counting")

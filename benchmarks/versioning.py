@@ -1,7 +1,7 @@
 """Ten versions of the flights, stored with Git alone, DVC, Git LFS and git-annex: bytes, seconds, and what each loses.
 
     uv run python benchmarks/versioning.py            # print the table
-    uv run python benchmarks/versioning.py --write    # and keep it as course_utils/tables/benchmark_versioning.csv
+    uv run python benchmarks/versioning.py --write    # and keep it as course_utils/tables/develop/benchmark_versioning.csv
 
 Needs the programs git, git-lfs and git-annex (packages of Debian and Homebrew). All happens in a temporary folder.
 Seconds are processor time of all programs that a tool starts, so that other work on the machine hardly counts.
@@ -26,7 +26,8 @@ from pathlib import Path
 import keeping
 import pandas as pd
 
-from course_utils import datasets, versioning
+from course_utils.data import datasets
+from course_utils.develop import versioning
 
 VERSIONS = 10
 OLD = 3  # the version that a colleague goes back to

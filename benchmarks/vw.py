@@ -1,7 +1,7 @@
 """From CSV to VW's text, and from there to a model: speed and memory against what else one might do.
 
     uv run python benchmarks/vw.py            # print both tables
-    uv run python benchmarks/vw.py --write    # and keep them as course_utils/tables/benchmark_{csv2vw,fit}.csv
+    uv run python benchmarks/vw.py --write    # and keep them as course_utils/tables/model/benchmark_{csv2vw,fit}.csv
 
 Converters write the same bytes, each in a process of its own; the first makes a run of its own for three sizes of file.
 Seconds are processor time, best of three, and the ways take turns, so that other work on the machine hardly counts.
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import keeping
 
-from course_utils import vw
+from course_utils.model import vowpal
 
 LABELS = {"YES": 1, "NO": -1}
 LABEL = "IsDepDelayed"
@@ -39,7 +39,7 @@ REPEATS = 3
 
 def ours(source: str, target: str) -> None:
     """Take the course's own."""
-    vw.csv2vw(source, target, label=LABEL, labels=LABELS, all_columns=True)
+    vowpal.csv2vw(source, target, label=LABEL, labels=LABELS, all_columns=True)
 
 
 def words(row: dict[str, str]) -> str:
@@ -126,7 +126,7 @@ def peak() -> float:
 
 def converters(folder: Path) -> list[dict[str, object]]:
     """Measure all ways on one file, and the first on larger ones."""
-    from course_utils import datasets
+    from course_utils.data import datasets
 
     flights = datasets.load_flights("nyc2013")
     flights = flights[flights["DepDelay"].notna()].head(ROWS)
@@ -186,7 +186,8 @@ def fits(folder: Path) -> list[dict[str, object]]:
     import xgboost
     from vowpalwabbit import Workspace
 
-    from course_utils import datasets, features, replay, training
+    from course_utils.data import datasets, features
+    from course_utils.model import online_learning, training
 
     rows: list[dict[str, object]] = []
     for dataset in ("allyears2k", "nyc2013"):
@@ -207,7 +208,7 @@ def fits(folder: Path) -> list[dict[str, object]]:
         def write(flights: pd.DataFrame = flights, path: Path = path, spaces: dict[str, list[str]] = spaces) -> None:
             given = path.with_suffix(".csv")
             flights[[*features.DECK_COLUMNS, LABEL]].to_csv(given, index=False)
-            vw.csv2vw(given, path, label=LABEL, labels=LABELS, all_columns=True, namespaces=spaces)
+            vowpal.csv2vw(given, path, label=LABEL, labels=LABELS, all_columns=True, namespaces=spaces)
 
         made = spent(write)
 
@@ -231,7 +232,7 @@ def fits(folder: Path) -> list[dict[str, object]]:
 
         def own(more: str, path: Path = path) -> Callable[[], None]:
             def loop() -> None:
-                with Workspace(f"--quiet -d {path} -f {folder}/own {replay.OPTIONS} {more}"):
+                with Workspace(f"--quiet -d {path} -f {folder}/own {online_learning.OPTIONS} {more}"):
                     pass
 
             return loop
@@ -239,7 +240,7 @@ def fits(folder: Path) -> list[dict[str, object]]:
         ways = {
             "VW": own(""),
             "VW, its own loop, predictions kept": own(f"-p {folder}/own.p"),
-            "VW, the course's vw.run, predictions kept": lambda path=path: vw.run(path, replay.OPTIONS),
+            "VW, the course's vw.run, predictions kept": lambda path=path: vowpal.run(path, online_learning.OPTIONS),
             "XGBoost as the deck, exact and one-hot, 2 rounds": exactly,
             "XGBoost, histograms, 2 rounds": rounds(2),
             "XGBoost, histograms, 20 rounds": rounds(20),

@@ -13,7 +13,9 @@ import argparse
 
 import keeping
 
-from course_utils import datasets, splits, training, watching
+from course_utils.data import datasets, splits
+from course_utils.model import training
+from course_utils.operate import input_monitoring
 
 TRAINING = 20_000  # rows that the watch compares with
 
@@ -29,9 +31,9 @@ def main() -> None:
     split, model = splits.split_by_time(flights), training.course_model(flights)
     known = model.inputs.loc[split.train.index].sample(TRAINING, random_state=0)
     rows = model.inputs.loc[split.test.index[: options.rows]].to_dict("records")
-    table = watching.measure(model.scorer.score_one, rows, lambda: watching.Watch(known), rounds=options.rounds).round(
-        2
-    )
+    table = input_monitoring.measure(
+        model.scorer.score_one, rows, lambda: input_monitoring.Watch(known), rounds=options.rounds
+    ).round(2)
     print(table.to_string())
     if options.write:
         says = f"{options.rows:,} flights, one at a time; each flight's time is its best of {options.rounds} rounds"

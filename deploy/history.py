@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course_utils import datasets, drift, telemetry, timemachine
+from course_utils.data import datasets
+from course_utils.operate import backtest, drift, telemetry
 
 TARGET = Path(__file__).resolve().parent.parent / "build" / "history" / "flights.om"
 
 
 def main() -> None:
     """Measure every day of the year, and write it."""
-    machine = timemachine.TimeMachine(datasets.load_flights("nyc2013"))
+    machine = backtest.TimeMachine(datasets.load_flights("nyc2013"))
     daily = drift.daily(machine, drift.reference(machine))
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     made = TARGET.with_suffix(".new")

@@ -13,8 +13,10 @@
 # *5 minutes: how lessons work 2 · is this machine ready? 1 · a taste 2.*
 
 # %% tags=["setup"]
-from course_utils import datasets, doctor, features, money, plots, training
-from course_utils.claims import claim
+from course_utils.data import datasets, features
+from course_utils.model import money, training
+from course_utils.notebook import doctor, plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check
 
 # %% [markdown]

@@ -14,10 +14,13 @@
 # *30 minutes: six steps 5 · a canvas 6 · four cells 4 · dollars 6 · a threshold 5 · what is known when 4.*
 
 # %% tags=["setup"]
-from course_utils import dictionary, metrics, money, plots, tables
-from course_utils.claims import claim
+from course_utils import tables
+from course_utils.data import dictionary
+from course_utils.model import metrics, money
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 # %% [markdown]
 # # Part 1 of 3: From an objective to a monitored model

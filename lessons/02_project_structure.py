@@ -14,10 +14,12 @@
 # *10 minutes: six readers 1 · one template 2 · rules 3 · an old run 1 · a leaked key 2 · a review 1.*
 
 # %% tags=["setup"]
-from course_utils import datasets, features, metrics, projects, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, features, splits
+from course_utils.develop import project_structure
+from course_utils.model import metrics, training
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 july = flights[flights["Month"] == 7]
@@ -29,7 +31,7 @@ july = flights[flights["Month"] == 7]
 # for a notebook?
 
 # %%
-readers = projects.roles()
+readers = project_structure.roles()
 show_table(readers)
 
 # %% tags=["claim"]
@@ -46,8 +48,8 @@ claim("Roles that come for a notebook", (readers["where"] == "notebooks").sum(),
 # It makes a project in a scratch folder, which goes when you close the notebook.
 
 # %%
-project = projects.scaffold("Flight delays")
-projects.tree(project)
+project = project_structure.scaffold("Flight delays")
+project_structure.tree(project)
 
 # %% [markdown]
 # Data go one way: from `raw` through `interim` to `processed`. Everything but `raw` can be made again by the code in `src`, so `raw` is
@@ -55,8 +57,8 @@ projects.tree(project)
 
 # %%
 raw = "data/raw/flights_2013-07.csv"
-projects.save(project, july, raw)
-show_error(lambda: projects.save(project, july.dropna(subset=["DepTime"]), raw))
+project_structure.save(project, july, raw)
+show_error(lambda: project_structure.save(project, july.dropna(subset=["DepTime"]), raw))
 
 # %% tags=["claim"]
 claim("Other programs may write to the raw file", project.is_writable(raw), always=False)
@@ -72,15 +74,15 @@ claim("Other programs may write to the raw file", project.is_writable(raw), alwa
 # and no checks. **Guess first:** what has slipped?
 
 # %%
-inherited = projects.inherited(july)
-show_table(projects.lint(inherited))
+inherited = project_structure.inherited(july)
+show_table(project_structure.lint(inherited))
 
 # %% [markdown]
 # Four rules found all that. A rule is a small function: it takes a project and returns what is wrong, or an empty list. This is one of
 # them, in full:
 
 # %%
-show_source(projects.raw_is_read_only)
+show_source(project_structure.raw_is_read_only)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.1: one rule more
@@ -111,7 +113,7 @@ check("02.1", tables_lie_in_data)
 # The course has that rule as well. Kim's project breaks it twice, once beside the code that makes data:
 
 # %%
-strays = projects.lint(inherited, [projects.tables_lie_in_data])
+strays = project_structure.lint(inherited, [project_structure.tables_lie_in_data])
 show_table(strays)
 
 # %% tags=["claim"]
@@ -150,10 +152,10 @@ for time, by in three.items():
         name: metrics.log_loss(features.label(rows), model.predict(rows))
         for name, rows in parts.items()
     }
-    projects.record_run(project, time, losses)
+    project_structure.record_run(project, time, losses)
 
 # %%
-runs = projects.runs(project)
+runs = project_structure.runs(project)
 runs.round(3)
 
 # %% tags=["claim"]
@@ -170,19 +172,19 @@ claim("The run before last had a test log-loss of", runs["test"].iloc[-2], nyc20
 # file of the project:
 
 # %%
-show_table(projects.secrets(inherited))
+show_table(project_structure.secrets(inherited))
 
 # %% [markdown]
 # Nobody wrote a key into code: it came out of a cell and was saved with it. Clear the output, commit. **Guess first:** is the key gone?
 
 # %%
-projects.clear_outputs(inherited, "notebooks/Untitled3.ipynb")
-projects.commit(inherited, "Remove key")
-show_table(projects.secrets_in_history(inherited))
+project_structure.clear_outputs(inherited, "notebooks/Untitled3.ipynb")
+project_structure.commit(inherited, "Remove key")
+show_table(project_structure.secrets_in_history(inherited))
 
 # %% tags=["claim"]
-claim("Secrets in the files", len(projects.secrets(inherited)), always=0)
-claim("Secrets in the history", len(projects.secrets_in_history(inherited)), always=2)
+claim("Secrets in the files", len(project_structure.secrets(inherited)), always=0)
+claim("Secrets in the history", len(project_structure.secrets_in_history(inherited)), always=2)
 
 # %% [markdown]
 # The files are clean, the history is not: Git keeps what was ever committed, and so does every clone. Keys belong into `.env`, which
@@ -199,16 +201,16 @@ quiz("02.1")
 
 # %%
 notebook = "notebooks/2.0-kl-who-is-warned.ipynb"
-projects.warn_from(inherited, july, 0.40)
-projects.commit(inherited, "Warn fewer passengers")
-change = projects.review(inherited, notebook)
+project_structure.warn_from(inherited, july, 0.40)
+project_structure.commit(inherited, "Warn fewer passengers")
+change = project_structure.review(inherited, notebook)
 change
 
 # %% [markdown]
 # A notebook is JSON with its outputs in it. Jupytext writes it as Python text, cells and prose, without outputs; the same change is now:
 
 # %%
-readable = projects.review(inherited, notebook, as_text=True)
+readable = project_structure.review(inherited, notebook, as_text=True)
 readable
 
 # %% tags=["claim"]
@@ -238,7 +240,7 @@ claim("Lines to read in its text", readable.changed, always=2)
 # tree.
 
 # %%
-projects.things_to_place()
+project_structure.things_to_place()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.2: where does it go?
@@ -250,7 +252,7 @@ projects.things_to_place()
 # last line of the project's README helps with the odd one out.</details>
 
 # %%
-where = dict.fromkeys(projects.things_to_place(), ...)
+where = dict.fromkeys(project_structure.things_to_place(), ...)
 ### BEGIN SOLUTION
 where = {
     "flights.csv as the airline sent it": "data/raw",
@@ -274,14 +276,19 @@ check("02.2", where)
 # scans what is about to be committed, and copy Kim's notebook as it first was:
 
 # %%
-projects.guard(project)
+project_structure.guard(project)
 project.write(
-    "notebooks/1.0-kl-weather.ipynb", projects.inherited(july).read("notebooks/Untitled3.ipynb")
+    "notebooks/1.0-kl-weather.ipynb",
+    project_structure.inherited(july).read("notebooks/Untitled3.ipynb"),
 )
-show_error(lambda: projects.commit(project, "Look at the weather"))
+show_error(lambda: project_structure.commit(project, "Look at the weather"))
 
 # %% tags=["claim"]
-claim("Secrets in the new project's history", len(projects.secrets_in_history(project)), always=0)
+claim(
+    "Secrets in the new project's history",
+    len(project_structure.secrets_in_history(project)),
+    always=0,
+)
 
 # %% [markdown]
 # The key never got into history, and nothing has to be withdrawn. A hook lies on one machine and can be skipped, so the same scan
@@ -293,7 +300,7 @@ claim("Secrets in the new project's history", len(projects.secrets_in_history(pr
 # The deck, of 2018, offers five ways to arrange a project. Tools age too; this is what each was on the day in the last column.
 
 # %%
-show_table(projects.alternatives())
+show_table(project_structure.alternatives())
 
 # %% [markdown]
 # Two are alive under their own names, one was sold and renamed, one sleeps, and what you agree on yourselves always works. Look at the row

@@ -14,10 +14,11 @@
 # *20 minutes: pointer and content 6 · a pipeline 5 · what runs again? 4 · back to last month 3 · which tool? 2.*
 
 # %% tags=["setup"]
-from course_utils import plots, versioning
-from course_utils.claims import claim
+from course_utils.develop import versioning
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, show_error
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 project = versioning.start_project()
 

@@ -16,10 +16,14 @@
 # %% tags=["setup"]
 from itertools import product
 
-from course_utils import datasets, metrics, plots, promotion, tables, tracking
-from course_utils.claims import claim
+from course_utils import tables
+from course_utils.data import datasets
+from course_utils.develop import promotion, tracking
+from course_utils.model import metrics
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import mlflow
 import pandas as pd

@@ -14,10 +14,12 @@
 # *10 minutes: from conda to a lock 3 · a sum 2 · three broken environments 4 · the same again? 1.*
 
 # %% tags=["setup"]
-from course_utils import datasets, environments, plots
-from course_utils.claims import claim
+from course_utils.data import datasets
+from course_utils.develop import environments
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 

@@ -17,11 +17,14 @@
 # %% tags=["setup"]
 import pandas as pd
 
-from course_utils import datasets, dictionary, features, metrics, money, plots, profiles
-from course_utils import reports, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, dictionary, features, profiles
+from course_utils.model import metrics, money
+from course_utils.notebook import plots
+from course_utils.data import reports, splits
+from course_utils.model import training
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 

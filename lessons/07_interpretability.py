@@ -13,10 +13,12 @@
 # *15 minutes: values that add up 4 · over many flights 2 · a pair 4 · reasons 5.*
 
 # %% tags=["setup"]
-from course_utils import datasets, explain, features, money, plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, features, splits
+from course_utils.model import explain, money, training
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import numpy as np
 import pandas as pd

@@ -16,10 +16,13 @@
 # alarm for money 2 · whose bill is it? 2.*
 
 # %% tags=["setup"]
-from course_utils import costs, datasets, plots, training
-from course_utils.claims import claim
+from course_utils.data import datasets
+from course_utils.model import training
+from course_utils.notebook import plots
+from course_utils.serve import costs
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import pandas as pd
 

@@ -14,10 +14,13 @@
 # *10 minutes: a list that runs 2 · a score with a floor 4 · beside, not inside 2 · which rule, when 2.*
 
 # %% tags=["setup"]
-from course_utils import plots, practices, training, watching
-from course_utils.claims import claim
+from course_utils.develop import checklist
+from course_utils.model import training
+from course_utils.notebook import plots
+from course_utils.operate import input_monitoring
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 model = training.course_model()
 
@@ -30,11 +33,11 @@ model = training.course_model()
 # **Guess first:** how many of the ten can a program judge that only reads files, and executes nothing?
 
 # %%
-verdicts = practices.checklist()
+verdicts = checklist.checklist()
 show_table(verdicts)
 
 # %% tags=["claim"]
-kept = verdicts["verdict"] == practices.PASSED
+kept = verdicts["verdict"] == checklist.PASSED
 claim("Practices on the list", len(verdicts), always=10)
 claim("Practices that this repository keeps", kept.sum(), always=10)
 
@@ -43,18 +46,18 @@ claim("Practices that this repository keeps", kept.sum(), always=10)
 # that it says the same on every machine. Here is one in full:
 
 # %%
-show_source(practices.changes_meet_a_gate)
+show_source(checklist.changes_meet_a_gate)
 
 # %% [markdown]
 # A check that never fails proves nothing. So take files away, in thought only, and ask again:
 
 # %%
-spoilt = practices.repository(without=["uv.lock", "tests/unit/test_money.py", ".ci/run"])
-again = practices.checklist(spoilt)["verdict"]
-show_table(again[again != practices.PASSED].to_frame())
+spoilt = checklist.repository(without=["uv.lock", "tests/unit/model/test_money.py", ".ci/run"])
+again = checklist.checklist(spoilt)["verdict"]
+show_table(again[again != checklist.PASSED].to_frame())
 
 # %% tags=["claim"]
-claim("Practices that fail then", (again != practices.PASSED).sum(), always=3)
+claim("Practices that fail then", (again != checklist.PASSED).sum(), always=3)
 
 # %% [markdown]
 # Such checks are cheap, and they see only what files can show: *that* there are tests, not whether they are good ones. For that
@@ -70,8 +73,8 @@ claim("Practices that fail then", (again != practices.PASSED).sum(), always=3)
 # **Guess first:** the course's own model has a gate, a lock and hundreds of tests. In which section is it weakest?
 
 # %%
-own = practices.evidence()
-points = practices.sections(own["points"])
+own = checklist.evidence()
+points = checklist.sections(own["points"])
 points
 
 # %%
@@ -92,7 +95,7 @@ claim("Points that a section can have", own["section"].value_counts().max(), alw
 claim(
     "The mean of the sections is higher than the final score", points.mean() > final, always=True
 )
-print("What such a score means:", practices.meaning(final))
+print("What such a score means:", checklist.meaning(final))
 
 # %% [markdown]
 # The final score is the *lowest* of the four, not their mean. A mean would let well-tested training code pay for a model that nobody
@@ -116,7 +119,7 @@ show_table(rows)
 # where its result can be read.</details>
 
 # %%
-show_table(practices.sheet("monitoring"))
+show_table(checklist.sheet("monitoring"))
 
 # %%
 mine = {
@@ -157,16 +160,16 @@ quiz("09.1")
 # course has a watch that looks at each row and now and then compares the last thousand with training. It can stand in two places:
 
 # %%
-show_source(watching.Inside.predict)
-show_source(watching.Beside.predict)
+show_source(input_monitoring.Inside.predict)
+show_source(input_monitoring.Beside.predict)
 
 # %% [markdown]
 # **Guess first:** what does the watch cost the passenger who waits for an answer? Think of the median first, then of the slowest one in
 # a hundred.
 
 # %%
-cost = watching.benchmark()
-watching.benchmark_note()
+cost = input_monitoring.benchmark()
+input_monitoring.benchmark_note()
 cost
 
 # %% tags=["claim"]
@@ -182,12 +185,12 @@ claim("Beside, the 99th percentile grows by a factor of", p99["beside"], always=
 
 # %%
 row = model.inputs.iloc[0].to_dict()
-outdated = watching.Watch(model.inputs.head(2000).assign(retired=0.0))
-inside = watching.Inside(model.scorer.score_one, outdated)
+outdated = input_monitoring.Watch(model.inputs.head(2000).assign(retired=0.0))
+inside = input_monitoring.Inside(model.scorer.score_one, outdated)
 show_error(lambda: inside.predict(row))
 
 # %%
-beside = watching.Beside(model.scorer.score_one, outdated)
+beside = input_monitoring.Beside(model.scorer.score_one, outdated)
 answer = beside.predict(row)
 show_error(beside.close)
 
@@ -207,12 +210,12 @@ claim("Beside, the passenger has the model's answer all the same", same, always=
 # good advice at the wrong time is bad advice. Four piles, and eight cards on which a rule speaks of the airline:
 
 # %%
-show_table(practices.piles())
-show_table(practices.cards())
+show_table(checklist.piles())
+show_table(checklist.cards())
 
 # %% tags=["claim"]
-claim("Rules in all", len(practices.rules()), always=43)
-claim("Cards", len(practices.cards()), always=8)
+claim("Rules in all", len(checklist.rules()), always=43)
+claim("Cards", len(checklist.cards()), always=8)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.2: sort the cards
@@ -223,7 +226,7 @@ claim("Cards", len(practices.cards()), always=8)
 # service, or a model that no longer gets better.</details>
 
 # %%
-sorted_cards = dict.fromkeys(practices.cards().index, ...)
+sorted_cards = dict.fromkeys(checklist.cards().index, ...)
 ### BEGIN SOLUTION
 sorted_cards = {
     "the desk's list": "before",
@@ -274,7 +277,9 @@ show_table(own.drop(columns="ask"))
 # %% tags=["live"]
 asked = model.inputs.iloc[-1000:].to_dict("records")
 known = model.inputs.iloc[:200_000:10]
-watching.measure(model.scorer.score_one, asked, lambda: watching.Watch(known), rounds=3)
+input_monitoring.measure(
+    model.scorer.score_one, asked, lambda: input_monitoring.Watch(known), rounds=3
+)
 
 # %% [markdown] tags=["further"]
 # ## Further: all the rules
@@ -283,4 +288,4 @@ watching.measure(model.scorer.score_one, asked, lambda: watching.Watch(known), r
 # [original](https://developers.google.com/machine-learning/guides/rules-of-ml) is worth an evening.
 
 # %%
-show_table(practices.rules())
+show_table(checklist.rules())

@@ -17,11 +17,14 @@
 # %% tags=["setup"]
 import pandas as pd
 
-from course_utils import datasets, dictionary, faults, features, metrics, pitfalls
-from course_utils import plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, dictionary, faults, features
+from course_utils.model import metrics, pitfalls
+from course_utils.data import splits
+from course_utils.model import training
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 split = splits.split_by_time(flights)

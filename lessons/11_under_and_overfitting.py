@@ -13,8 +13,10 @@
 # *10 minutes: the two ends 2 · depth and rounds 3 · how many flights 2 · choose and defend 3.*
 
 # %% tags=["setup"]
-from course_utils import datasets, features, metrics, plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, features, splits
+from course_utils.model import metrics, training
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz
 
 flights = datasets.load_flights()

@@ -15,10 +15,12 @@
 # *25 minutes: baselines 4 · when to stop 4 · two splits 5 · what carries signal 4 · dollars 5 · hand-over 3.*
 
 # %% tags=["setup"]
-from course_utils import datasets, features, metrics, money, plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, features, splits
+from course_utils.model import metrics, money, training
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 

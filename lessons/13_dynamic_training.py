@@ -15,10 +15,12 @@
 # *25 minutes: a line of text 5 · a leak 3 · one at a time 3 · pairs and weights 4 · the year 4 · late labels 3 · a guard 3.*
 
 # %% tags=["setup"]
-from course_utils import datasets, metrics, plots, replay, vw
-from course_utils.claims import claim
+from course_utils.data import datasets
+from course_utils.model import metrics, online_learning, vowpal
+from course_utils.notebook import plots
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 flights = datasets.load_flights()
 
@@ -37,7 +39,7 @@ flights = datasets.load_flights()
 
 # %%
 some = flights.head(30_000)
-show_error(lambda: vw.from_frame(some, label="IsDepDelayed"))
+show_error(lambda: vowpal.from_frame(some, label="IsDepDelayed"))
 
 # %% [markdown]
 # It will not guess. Told what the two words mean, and to skip flights that never left, it writes what the data dictionary
@@ -45,7 +47,7 @@ show_error(lambda: vw.from_frame(some, label="IsDepDelayed"))
 
 # %%
 task = {"label": "IsDepDelayed", "labels": {"YES": 1, "NO": -1}, "unlabelled": "skip"}
-honest = vw.from_frame(some, **task)
+honest = vowpal.from_frame(some, **task)
 print(honest, honest.lines[0], sep="\n")
 
 # %% [markdown]
@@ -56,7 +58,7 @@ print(honest, honest.lines[0], sep="\n")
 careless = ["1 |f delay:NA miles:7", "1 |f delay: miles:7", "1 |f delay:1,400 miles:7"]
 careless += ["YES |f miles:7", "1 |f gate=A|B miles:7", "1 |f note=late:2", "1 |f code:0x10"]
 careless += ["1|f miles:7", "1 |f delay:inf"]
-seen = vw.parsed(*careless)
+seen = vowpal.parsed(*careless)
 show_table(seen[["label", "features", "values"]])
 
 # %% tags=["claim"]
@@ -72,15 +74,15 @@ claim("The label YES is read as", seen["label"].iloc[3], always=0)
 # meets. So the converter has to decide what a cell means, and escape what VW would cut at:
 
 # %%
-show_source(vw.feature)
+show_source(vowpal.feature)
 
 # %%
 cells = ["NA", "", "1,400", "A|B", "late:2", "0x10", "New York", "3.5", "0"]
-written = {repr(cell): vw.feature("cell", cell) for cell in cells}
+written = {repr(cell): vowpal.feature("cell", cell) for cell in cells}
 written
 
 # %%
-back = vw.parsed(*(f"1 |f {text} miles:7" for text in written.values()))
+back = vowpal.parsed(*(f"1 |f {text} miles:7" for text in written.values()))
 claim(
     "Of these cells, VW now sees one feature each, but for the zero",
     (back["features"] == 2).sum(),
@@ -95,7 +97,7 @@ claim(
 broken = some.assign(
     Distance=some["Distance"].astype(object).where(some.index != some.index[7], "far")
 )
-show_error(lambda: vw.from_frame(broken, **task))
+show_error(lambda: vowpal.from_frame(broken, **task))
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 13.1: write the label map
@@ -120,17 +122,17 @@ check("13.1", labels)
 # On the deck's own sample its online learner misjudged far fewer flights than its XGBoost, with one pass and no tuning.
 
 # %%
-vw.deck_run()[["examples", "features", "average_loss"]]
+vowpal.deck_run()[["examples", "features", "average_loss"]]
 
 # %% [markdown]
 # **Guess first:** the deck's file holds *every* column of the table but the label. Which of them would you, as a learner,
 # listen to?
 
 # %%
-leaky = vw.from_frame(some, all_columns=True, **task)
+leaky = vowpal.from_frame(some, all_columns=True, **task)
 logistic = "--loss_function logistic"
-told = vw.run(leaky.lines, logistic, names=True)
-asked = vw.run(honest.lines, logistic)
+told = vowpal.run(leaky.lines, logistic, names=True)
+asked = vowpal.run(honest.lines, logistic)
 told.weights.head(4)
 
 # %% tags=["claim"]
@@ -152,7 +154,7 @@ claim(
 # and cannot be compared with that of a model that is asked beforehand. `csv2vw` takes such a column only when you insist:
 
 # %%
-show_error(lambda: vw.from_frame(some, columns=["Origin", "DepDelay"], **task))
+show_error(lambda: vowpal.from_frame(some, columns=["Origin", "DepDelay"], **task))
 
 # %% [markdown] tags=["instructor"]
 # Ask who would have noticed the leak from the number alone. The two tells worth repeating: a loss far below that of any model
@@ -170,12 +172,12 @@ show_error(lambda: vw.from_frame(some, columns=["Origin", "DepDelay"], **task))
 # first and a lesson after. **Guess first:** what is the loss on the very first flight, when it knows nothing at all?
 
 # %%
-timetable = replay.timetable(flights)
-stream = replay.stream(replay.thin(flights, 80_000), timetable)
-print(stream, stream.lines[0], replay.OPTIONS, sep="\n")
+timetable = online_learning.timetable(flights)
+stream = online_learning.stream(online_learning.thin(flights, 80_000), timetable)
+print(stream, stream.lines[0], online_learning.OPTIONS, sep="\n")
 
 # %%
-plain = vw.run(stream.lines, replay.OPTIONS)
+plain = vowpal.run(stream.lines, online_learning.OPTIONS)
 plain.progress.iloc[::3]
 
 # %% tags=["claim"]
@@ -197,8 +199,8 @@ claim(
 # is bounded, whatever comes, and two features may meet in one place.
 
 # %%
-names = vw.vocabulary(leaky.lines)
-collisions = vw.collisions(names, bits=[8, 10, 12, 14, 18])
+names = vowpal.vocabulary(leaky.lines)
+collisions = vowpal.collisions(names, bits=[8, 10, 12, 14, 18])
 collisions
 
 # %% tags=["claim"]
@@ -210,7 +212,7 @@ claim("And at VW's default of 18 bits", collisions.loc[18, "share"], always=(0.0
 # **Guess first:** what does a table of `-b 6` cost the timetable's learner? It has fewer places than there are airports.
 
 # %%
-tiny = vw.run(stream.lines, f"{replay.OPTIONS} -b 6")
+tiny = vowpal.run(stream.lines, f"{online_learning.OPTIONS} -b 6")
 claim("It adds to the loss", tiny.loss - plain.loss, always=(0.005, 0.02))
 
 # %% [markdown]
@@ -224,7 +226,7 @@ claim("It adds to the loss", tiny.loss - plain.loss, always=(0.005, 0.02))
 # of namespaces that begin with c with each of those that begin with h, and gives the pair a weight of its own.
 
 # %%
-paired = vw.run(stream.lines, f"{replay.OPTIONS} -q ch")
+paired = vowpal.run(stream.lines, f"{online_learning.OPTIONS} -q ch")
 claim("Pairing carrier and hour lowers the loss by", plain.loss - paired.loss, always=(0, 0.003))
 
 # %% [markdown] tags=["exercise"]
@@ -242,8 +244,8 @@ attempt = ...
 ### BEGIN SOLUTION
 namespaces["airports"] = ["Origin", "Dest"]
 namespaces["numbers"] = ["CRSElapsedTime", "Distance"]
-mine = replay.stream(replay.thin(flights, 80_000), timetable, namespaces)
-attempt = vw.run(mine.lines, f"{replay.OPTIONS} -q tt -q tw -q ta -q wa")
+mine = online_learning.stream(online_learning.thin(flights, 80_000), timetable, namespaces)
+attempt = vowpal.run(mine.lines, f"{online_learning.OPTIONS} -q tt -q tw -q ta -q wa")
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -257,22 +259,22 @@ check("13.2", attempt)
 
 # %%
 half = len(stream.lines) // 2
-first = vw.run(stream.lines[:half], replay.OPTIONS)
-second = vw.run(stream.lines[half:], replay.OPTIONS, start=first, names=True)
+first = vowpal.run(stream.lines[:half], online_learning.OPTIONS)
+second = vowpal.run(stream.lines[half:], online_learning.OPTIONS, start=first, names=True)
 same = (second.predictions == plain.predictions[half:]).all()
 
 # %% tags=["claim"]
 claim("It predicts bit for bit as if it had never stopped", same, always=True)
 
 # %%
-show_error(lambda: vw.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start=first))
+show_error(lambda: vowpal.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start=first))
 
 # %% [markdown]
 # That error is the course's, not VW's: a saved model does not know its loss function. Without the course's guard VW goes on with
 # squared loss, and says nothing.
 
 # %%
-silent = vw.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start=first, guarded=False)
+silent = vowpal.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start=first, guarded=False)
 rest = stream.late[half:]
 right, wrong = (metrics.log_loss(rest, run.probabilities) for run in (second, silent))
 claim("In silence, the log-loss of the second half rises by", wrong - right, always=(0.02, 0.2))
@@ -300,11 +302,13 @@ second.weights.head(6)
 # of the month; the online ones go on. **Guess first:** who wins, and in which weeks?
 
 # %%
-start = replay.start(flights)
-year = replay.stream(flights, timetable)
-scores = {"VW online": replay.replay(year)}
-scores["XGBoost static"] = replay.static(year, timetable, start)
-scores["XGBoost static + intercept"] = replay.recalibrated(year, scores["XGBoost static"])
+start = online_learning.start(flights)
+year = online_learning.stream(flights, timetable)
+scores = {"VW online": online_learning.replay(year)}
+scores["XGBoost static"] = online_learning.static(year, timetable, start)
+scores["XGBoost static + intercept"] = online_learning.recalibrated(
+    year, scores["XGBoost static"]
+)
 
 # %% [markdown]
 # Two cheap rivals join in: above, the static XGBoost with its mean moved each day to what the last week showed; below, a
@@ -312,13 +316,13 @@ scores["XGBoost static + intercept"] = replay.recalibrated(year, scores["XGBoost
 
 # %%
 key = flights["UniqueCarrier"].astype(str) + " " + timetable["hour"].astype(str)
-scores["table online"] = replay.online_table(year, key)
-table = replay.totals(year, scores, start)
+scores["table online"] = online_learning.online_table(year, key)
+table = online_learning.totals(year, scores, start)
 table.sort_values("log-loss")
 
 # %%
-weeks = replay.wide(replay.weekly(year, scores, start))
-committed = replay.wide(replay.committed("weeks"))
+weeks = online_learning.wide(online_learning.weekly(year, scores, start))
+committed = online_learning.wide(online_learning.committed("weeks"))
 shown = weeks[["XGBoost static", "VW online"]].join(committed["XGBoost monthly"])
 
 # %%
@@ -366,9 +370,9 @@ claim("XGBoost static", dollars["XGBoost static"], nyc2013=(-10500, -7500), unit
 settings = {
     "large constant steps": f"{logistic} -l 0.5 --power_t 0",
     "large shrinking steps": f"{logistic} -l 0.5 --power_t 0.5",
-    "small shrinking steps": replay.OPTIONS,
+    "small shrinking steps": online_learning.OPTIONS,
 }
-delays = replay.labels_arrive(stream, settings, delays=[0, 1], start=start)
+delays = online_learning.labels_arrive(stream, settings, delays=[0, 1], start=start)
 delays
 
 # %% tags=["claim"]
@@ -407,11 +411,13 @@ claim(
 # notice. An online one learns them by next morning.
 
 # %%
-early = replay.stream(replay.thin(replay.first_days(flights, 75), 12_000), timetable)
+early = online_learning.stream(
+    online_learning.thin(online_learning.first_days(flights, 75), 12_000), timetable
+)
 spoiled = early.calendar[30:33]
 claim("Poisoned days", len(spoiled), always=3)
-open_door = replay.guarded(early, spoiled=spoiled)
-healthy = replay.replay(early)
+open_door = online_learning.guarded(early, spoiled=spoiled)
+healthy = online_learning.replay(early)
 
 # %% tags=["claim"]
 after = early.after(early.calendar[33])
@@ -430,10 +436,10 @@ claim(
 # they come out worse than before by more than some limit, roll back.
 
 # %%
-show_source(replay.try_batch)
+show_source(online_learning.try_batch)
 
 # %%
-learner = replay.Learner()
+learner = online_learning.Learner()
 learner.learn(early.lines[:5_000])
 before, snapshot = learner.predict(early.lines[5_000:5_100]), learner.snapshot()
 learner.learn(early.lines[5_000:6_000])
@@ -462,7 +468,7 @@ limit = ...
 closed_door = ...
 ### BEGIN SOLUTION
 limit = 0.008
-closed_door = replay.guarded(early, spoiled=spoiled, limit=limit)
+closed_door = online_learning.guarded(early, spoiled=spoiled, limit=limit)
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -476,7 +482,7 @@ check("13.3", closed_door)
 # on both kinds of inputs takes minutes, so here is the table that a benchmark keeps.
 
 # %%
-kept = replay.committed("year")
+kept = online_learning.committed("year")
 show_table(kept.set_index(["inputs", "learner"]))
 
 # %%
@@ -550,9 +556,9 @@ quiz("K4.2")
 # columns, for two rounds. Here that, today's histograms and VW fit the same flights and columns.
 
 # %%
-fits = vw.benchmark("fit")
+fits = vowpal.benchmark("fit")
 show_table(fits)
-vw.benchmark_note("fit")
+vowpal.benchmark_note("fit")
 
 # %% tags=["claim"]
 times = fits.set_index(["dataset", "way"])["times_vw"]
@@ -579,11 +585,11 @@ claim("The same, once writing VW's text is charged to VW", most["with_the_text"]
 # is even. VW's true strength is that it never has to start again.
 
 # %%
-show_table(vw.benchmark("csv2vw"))
-vw.benchmark_note("csv2vw")
+show_table(vowpal.benchmark("csv2vw"))
+vowpal.benchmark_note("csv2vw")
 
 # %% tags=["claim"]
-ways = vw.benchmark("csv2vw")
+ways = vowpal.benchmark("csv2vw")
 own = ways[ways["way"] == "course csv2vw"]
 claim(
     "Against a plain loop, csv2vw is faster by a factor of",
@@ -607,8 +613,8 @@ claim(
 
 # %%
 both = {name: scores[name] for name in ("XGBoost static", "VW online")}
-by_week = replay.weekly(year, both, start)
-replay.wide(by_week, "dollars").agg(["min", "median", "max"]).round(-2).astype(int)
+by_week = online_learning.weekly(year, both, start)
+online_learning.wide(by_week, "dollars").agg(["min", "median", "max"]).round(-2).astype(int)
 
 # %%
 worst = by_week.loc[by_week.groupby("learner")["dollars"].idxmin()]
@@ -629,7 +635,7 @@ claim(
 # the loss that it prints is that of *those*, no progressive one.
 
 # %%
-several = vw.run(stream.lines, f"{replay.OPTIONS} --passes 2 -c")
+several = vowpal.run(stream.lines, f"{online_learning.OPTIONS} --passes 2 -c")
 claim("The printed loss looks better by", plain.loss - several.loss, nyc2013=(0.003, 0.01))
 
 # %% [markdown]
@@ -644,11 +650,11 @@ claim("The printed loss looks better by", plain.loss - several.loss, nyc2013=(0.
 # touches the bar in the deck's lines is the row's, which VW takes for a tag.
 
 # %%
-numbered = vw.from_frame(some, label="IsDepDelayed", kind="classes", unlabelled="skip")
+numbered = vowpal.from_frame(some, label="IsDepDelayed", kind="classes", unlabelled="skip")
 numbered.written.labels
 
 # %%
-many = vw.run(numbered.lines, "--oaa 2")
+many = vowpal.run(numbered.lines, "--oaa 2")
 claim(
     "Share that a learner of two classes misjudges",
     many.loss,

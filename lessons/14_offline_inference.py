@@ -15,10 +15,13 @@
 # *15 minutes: all possible predictions 3 · the job 3 · one score 2 · one switch 3 · the gate 2 · looking up 2.*
 
 # %% tags=["setup"]
-from course_utils import batch, datasets, plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, splits
+from course_utils.model import training
+from course_utils.notebook import plots
+from course_utils.serve import batch
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import pandas as pd
 

@@ -16,17 +16,20 @@
 # a replica dies 1 · table or server 2.*
 
 # %% tags=["setup"]
-from course_utils import datasets, load, plots, splits, training
-from course_utils.claims import claim
+from course_utils.data import datasets, splits
+from course_utils.model import training
+from course_utils.notebook import plots
+from course_utils.serve import load_testing
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_error
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import json
 import time
 import pandas as pd
 import requests
 
-load.quiet()
+load_testing.quiet()
 flights = datasets.load_flights()
 model = training.course_model(flights)
 split = splits.split_by_time(flights)
@@ -46,9 +49,9 @@ split = splits.split_by_time(flights)
 
 # %%
 from clipper_admin import ClipperConnection
-from course_utils.serving import LocalContainerManager
+from course_utils.serve.clipper import LocalContainerManager
 
-name = load.cluster_name("lesson-15")
+name = load_testing.cluster_name("lesson-15")
 manager = LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0)
 connection = ClipperConnection(manager)
 connection.start_clipper()
@@ -66,7 +69,7 @@ connection.start_clipper()
 connection.register_application("xgboost-airlines", "strings", "0.241", 10_000_000)
 url = f"http://{connection.get_query_addr()}/xgboost-airlines/predict"
 rows = model.inputs.loc[split.test.index[::10_000]]
-texts = load.as_texts(rows)
+texts = load_testing.as_texts(rows)
 
 
 def ask(**question):
@@ -283,7 +286,7 @@ check("15.1", update)
 # %%
 connection.stop_models(["xgboostv2-model"])
 versions = {"1": ours, "2": second.score(rows).tolist()}
-with load.Clients(address, "xgboost-airlines", texts, versions) as clients:
+with load_testing.Clients(address, "xgboost-airlines", texts, versions) as clients:
     clients.now("before", "1")
     deploy_python_closure(connection, "xgboost-model", 2, "strings", predict_v2, base_image=image)
     clients.now("after the update", "2")
@@ -370,9 +373,9 @@ check("15.2", version_for)
 # %%
 connection.register_application("friday", "strings", "0.241", 400_000)
 connection.link_model_to_app("friday", "slow-model")
-one = load.at_once(address, "friday", [""] * 60).counts()
+one = load_testing.at_once(address, "friday", [""] * 60).counts()
 connection.set_num_replicas("slow-model", 4)
-four = load.at_once(address, "friday", [""] * 60).counts()
+four = load_testing.at_once(address, "friday", [""] * 60).counts()
 connection.set_num_replicas("slow-model", 1)
 
 # %% tags=["claim"]
@@ -386,7 +389,7 @@ claim("Of 60 questions, without any answer at all", one["failed"] + four["failed
 # questions a second of W seconds each, λ·W of them are being worked on at once. Fewer replicas than that, and the queue grows for ever.
 
 # %%
-busy = load.little(rate=80, milliseconds=20, most=4)
+busy = load_testing.little(rate=80, milliseconds=20, most=4)
 busy
 
 # %% tags=["claim"]
@@ -399,7 +402,7 @@ claim(
 # slowest answer of a hundred take, as the load comes near what they can do?
 
 # %%
-picture = load.benchmark("picture")
+picture = load_testing.benchmark("picture")
 waits = picture[picture["closure"] == "waits 20 ms"]
 wide = waits.pivot(index="offered", columns="replicas", values="p99 [ms]")
 fig = plots.lines(
@@ -413,7 +416,7 @@ plots.show(
     alt="For 1, 2 and 4 replicas the latency is flat at first, then rises steeply to the objective of 200 ms; with twice the "
     "replicas it does so at about twice the load.",
 )
-load.benchmark_note("picture")
+load_testing.benchmark_note("picture")
 
 # %%
 show_table(waits[waits["replicas"] < 4].drop(columns="closure"))
@@ -439,7 +442,7 @@ claim(
 # in time, about half of them with the default. So leave room, count defaults, and share replicas. On your machine:
 
 # %% tags=["live"]
-load.measure(load.waits_20_ms, replicas=[1, 2], rates=[25, 45, 90])
+load_testing.measure(load_testing.waits_20_ms, replicas=[1, 2], rates=[25, 45, 90])
 
 # %% [markdown]
 # ## Where replicas stop helping
@@ -495,7 +498,7 @@ create_endpoint(
     num_replicas=plan["replicas"],
     batch_size=1,
 )
-plan["measured"] = load.offer(address, "planned", [""], rate=80, seconds=3)
+plan["measured"] = load_testing.offer(address, "planned", [""], rate=80, seconds=3)
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -510,11 +513,11 @@ check("15.3", plan)
 # %%
 connection.stop_models(["slow-model", "planned"])
 connection.set_num_replicas("xgboost-model", 2)
-with load.Clients(address, "xgboost-airlines", texts, versions) as clients:
+with load_testing.Clients(address, "xgboost-airlines", texts, versions) as clients:
     clients.now("two replicas", "1")
-    load.kill_a_replica(manager, "xgboost-model")
+    load_testing.kill_a_replica(manager, "xgboost-model")
     clients.now("one was killed", "1")
-    load.wait_for_replicas(manager, "xgboost-model", 2)
+    load_testing.wait_for_replicas(manager, "xgboost-model", 2)
     clients.now("it is back", "1")
 table = clients.table()
 show_table(table.drop(index="in between"))
@@ -534,9 +537,9 @@ claim("Answers wrong, default or failed", faults, always=0)
 # server?
 
 # %%
-ways = load.benchmark("ways")
+ways = load_testing.benchmark("ways")
 show_table(ways)
-load.benchmark_note("ways")
+load_testing.benchmark_note("ways")
 
 # %% tags=["claim"]
 ratio = ways.set_index("way")["times the lookup"]
@@ -552,7 +555,7 @@ claim("An answer of mlflow models serve, in times of Clipper's", today, always=(
 # and somewhat longer. It has no objective, no default and no switch: for another version you start another server.
 
 # %%
-show_table(load.which_way())
+show_table(load_testing.which_way())
 
 # %% [markdown]
 # Most products need both: a table for what can be known this morning, a server for what cannot, and the same `Scorer` behind the two.
@@ -569,7 +572,7 @@ quiz("K5.2")
 # Clipper is closed, and its ideas are everywhere. If you know what to look for, the next server is a matter of names:
 
 # %%
-show_table(load.serving_today())
+show_table(load_testing.serving_today())
 
 # %% [markdown]
 # One idea did *not* survive: none of the five has a default answer. Past the time limit comes an error, and the default is for your
@@ -614,7 +617,7 @@ def predict_v3(texts):
 # %%
 incident = ...
 ### BEGIN SOLUTION
-with load.Clients(address, "xgboost-airlines", texts, versions) as incident:
+with load_testing.Clients(address, "xgboost-airlines", texts, versions) as incident:
     incident.now("before", "1")
     deploy_python_closure(connection, "xgboost-model", 3, "strings", predict_v3, base_image=image)
     incident.now("broken", "other")
@@ -660,7 +663,7 @@ deploy_python_closure(connection, "xgboost-model", 4, "strings", counted, base_i
 again = [one["output"] for one in ask(input_batch=texts)["batch_predictions"]]
 
 # %%
-numbers = load.read_metrics(address, "row")
+numbers = load_testing.read_metrics(address, "row")
 show_table(numbers)
 
 # %% tags=["claim"]
@@ -668,7 +671,7 @@ value = numbers["value"]
 claim("The same answers as before", again == ours, always=True)
 claim("Rows scored", value["rows_scored_total"], nyc2013=6)
 claim("Of them up to 2,000 characters long", value["row_length_bucket, up to 2000.0"], nyc2013=6)
-late = load.read_metrics(address, "clipper_defaulted_total", app="hasty")["value"].sum()
+late = load_testing.read_metrics(address, "clipper_defaulted_total", app="hasty")["value"].sum()
 claim("Default answers of the hasty application, as Clipper counts them", late, always=1)
 
 # %% [markdown]
@@ -682,10 +685,10 @@ claim("Default answers of the hasty application, as Clipper counts them", late, 
 # Each method of `ClipperConnection`, and each of its deployers: whether it works on your laptop, or why not.
 
 # %%
-show_table(load.clipper_methods())
+show_table(load_testing.clipper_methods())
 
 # %%
-show_table(load.clipper_deployers())
+show_table(load_testing.clipper_deployers())
 
 # %% [markdown] tags=["further"]
 # ## Further: how fast is it, next to others?
@@ -694,9 +697,9 @@ show_table(load.clipper_deployers())
 # FastAPI, which most teams begin with. **Guess first:** how far apart are servers of one and the same model?
 
 # %%
-servers = load.benchmark("servers").drop(columns="version")
+servers = load_testing.benchmark("servers").drop(columns="version")
 show_table(servers)
-load.benchmark_note("servers")
+load_testing.benchmark_note("servers")
 
 # %% tags=["claim"]
 many = servers.set_index("server")["64 clients"]
@@ -718,11 +721,11 @@ claim("MLflow, 64 clients, in times of FastAPI", many["MLflow, a tensor"], alway
 # memory, so the course does not install it.
 
 # %%
-show_table(load.benchmark("ray"))
-load.benchmark_note("ray")
+show_table(load_testing.benchmark("ray"))
+load_testing.benchmark_note("ray")
 
 # %% tags=["live"]
-load.try_ray(predict, texts)
+load_testing.try_ray(predict, texts)
 
 # %% [markdown]
 # Nothing of the closure changed: a function from rows to answers, with the model inside, moves from server to server. That is the exit that

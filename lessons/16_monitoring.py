@@ -16,20 +16,26 @@
 # *30 minutes: a year in review 3 · cry wolf 3 · few signals 4 · a budget 5 · rules 5 · train again 5 · feedback 3 · on call 2.*
 
 # %% tags=["setup"]
-from course_utils import datasets, drift, faults, load, monitoring, pitfalls, plots, promotion
-from course_utils import retraining, telemetry, timemachine, training, watching
-from course_utils.claims import claim
+from course_utils.data import datasets, faults
+from course_utils.develop import promotion
+from course_utils.model import pitfalls
+from course_utils.notebook import plots
+from course_utils.operate import drift, monitoring
+from course_utils.serve import load_testing
+from course_utils.model import training
+from course_utils.operate import backtest, input_monitoring, retraining, telemetry
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz, show_source
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 import json
 import pandas as pd
 import requests
 
-load.quiet()
+load_testing.quiet()
 flights = datasets.load_flights()
 newer = training.course_model(flights).scorer
-machine = timemachine.TimeMachine(flights)
+machine = backtest.TimeMachine(flights)
 service = machine.scorer
 
 # %% [markdown]
@@ -423,9 +429,9 @@ check("16.3", trial)
 # %%
 from clipper_admin import ClipperConnection
 from clipper_admin.deployers.python import deploy_python_closure
-from course_utils.serving import LocalContainerManager
+from course_utils.serve.clipper import LocalContainerManager
 
-name = load.cluster_name("lesson-16")
+name = load_testing.cluster_name("lesson-16")
 manager = LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0)
 connection = ClipperConnection(manager)
 connection.start_clipper()
@@ -449,10 +455,10 @@ connection.link_model_to_app("flights", "delays")
 
 # %%
 storm = machine.day("2013-07-10").rows
-texts = load.as_texts(storm[machine.inputs].iloc[::10])
+texts = load_testing.as_texts(storm[machine.inputs].iloc[::10])
 url = f"http://{connection.get_query_addr()}/flights/predict"
 answers = requests.post(url, json={"input_batch": texts}).json()["batch_predictions"]
-numbers = load.read_metrics(connection.get_query_addr(), "answer")
+numbers = load_testing.read_metrics(connection.get_query_addr(), "answer")
 show_table(numbers)
 
 # %% tags=["claim"]
@@ -791,9 +797,9 @@ claim("Named, all questions together", int(together["named"].sum()), nyc2013=1)
 # scraped each second, without and with numbers that its model reports itself.
 
 # %%
-cost = watching.benchmark()
+cost = input_monitoring.benchmark()
 show_table(cost[["p50_ratio", "p99_ratio"]])
-watching.benchmark_note()
+input_monitoring.benchmark_note()
 scraped = telemetry.benchmark()
 show_table(scraped[["p50_ratio", "p99_ratio"]])
 telemetry.benchmark_note()

@@ -15,10 +15,12 @@
 # *45 minutes: what you hold 4 · what an act costs 5 · a rehearsal 8 · your shift 15 · the post-mortem 7 · a policy 6.*
 
 # %% tags=["setup"]
-from course_utils import datasets, incidents, plots
-from course_utils.claims import claim
+from course_utils.data import datasets
+from course_utils.notebook import plots
+from course_utils.operate import incidents
+from course_utils.notebook.claims import claim
 from course_utils.exercises import check
-from course_utils.page import show_table
+from course_utils.notebook.display import show_table
 
 service = incidents.Service(datasets.load_flights())
 

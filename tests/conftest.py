@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def flights() -> pd.DataFrame:
     """Load the default data set once."""
-    from course_utils import datasets
+    from course_utils.data import datasets
 
     return datasets.load_flights("nyc2013")
 

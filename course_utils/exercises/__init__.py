@@ -6,6 +6,6 @@ checked. They know an answer by what it can do, not by its class, so that whatev
 
 from course_utils.exercises.grading import check
 from course_utils.exercises.quizzes import quiz
-from course_utils.exercises.showing import show_error, show_source
+from course_utils.notebook.source import show_error, show_source
 
 __all__ = ["check", "quiz", "show_error", "show_source"]

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from course_utils.errors import UsageError
-from course_utils.page import Page
+from course_utils.notebook.display import Page
 from course_utils.tables import read_toml
 
 __all__ = ["as_html", "as_text", "key", "load", "questions", "quiz"]

@@ -1,4 +1,8 @@
-"""The facts of the course as data: each stands in one file here, and lessons, tests and README read it."""
+"""The facts of the course as data: each is in one file here, which lessons, tests and README read.
+
+A table of one stage is in that stage's folder; what concerns the whole course is beside this file. Tables are asked
+for by the name of their file alone, which is unique.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import tomllib
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import UsageError
@@ -13,22 +18,68 @@ from course_utils.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DATASETS", "active_dataset", "canvas", "curriculum", "read_csv", "read_notes", "read_toml", "workflow"]
+__all__ = [
+    "DATASETS",
+    "active_dataset",
+    "canvas",
+    "checkout",
+    "curriculum",
+    "find",
+    "read_csv",
+    "read_notes",
+    "read_text",
+    "read_toml",
+    "workflow",
+]
 
 DATASETS = ("nyc2013", "allyears2k")  # the default first
+#: Folders of tables, one a stage of the course.
+_STAGES = ("data", "model", "develop", "serve", "operate")
 
 
-def _open(name: str) -> Any:
-    table = files(__package__) / name
-    if not table.is_file():
-        known = ", ".join(sorted(entry.name for entry in files(__package__).iterdir() if "." in entry.name[1:]))
-        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {known}")
-    return table
+def checkout() -> Path:
+    """Return the folder that holds `course_utils`: the repository, or ``site-packages`` where it was installed."""
+    return Path(__file__).resolve().parents[2]
+
+
+def find(name: str) -> Path:
+    """Return where a table, or a folder of files such as ``project_template``, is.
+
+    Parameters
+    ----------
+    name : str
+        Its file name, without the stage's folder.
+
+    Raises
+    ------
+    UsageError
+        There is no table of that name.
+    """
+    root = Path(str(files(__package__)))
+    folders = [root, *(root / stage for stage in _STAGES)]
+    for folder in folders:
+        if name and Path(name).name == name and (folder / name).exists() and (folder / name) not in folders:
+            return folder / name
+    known = sorted(entry.name for folder in folders for entry in folder.iterdir() if "." in entry.name[1:])
+    known = ", ".join(name for name in known if not name.endswith(".py"))
+    raise UsageError(f"there is no table {name!r}", fix=f"choose one of {known}")
 
 
 @cache
-def _toml(name: str) -> str:
-    return _open(name).read_text(encoding="utf-8")
+def read_text(name: str) -> str:
+    """Return a table as text.
+
+    Parameters
+    ----------
+    name : str
+        Its file name, such as ``sponsor.html.j2``.
+
+    Raises
+    ------
+    UsageError
+        There is no table of that name.
+    """
+    return find(name).read_text(encoding="utf-8")
 
 
 def read_toml(name: str) -> dict[str, Any]:
@@ -44,7 +95,7 @@ def read_toml(name: str) -> dict[str, Any]:
     UsageError
         There is no table of that name.
     """
-    return tomllib.loads(_toml(name))
+    return tomllib.loads(read_text(name))
 
 
 def read_csv(name: str, **options: Any) -> pd.DataFrame:
@@ -64,7 +115,7 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    with _open(name).open("rb") as file:
+    with find(name).open("rb") as file:
         return pd.read_csv(file, **options)
 
 
@@ -81,7 +132,7 @@ def read_notes(name: str) -> list[str]:
     UsageError
         There is no table of that name.
     """
-    lines = _open(name).read_text(encoding="utf-8").splitlines()
+    lines = read_text(name).splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authoring import build, cli, gate, generate, learners, run, surroundings
-from course_utils import datasets
+from course_utils.data import datasets
 from course_utils.errors import UsageError
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from course_utils import datasets, tables
+from course_utils import tables
+from course_utils.data import datasets
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from course_utils import metrics, money
+from course_utils.model import metrics, money
 
 
 def test_the_formula_gives_the_published_profit(deck: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from course_utils import profiles, tables
+from course_utils import tables
+from course_utils.data import profiles
 
 _PROFILE = tables.read_toml("deck.toml")["profile"]
 _TEXTS = ["UniqueCarrier", "TailNum", "Origin", "Dest", "CancellationCode", "IsArrDelayed", "IsDepDelayed"]

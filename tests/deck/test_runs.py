@@ -16,7 +16,7 @@ import xgboost
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
-from course_utils import metrics, vw
+from course_utils.model import metrics, vowpal
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def lines(allyears: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> l
     folder = tmp_path_factory.mktemp("deck")
     allyears.to_csv(folder / "flights.csv")
     texts = allyears.select_dtypes(exclude="number").columns.drop("IsDepDelayed")
-    vw.csv2vw(
+    vowpal.csv2vw(
         folder / "flights.csv",
         folder / "flights.vw",
         label="IsDepDelayed",
@@ -113,7 +113,7 @@ def test_vowpal_wabbit_loss(deck: dict[str, Any], allyears: pd.DataFrame, lines:
     run = deck["vw"]
     assert run["range"]["average_loss"][0] <= run["average_loss"] <= run["range"]["average_loss"][1]
     for rows in _vw_splits(allyears, run, 3):
-        learnt = vw.run([lines[row] for row in rows], "--binary --loss_function logistic")
+        learnt = vowpal.run([lines[row] for row in rows], "--binary --loss_function logistic")
         assert learnt.examples == run["examples"]
         _in_range("features", learnt.features, run)
         _in_range("average_loss", learnt.loss, run)
@@ -155,4 +155,4 @@ def _scores_in_range(scores: np.ndarray, late: pd.Series, run: dict[str, Any]) -
 
 def _vw_splits(flights: pd.DataFrame, vw: dict[str, Any], count: int) -> Iterator[np.ndarray]:
     for seed in range(count):
-        yield train_test_split(flights.index, test_size=vw["test_share"], random_state=seed)[0]
+        yield train_test_split(flights.index, test_size=vowpal["test_share"], random_state=seed)[0]

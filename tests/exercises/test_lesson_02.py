@@ -15,7 +15,7 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils import projects
+from course_utils.develop import project_structure
 
 SOLVED = Path(__file__).parents[2] / "solutions" / "02_project_structure.ipynb"
 
@@ -124,7 +124,7 @@ WHERE = {
 RAW, HOLIDAYS, INTERIM, TABLE, FUNCTION, MEANING, LOSSES, KEY = WHERE
 
 RIGHT = {
-    "02.1": [by_prefix, by_parts, by_loop, by_yield, by_pandas, projects.tables_lie_in_data],
+    "02.1": [by_prefix, by_parts, by_loop, by_yield, by_pandas, project_structure.tables_lie_in_data],
     "02.2": [
         WHERE,
         pd.Series(WHERE),
@@ -198,9 +198,9 @@ def test_places_still_to_fill_in_are_named(report):
 
 def test_a_solved_rule_works_in_the_linter_too():
     """What the check accepts is a rule that the linter can use."""
-    project = projects.scaffold()
+    project = project_structure.scaffold()
     project.write("src/data/flights.csv", "a\n")
-    assert projects.lint(project, [by_prefix])["found"].tolist() == ["src/data/flights.csv"]
+    assert project_structure.lint(project, [by_prefix])["found"].tolist() == ["src/data/flights.csv"]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils import environments
+from course_utils.develop import environments
 
 CAUSES = {"clock": "missing pin", "closure": "conflicting pin", "model": "model from another version"}
 

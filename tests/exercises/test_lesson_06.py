@@ -11,8 +11,8 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils import metrics, money
 from course_utils.exercises.lesson_06 import _decoded
+from course_utils.model import metrics, money
 from course_utils.tables import read_toml
 
 USABLE = ["CRSDepTime", "CRSElapsedTime", "Distance"]

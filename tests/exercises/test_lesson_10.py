@@ -10,7 +10,9 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils import datasets, dictionary, features, pitfalls, splits, tables
+from course_utils import tables
+from course_utils.data import datasets, dictionary, features, splits
+from course_utils.model import pitfalls
 
 FORECAST = "a forecast issued 30 hours before departure"
 OTHER = "the delay of a flight that left 6 hours before departure"

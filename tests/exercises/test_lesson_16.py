@@ -11,7 +11,7 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils import monitoring, retraining
+from course_utils.operate import monitoring, retraining
 
 OUTAGE = {"board": "B", "first": "2013-07-03", "last": "2013-07-05"}
 LIMITS = {"schedule": 0.25, "hubs": 0.09, "model": 0.0}

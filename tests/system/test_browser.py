@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from nbformat import sign, v4
 
-from course_utils import plots
-from course_utils.exercises import quizzes, showing
-from course_utils.page import Page
+from course_utils.exercises import quizzes
+from course_utils.notebook import plots, source
+from course_utils.notebook.display import Page
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ def notebook() -> nbformat.NotebookNode:
         "workflow": Page(
             plots.as_html(plots.workflow(), "Six boxes in two rows, joined by arrows, and a way back."), ""
         ),
-        "source": Page(showing.as_html(plots.as_png), showing.source_of(plots.as_png)),
+        "source": Page(source.as_html(plots.as_png), source.source_of(plots.as_png)),
         "probe": Page("<p>probe</p><script>window.scripts_ran = true</script>", "probe"),
     }
     cells = [v4.new_markdown_cell("# A lesson")]

@@ -17,13 +17,13 @@ SAMPLES = (
     "Makefile",
     "authoring/cli.py",
     "binder/postBuild",
-    "course_utils/tables/dictionary.csv",
+    "course_utils/tables/data/dictionary.csv",
     "environment.yml",
     "lessons/00_start_here.py",
     "notebooks/00_start_here.ipynb",
     "solutions/00_start_here.ipynb",
-    "tests/unit/fixtures/utf16.csv",
-    "tests/unit/fixtures/wrong_encoding.csv",
+    "tests/unit/data/fixtures/utf16.csv",
+    "tests/unit/data/fixtures/wrong_encoding.csv",
     "uv.lock",
 )
 
@@ -40,7 +40,7 @@ def windows(tmp_path: Path) -> Path:
     for name in SAMPLES:
         (origin / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(surroundings.ROOT / name, origin / name)
-    (origin / "tests/unit/fixtures/crlf.csv").write_bytes(b"a,b\r\n1,2\n")
+    (origin / "tests/unit/data/fixtures/crlf.csv").write_bytes(b"a,b\r\n1,2\n")
     (origin / "edited_on_windows.py").write_bytes(b"x = 1\r\n")
     _git(origin, "init", "--quiet")
     _git(origin, "add", ".")
@@ -54,7 +54,7 @@ def test_a_checkout_on_windows_has_the_same_bytes(windows: Path) -> None:
     """Git for Windows changes no line ends, so lessons, scripts and fixtures are there what they are here."""
     for name in SAMPLES:
         assert (windows / name).read_bytes() == (surroundings.ROOT / name).read_bytes(), name
-    assert (windows / "tests/unit/fixtures/crlf.csv").read_bytes() == b"a,b\r\n1,2\n"
+    assert (windows / "tests/unit/data/fixtures/crlf.csv").read_bytes() == b"a,b\r\n1,2\n"
     assert (windows / "edited_on_windows.py").read_bytes() == b"x = 1\n"
     assert _git(windows, "status", "--porcelain") == ""
 

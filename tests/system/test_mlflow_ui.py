@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="the browser group is not installed")
 mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
-from course_utils import promotion, tracking  # noqa: E402 (they need MLflow)
+from course_utils.develop import promotion, tracking  # noqa: E402 (they need MLflow)
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

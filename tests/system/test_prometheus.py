@@ -18,9 +18,9 @@ pytest.importorskip("clipper_admin", reason="the serving group is not installed"
 from clipper_admin import ClipperConnection  # noqa: E402 (it may be missing)
 from clipper_admin.deployers import python as python_deployer  # noqa: E402
 
-from course_utils import telemetry  # noqa: E402
-from course_utils.serving import LocalContainerManager  # noqa: E402
-from course_utils.telemetry.panels import panel_lines  # noqa: E402
+from course_utils.operate import telemetry  # noqa: E402
+from course_utils.operate.telemetry.panels import panel_lines  # noqa: E402
+from course_utils.serve.clipper import LocalContainerManager  # noqa: E402
 
 if not telemetry.installed():
     pytest.skip("Prometheus is not installed: `course doctor` says how to get it", allow_module_level=True)

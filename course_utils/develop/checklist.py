@@ -1,0 +1,524 @@
+"""The deck's best practices as a checklist that runs, the ML Test Score of the course's case, and the rules of ML.
+
+`checklist` reads files of this very repository and nothing else: it runs no lesson and no test, needs no ``.git``, and
+says the same on every machine. `evidence` scores the course's case; what counts is decided by ``curriculum.toml``, so
+that a lesson earns its points when it is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils import tables
+from course_utils.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CHECKS",
+    "PASSED",
+    "Repository",
+    "baseline_comes_first",
+    "cards",
+    "changes_meet_a_gate",
+    "checklist",
+    "columns_are_known",
+    "data_are_pinned",
+    "evidence",
+    "inputs_are_watched",
+    "meaning",
+    "modules_have_tests",
+    "packages_are_pinned",
+    "piles",
+    "predictions_have_reasons",
+    "repository",
+    "results_come_from_one_run",
+    "rules",
+    "sections",
+    "sheet",
+    "worth_is_stated",
+]
+
+PASSED = "✓"
+_NAME = "deploying-ml-models"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+# --------------------------------------------------------------------------- the repository
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The course's files, read and never changed.
+
+    Attributes
+    ----------
+    root : Path
+        The folder that holds ``pyproject.toml``.
+    without : tuple of str
+        Patterns of files that count as if they were not there.
+    """
+
+    root: Path
+    without: tuple[str, ...] = ()
+
+    def files(self, pattern: str) -> list[str]:
+        """Return the files that match a `pattern` such as ``tests/unit/test_*.py``, in order."""
+        found = (path.relative_to(self.root).as_posix() for path in self.root.glob(pattern) if path.is_file())
+        return sorted(name for name in found if not self._hidden(name))
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a file of this `name`."""
+        return not self._hidden(name) and (self.root / name).is_file()
+
+    def read(self, name: str) -> str:
+        """Return the text of the file of this `name`; '' where there is none."""
+        return (self.root / name).read_text(encoding="utf-8") if self.has(name) else ""
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Return what the TOML file of this `name` holds; nothing where there is none, or it cannot be read."""
+        try:
+            return tomllib.loads(self.read(name))
+        except tomllib.TOMLDecodeError:
+            return {}
+
+    def _hidden(self, name: str) -> bool:
+        return any(fnmatch.fnmatch(name, pattern) for pattern in self.without)
+
+
+def repository(*, without: str | Sequence[str] = ()) -> Repository:
+    """Find the course's repository: where its code lies, else in the working folder and those above it.
+
+    Parameters
+    ----------
+    without : str or sequence of str
+        Files to read as if they were not there, such as ``uv.lock`` or ``tests/unit/*``.
+
+    Raises
+    ------
+    UsageError
+        It is not there, or `without` names no file of it.
+    """
+    here = Path.cwd()
+    for folder in (tables.checkout(), here, *here.parents):
+        if _is_course(folder):
+            break
+    else:
+        raise UsageError(
+            "the course's repository is not here", fix="open the lesson inside the repository, such as with make lab"
+        )
+    patterns = (without,) if isinstance(without, str) else tuple(without)
+    for pattern in patterns:
+        if not Repository(folder).files(pattern):
+            raise UsageError(f"the repository has no file {pattern!r}", fix="name it from the repository's folder on")
+    return Repository(folder, patterns)
+
+
+def _is_course(folder: Path) -> bool:
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return project.get("project", {}).get("name") == _NAME
+
+
+# --------------------------------------------------------------------------- one check a practice
+# Each takes the repository and returns what is wrong; '' where nothing is.
+
+
+def modules_have_tests(course: Repository) -> str:
+    """Each module of the course has tests in the file that bears its name (of the `course`'s repository)."""
+    for file in course.files("course_utils/*.py"):
+        name = Path(file).stem
+        if name != "__init__" and not course.has(f"tests/unit/test_{name}.py"):
+            return f"{file} has no tests/unit/test_{name}.py"
+    return "" if course.files("course_utils/*.py") else "course_utils is empty"
+
+
+def baseline_comes_first(course: Repository) -> str:
+    """In lesson 12 of the `course`, a table is fitted before XGBoost is."""
+    lesson = "lessons/12_static_training.py"
+    table, boosted = (_first_call(course.read(lesson), name) for name in ("train_table", "train_xgboost"))
+    return "" if table < boosted < float("inf") else f"{lesson} fits no table before XGBoost"
+
+
+def columns_are_known(course: Repository) -> str:
+    """Each column has a meaning, a type and an hour at which it is known, and loading validates (in the `course`)."""
+    file = "course_utils/tables/data/dictionary.csv"
+    rows = _rows(course.read(file))
+    for row in rows:
+        known = row.get("known_hours_before") or row.get("event")  # weather: when it is observed
+        for field, value in (("meaning", row.get("meaning")), ("type", row.get("type")), ("hour when known", known)):
+            if not value:
+                return f"{file}: {row.get('column') or 'a column'} has no {field}"
+    if not rows:
+        return f"{file} is missing or empty"
+    code = "course_utils/data/datasets.py"
+    return "" if _first_call(course.read(code), "validate") < float("inf") else f"{code} does not validate"
+
+
+def inputs_are_watched(course: Repository) -> str:
+    """Watching has tests, and the `course`'s benchmark shows that it costs less beside the call than inside it."""
+    tests, table = "tests/unit/operate/test_input_monitoring.py", "course_utils/tables/operate/benchmark_watching.csv"
+    if not course.has(tests):
+        return f"{tests} is missing"
+    ratios = {row["watch"]: float(row["p99_ratio"]) for row in _rows(course.read(table))}
+    if not {"inside", "beside"} <= ratios.keys():
+        return f"{table} is missing or has no measurement"
+    return "" if ratios["beside"] < ratios["inside"] else f"{table}: it costs no less beside than inside"
+
+
+def data_are_pinned(course: Repository) -> str:
+    """Each source file has its SHA-256, and the data themselves stay out of Git (in the `course`)."""
+    file = "course_utils/tables/data/checksums.csv"
+    rows = _rows(course.read(file))
+    if not rows:
+        return f"{file} is missing or empty"
+    for row in rows:
+        if not _SHA256.fullmatch(row.get("sha256") or ""):
+            return f"{file}: {row['file']} has no SHA-256"
+    ignored = course.read(".gitignore").splitlines()
+    open_to_git = [f"/data/{name}/" for name in ("raw", "processed") if f"/data/{name}/" not in ignored]
+    return f".gitignore does not name {open_to_git[0]}" if open_to_git else ""
+
+
+def packages_are_pinned(course: Repository) -> str:
+    """Whatever the `course` asks for is locked, each file of it with its hash."""
+    project, lock = course.table("pyproject.toml"), course.table("uv.lock")
+    if not lock:
+        return "uv.lock is missing or cannot be read"
+    groups = project.get("dependency-groups", {}).values()
+    asked = [*project.get("project", {}).get("dependencies", []), *(line for group in groups for line in group)]
+    packages = {package["name"]: package for package in lock.get("package", [])}
+    for line in asked:
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0].lower().replace("_", "-")
+        if name not in packages:
+            return f"uv.lock does not lock {name}"
+    for package in packages.values():
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        if any(not file.get("hash", "").startswith("sha256:") for file in files):
+            return f"uv.lock: a file of {package['name']} has no hash"
+    return ""
+
+
+def results_come_from_one_run(course: Repository) -> str:
+    """Each notebook's outputs in the `course` come from one run, top to bottom, without an error."""
+    files = [file for folder in ("notebooks", "solutions") for file in course.files(f"{folder}/[0-9][0-9]_*.ipynb")]
+    for file in files:
+        cells = _code_cells(course.read(file))
+        counts = [cell["execution_count"] for cell in cells if cell["execution_count"] is not None]
+        if not counts:
+            return f"{file} was never run"
+        if counts != list(range(1, len(counts) + 1)):
+            return f"{file}: its cells were not run in order"
+        if any(output["output_type"] == "error" for cell in cells for output in cell["outputs"]):
+            return f"{file} holds an error"
+    return "" if files else "no lesson was built"
+
+
+def changes_meet_a_gate(course: Repository) -> str:
+    """Every proposed change of the `course` runs all its tests."""
+    workflow, gate = ".github/workflows/ci.yml", ".ci/run"
+    said = course.read(workflow)
+    if "pull_request" not in said or gate not in said:
+        return f"{workflow} does not run {gate} on every pull request"
+    return "" if "make test" in course.read(gate) else f"{gate} does not run the tests"
+
+
+def predictions_have_reasons(course: Repository) -> str:
+    """Reasons have tests, and every figure of the `course` has words for who cannot see it."""
+    lesson, tests = "lessons/07_interpretability.py", "tests/unit/model/test_explain.py"
+    for file in (lesson, tests):
+        if not course.has(file):
+            return f"{file} is missing"
+    for file in course.files("notebooks/[0-9][0-9]_*.ipynb"):
+        pages = [_html(output) for cell in _code_cells(course.read(file)) for output in cell["outputs"]]
+        pictures = [picture for page in pages for picture in re.findall(r"<img\b[^>]*>", page)]
+        if any(not re.search(r'\balt="[^"]+"', picture) for picture in pictures):
+            return f"{file} has a figure without words"
+    return ""
+
+
+def worth_is_stated(course: Repository) -> str:
+    """Each payoff values all four things that can happen, and the `course`'s lessons about money claim dollars."""
+    file = "course_utils/tables/model/payoffs.toml"
+    payoffs = course.table(file)
+    for name, payoff in payoffs.items():
+        for cell in ("warned, late", "warned, on time", "not warned, late", "not warned, on time"):
+            if not isinstance(payoff.get(cell), int | float):
+                return f"{file}: {name} gives no dollars for '{cell}'"
+    if not payoffs:
+        return f"{file} is missing or empty"
+    for number in _practice("dollars")["lessons"]:
+        source = "".join(course.read(name) for name in course.files(f"lessons/{number}_*.py"))
+        if not re.search(r"claim\((?:[^#]*?)unit=\"\$\"", source):
+            return f"lesson {number} claims no dollars"
+    return ""
+
+
+#: The checks by the key of their practice.
+CHECKS: dict[str, Callable[[Repository], str]] = {
+    "template": modules_have_tests,
+    "baseline": baseline_comes_first,
+    "pipeline": columns_are_known,
+    "inputs": inputs_are_watched,
+    "data": data_are_pinned,
+    "environment": packages_are_pinned,
+    "results": results_come_from_one_run,
+    "gate": changes_meet_a_gate,
+    "reasons": predictions_have_reasons,
+    "dollars": worth_is_stated,
+}
+
+
+def checklist(course: Repository | None = None) -> pd.DataFrame:
+    """Check each of the deck's practices on the course's own repository.
+
+    Parameters
+    ----------
+    course : Repository, optional
+        Default: that of the course, as `repository` finds it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each practice: 'lesson' (where it is done), 'checked' and 'verdict': `PASSED`, or what is wrong.
+
+    Raises
+    ------
+    UsageError
+        The repository is not there.
+    """
+    import pandas as pd
+
+    course = repository() if course is None else course
+    rows = []
+    for practice in _practices():
+        fault = CHECKS[practice["key"]](course)
+        rows.append(
+            {
+                "practice": practice["practice"],
+                "lesson": ", ".join(practice["lessons"]),
+                "checked": practice["checked"],
+                "verdict": f"✗ {fault}" if fault else PASSED,
+            }
+        )
+    return pd.DataFrame(rows).set_index("practice")
+
+
+def _practices() -> list[dict[str, Any]]:
+    return tables.read_toml("practices.toml")["practice"]
+
+
+def _practice(key: str) -> dict[str, Any]:
+    return next(practice for practice in _practices() if practice["key"] == key)
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    import csv
+
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def _first_call(source: str, name: str) -> float:
+    """Return the line in which a function of that name is first called; infinity where it never is."""
+    calls = (node for node in ast.walk(_parsed(source)) if isinstance(node, ast.Call))
+    lines = [node.lineno for node in calls if getattr(node.func, "attr", getattr(node.func, "id", None)) == name]
+    return min(lines, default=float("inf"))
+
+
+@cache
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.parse("")
+
+
+def _code_cells(text: str) -> list[dict[str, Any]]:
+    return [cell for cell in json.loads(text or "{}").get("cells", []) if cell["cell_type"] == "code"]
+
+
+def _html(output: Mapping[str, Any]) -> str:
+    page = output.get("data", {}).get("text/html", "")
+    return page if isinstance(page, str) else "".join(page)
+
+
+# --------------------------------------------------------------------------- the ML Test Score
+
+
+def evidence(written: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the ML Test Score's 28 tests with what the course's own case can show for each.
+
+    Parameters
+    ----------
+    written : sequence of str, optional
+        Numbers of the lessons that count; default those that the curriculum says are written.
+
+    Returns
+    -------
+    DataFrame
+        A row for each test by its key: 'section', 'ask', 'points' (0, 0.5 or 1), 'lesson' (which earned them, or will)
+        and 'evidence' (what it shows, or why there is nothing).
+    """
+    import pandas as pd
+
+    if written is None:
+        written = [lesson["number"] for lesson in tables.curriculum() if lesson["written"]]
+    table = tables.read_toml("ml_test_score.toml")
+    titles = {section["name"]: section["title"] for section in table["section"]}
+    rows = {test["key"]: {"section": titles[test["section"]], "ask": test["ask"]} for test in table["test"]}
+    for test in table["test"]:
+        rows[test["key"]] |= _best(test, written)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("test")
+
+
+def _best(test: Mapping[str, Any], written: Sequence[str]) -> dict[str, Any]:
+    """Return the best evidence that counts, or what is missing."""
+    counting = [one for one in test["evidence"] if one["lesson"] in written and one["points"]]
+    if counting:
+        best = max(counting, key=lambda one: one["points"])
+        return {
+            "points": float(best["points"]),
+            "lesson": best["lesson"],
+            "evidence": f"{best['says']} ({best['file'].partition('::')[0]})",
+        }
+    if test["evidence"]:
+        lesson = test["evidence"][0]["lesson"]
+        return {"points": 0.0, "lesson": lesson, "evidence": f"nothing before lesson {lesson} is written"}
+    return {"points": 0.0, "lesson": "", "evidence": f"none: {test['none']}"}
+
+
+def sections(points: Mapping[str, float] | pd.Series) -> pd.Series:
+    """Add up the points of each section of the ML Test Score; the final score is the lowest of them.
+
+    Parameters
+    ----------
+    points : mapping or Series of str to number
+        Points by the key of the test; a test that is not there has none.
+
+    Returns
+    -------
+    Series
+        Points of each section, at most seven.
+
+    Raises
+    ------
+    UsageError
+        A key is no test, or its points are none of 0, 0.5 and 1.
+    """
+    import pandas as pd
+
+    table = tables.read_toml("ml_test_score.toml")
+    place = {test["key"]: test["section"] for test in table["test"]}
+    total = {section["name"]: 0.0 for section in table["section"]}
+    for key, value in dict(points).items():
+        if key not in place:
+            raise UsageError(f"there is no test {key!r}", fix="take the names of practices.sheet()")
+        if value not in (0, 0.5, 1):
+            raise UsageError(f"{key} cannot have {value!r} points", fix="give 0, 0.5 or 1")
+        total[place[key]] += float(value)
+    return pd.Series({section["title"]: total[section["name"]] for section in table["section"]}, name="points")
+
+
+def meaning(score: float) -> str:
+    """Return in words what a final ML Test Score says.
+
+    Parameters
+    ----------
+    score : float
+        From 0 to 7.
+
+    Raises
+    ------
+    UsageError
+        There is no such score.
+    """
+    for line in tables.read_toml("ml_test_score.toml")["reading"]:
+        if 0 <= score <= line["most"]:
+            return line["means"]
+    raise UsageError(f"{score!r} is no ML Test Score", fix="give the lowest of the four sections, from 0 to 7")
+
+
+def sheet(section: str | None = None) -> pd.DataFrame:
+    """Return the ML Test Score as an empty sheet: the questions by the key of the test.
+
+    Parameters
+    ----------
+    section : str, optional
+        'data', 'model', 'infrastructure' or 'monitoring'; default all of them.
+
+    Raises
+    ------
+    UsageError
+        There is no such section.
+    """
+    import pandas as pd
+
+    table = tables.read_toml("ml_test_score.toml")
+    names = [one["name"] for one in table["section"]]
+    if section is not None and section not in names:
+        raise UsageError(f"there is no section {section!r}", fix=f"choose from {', '.join(names)}")
+    rows = {test["key"]: test["ask"] for test in table["test"] if section in (None, test["section"])}
+    return pd.DataFrame({"ask of your project": rows}).rename_axis("test")
+
+
+# --------------------------------------------------------------------------- rules of ML
+
+
+def piles() -> pd.DataFrame:
+    """Return the four piles on which the rules of machine learning lie: their names, and what they are about."""
+    import pandas as pd
+
+    rows = tables.read_toml("rules_of_ml.toml")["pile"]
+    return pd.DataFrame({"about": {row["name"]: row["title"] for row in rows}}).rename_axis("pile")
+
+
+def cards() -> pd.DataFrame:
+    """Return the cards of exercise 09.2, sorted by their names: what a rule says of the airline."""
+    import pandas as pd
+
+    found = [rule["card"] for rule in tables.read_toml("rules_of_ml.toml")["rule"] if "card" in rule]
+    return pd.DataFrame({"card": {card["name"]: card["text"] for card in found}}).sort_index().rename_axis("name")
+
+
+def rules(pile: str | None = None) -> pd.DataFrame:
+    """Return the 43 rules of machine learning in our own words, and where the course keeps each.
+
+    Parameters
+    ----------
+    pile : str, optional
+        One of `piles`; default all of them.
+
+    Raises
+    ------
+    UsageError
+        There is no such pile.
+    """
+    import pandas as pd
+
+    table = tables.read_toml("rules_of_ml.toml")
+    names = [one["name"] for one in table["pile"]]
+    if pile is not None and pile not in names:
+        raise UsageError(f"there is no pile {pile!r}", fix=f"choose from {', '.join(names)}")
+    rows = [
+        {
+            "number": rule["number"],
+            "rule": rule["rule"],
+            "pile": rule["pile"],
+            "in the course": f"lesson {', '.join(rule['lessons'])}" if rule["lessons"] else f"not: {rule['none']}",
+        }
+        for rule in table["rule"]
+        if pile in (None, rule["pile"])
+    ]
+    return pd.DataFrame(rows).set_index("number")

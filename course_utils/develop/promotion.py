@@ -1,0 +1,337 @@
+"""Decide by rule which model replaces the one in service, and write the reasons where everybody finds them.
+
+Versions stand in MLflow's registry under two aliases: 'champion' is in service, 'challenger' has passed the gate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from course_utils import tables
+from course_utils.data import features
+from course_utils.develop import tracking
+from course_utils.errors import ModelError, UsageError
+from course_utils.model import metrics
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "EVIDENCE",
+    "MODEL",
+    "candidates",
+    "evidence",
+    "gate",
+    "lenient_gate",
+    "policy",
+    "promote",
+    "registry",
+]
+
+MODEL = "delays"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+#: What is measured of a version before it is judged.
+EVIDENCE = ("validation_loss", "out_of_time_loss", "known_hours", "carrier_harm", "time_ratio")
+_Gate = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[str]]
+
+
+def policy() -> dict[str, float]:
+    """Return what the airline asks of a model that is to replace the one in service."""
+    return dict(tables.read_toml("tracking.toml")["policy"])
+
+
+# --------------------------------------------------------------------------- versions
+
+
+def candidates(data: tracking.Delivery) -> pd.DataFrame:
+    """Train and register the model in service, as version 1 and champion, and five that want its place.
+
+    Parameters
+    ----------
+    data : Delivery
+
+    Returns
+    -------
+    DataFrame
+        One row a version: its name and what is said of it.
+
+    Raises
+    ------
+    UsageError
+        The runs that the committee is made of have not been logged.
+    ModelError
+        The registry has lost what was registered.
+    """
+    import mlflow
+
+    table = tables.read_toml("tracking.toml")
+    client = mlflow.MlflowClient()
+    if client.search_registered_models(f"name = '{MODEL}'"):
+        client.delete_registered_model(MODEL)
+    client.create_registered_model(MODEL, description="Probability that a flight leaves late")
+    for entry in (table["champion"], *table["candidate"]):
+        if "members" in entry:
+            run = _committee(data, entry["name"], entry["members"])
+        else:
+            run = tracking.log_run(data, entry["name"], **entry["settings"])
+        _register(run, entry)
+    client.set_registered_model_alias(MODEL, CHAMPION, "1")
+    rows = {str(v.version): {"name": v.tags["name"], "said of it": v.tags["note"]} for v in _versions()}
+    return pd.DataFrame(rows).T.rename_axis("version")
+
+
+def _register(run: str, entry: Mapping[str, Any]) -> None:
+    import mlflow
+
+    model = mlflow.get_run(run).outputs.model_outputs[0].model_id
+    tags = {"name": entry["name"], "note": entry["note"]}
+    mlflow.MlflowClient().create_model_version(MODEL, f"models:/{model}", run, tags=tags, model_id=model)
+
+
+def _committee(data: tracking.Delivery, name: str, members: str) -> str:
+    """Log the mean of all runs whose name begins with some letters, as one model."""
+    import mlflow
+
+    names = [run for run in tracking.find().index if run.startswith(members)]
+    if not names:
+        raise UsageError(f"no run begins with {members!r}", fix="log the ten runs of the sweep first")
+    scorers = []
+    for member in names:
+        model = mlflow.get_run(tracking.run_id(member)).outputs.model_outputs[0].model_id
+        scorers += mlflow.pyfunc.load_model(f"models:/{model}").get_raw_model().members
+    rows = data.split.validation
+    with mlflow.start_run(run_name=name) as run:
+        mlflow.log_input(data.dataset, context="training")
+        mlflow.log_params({"members": ", ".join(names), "inputs": "all"})
+        mlflow.set_tags(tracking.fingerprints())
+        mean = np.mean([scorer.score(rows[list(scorer.encoder.columns)]) for scorer in scorers], axis=0)
+        mlflow.log_metric("validation_log_loss", metrics.log_loss(features.label(rows), mean))
+        tracking.log_model(data, scorers)
+    return run.info.run_id
+
+
+def _versions() -> list[ModelVersion]:
+    """Return the versions of the model, the oldest first."""
+    import mlflow
+
+    found = mlflow.MlflowClient().search_model_versions(f"name = '{MODEL}'")
+    if not found:
+        raise ModelError("no version is registered", fix="register some with promotion.candidates")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def registry() -> pd.DataFrame:
+    """Return what the registry says: one row a version, with its name, aliases, verdict and the reasons for it.
+
+    Raises
+    ------
+    ModelError
+        Nothing is registered.
+    """
+    import mlflow
+
+    # A search does not bring the aliases along.
+    found = [mlflow.MlflowClient().get_model_version(MODEL, version.version) for version in _versions()]
+    rows = {
+        str(version.version): {
+            "name": version.tags["name"],
+            "alias": ", ".join(sorted(version.aliases)),
+            "verdict": version.tags.get("verdict", ""),
+            "reasons": version.description or "",
+        }
+        for version in found
+    }
+    return pd.DataFrame(rows).T.rename_axis("version")
+
+
+# --------------------------------------------------------------------------- evidence
+
+
+def evidence(data: tracking.Delivery) -> pd.DataFrame:
+    """Measure every version beside the champion, on flights that neither was chosen by as well, and note it there.
+
+    Parameters
+    ----------
+    data : Delivery
+
+    Returns
+    -------
+    DataFrame
+        One row a version, by name: 'validation_loss' and 'out_of_time_loss' (log-loss, September and October,
+        November and December), 'known_hours' (before departure, of the last known input of its signature),
+        'carrier_harm' (what the carrier that fares worst loses against the champion in log-loss, out of time),
+        'worst_carrier' and 'time_ratio' (to score one flight, the champion's time = 1).
+
+    Raises
+    ------
+    ModelError
+        Nothing is registered.
+    """
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    versions = _versions()
+    champion = client.get_model_version_by_alias(MODEL, CHAMPION).version
+    models = {v.version: mlflow.pyfunc.load_model(f"models:/{MODEL}/{v.version}") for v in versions}
+    inputs = {version: model.metadata.get_input_schema().input_names() for version, model in models.items()}
+    # Past MLflow's checks of the signature, which take longer than a model does for one flight.
+    asked = {version: model.get_raw_model() for version, model in models.items()}
+    losses = {version: _losses(data, model, inputs[version]) for version, model in asked.items()}
+    one = data.split.test.head(1)
+    seconds = _seconds({version: (model, one[inputs[version]]) for version, model in asked.items()})
+    rows = {}
+    for version in versions:
+        v = version.version
+        validation, test = losses[v]
+        worst, harm = _worst_carrier(data, test - losses[champion][1])
+        rows[version.tags["name"]] = {
+            "validation_loss": float(validation.mean()),
+            "out_of_time_loss": float(test.mean()),
+            "known_hours": data.known_hours(inputs[v]),
+            "carrier_harm": harm,
+            "worst_carrier": worst,
+            "time_ratio": seconds[v] / seconds[champion],
+        }
+        for name, value in rows[version.tags["name"]].items():
+            client.set_model_version_tag(MODEL, v, name, f"{value:.3g}" if isinstance(value, float) else value)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("version")
+
+
+def _losses(data: tracking.Delivery, model: Any, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each flight's loss, in the months of choosing and in those of judging."""
+    parts = (data.split.validation, data.split.test)
+    validation, test = (metrics.log_losses(features.label(rows), model.predict(rows[inputs])) for rows in parts)
+    return validation, test
+
+
+def _worst_carrier(data: tracking.Delivery, change: np.ndarray) -> tuple[str, float]:
+    """Return the carrier whose flights fare worst, of those that have enough of them, and by how much."""
+    by = pd.Series(change).groupby(data.split.test["UniqueCarrier"].to_numpy()).agg(["mean", "size"])
+    mean = by.loc[by["size"] >= policy()["carrier_flights"], "mean"]
+    return str(mean.idxmax()), float(mean.max())
+
+
+def _seconds(asked: Mapping[str, tuple[Any, pd.DataFrame]], times: int = 30) -> dict[str, float]:
+    """Return how long each model takes for one flight: the quickest of many, asked in turn, since others work too."""
+    best = dict.fromkeys(asked, float("inf"))
+    for _ in range(times):
+        for version, (model, row) in asked.items():
+            start = time.perf_counter()
+            model.predict(row)
+            best[version] = min(best[version], time.perf_counter() - start)
+    return best
+
+
+# --------------------------------------------------------------------------- the gate
+
+
+def lenient_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
+    """Return why a candidate may not replace the champion, as most teams would have it: by one score.
+
+    Parameters
+    ----------
+    candidate, champion : mapping
+        Their evidence; see `EVIDENCE`.
+    policy : mapping
+        See `policy`.
+
+    Returns
+    -------
+    list of str
+        The reasons; empty: it passes.
+    """
+    reasons = []
+    if candidate["validation_loss"] >= champion["validation_loss"]:
+        reasons.append("no better on the months it was chosen by")
+    return reasons
+
+
+def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
+    """Return why a candidate may not replace the champion.
+
+    Parameters
+    ----------
+    candidate, champion : mapping
+        Their evidence; see `EVIDENCE`. What was not measured does not pass.
+    policy : mapping
+        See `policy`.
+
+    Returns
+    -------
+    list of str
+        The reasons; empty: it passes.
+    """
+    reasons = []
+    for loss, months in (("validation_loss", "months it was chosen by"), ("out_of_time_loss", "later months")):
+        if not candidate[loss] < champion[loss]:
+            reasons.append(f"no better on the {months}: log-loss {candidate[loss]:.3f}, not under {champion[loss]:.3f}")
+    if not candidate["known_hours"] >= policy["known_hours"]:
+        reasons.append("looks ahead: an input is known too late")
+    if not candidate["carrier_harm"] <= policy["carrier_harm"]:
+        carrier = candidate.get("worst_carrier", "one carrier")
+        reasons.append(f"harms passengers of {carrier}: log-loss up by {candidate['carrier_harm']:.3f}")
+    if not candidate["time_ratio"] <= policy["time_ratio"]:
+        reasons.append(f"too slow: more than {policy['time_ratio']:g} times the champion's time")
+    return reasons
+
+
+def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
+    """Hold every version but the champion to a gate, and write verdict and reasons on it.
+
+    The best out of time of those that pass gets the alias 'challenger'; the champion stays until somebody moves its
+    alias.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+        From `evidence`.
+    gate : callable
+        Takes the evidence of candidate and champion and the policy, and returns the reasons for refusing.
+
+    Returns
+    -------
+    DataFrame
+        From `registry`.
+
+    Raises
+    ------
+    ModelError
+        Nothing is registered.
+    UsageError
+        A version was not measured, or the gate returns something else than texts.
+    """
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    versions = _versions()
+    champion = client.get_model_version_by_alias(MODEL, CHAMPION)
+    passed = []
+    for version in versions:
+        name = version.tags["name"]
+        if name not in evidence.index:
+            raise UsageError(f"{name!r} was not measured", fix="measure all versions with promotion.evidence")
+        if version.version == champion.version:
+            continue
+        reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), policy())
+        reasons = [reasons] if isinstance(reasons, str) else list(reasons or [])
+        if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
+            raise UsageError(
+                "the gate returned something else than texts", fix="return a list of reasons, empty to pass"
+            )
+        client.set_model_version_tag(MODEL, version.version, "verdict", "refused" if reasons else "passed")
+        client.update_model_version(MODEL, version.version, "; ".join(reasons))
+        if not reasons:
+            passed.append((evidence.loc[name, "out_of_time_loss"], version.version))
+    if passed:
+        client.set_registered_model_alias(MODEL, CHALLENGER, min(passed)[1])
+    else:
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+    return registry()

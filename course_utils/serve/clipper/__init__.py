@@ -1,0 +1,33 @@
+"""Clipper on a laptop: what the unmodified ``clipper_admin`` client starts, as processes instead of containers.
+
+>>> from clipper_admin import ClipperConnection                        # doctest: +SKIP
+>>> from course_utils.serve.clipper import LocalContainerManager             # doctest: +SKIP
+>>> clipper = ClipperConnection(LocalContainerManager())               # doctest: +SKIP
+
+::
+
+    notebook ── LocalContainerManager                    manager.py
+       │  a pipe: when it breaks, everything stops
+       └─ supervisor                                     supervisor.py
+            ├─ management front end ── state.json        management.py, state.py
+            ├─ query front end                           frontend.py
+            └─ zygote                                    replicas.py
+                 ├─ replica  my-model:1  0
+                 └─ replica  my-model:1  1
+
+The two front ends speak HTTP (web.py); among themselves the processes talk over Unix sockets (wire.py) in a folder
+that only their user may enter. `LocalContainerManager` is imported when it is asked for, as `clipper_admin` takes a
+second to import, which the other processes do not need.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LocalContainerManager":
+        from course_utils.serve.clipper.manager import LocalContainerManager
+
+        return LocalContainerManager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

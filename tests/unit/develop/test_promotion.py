@@ -1,0 +1,191 @@
+"""Who replaces the model in service, and why the others do not."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from course_utils.errors import ModelError, UsageError
+
+mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
+from course_utils.develop import promotion, tracking  # noqa: E402 (they need MLflow)
+
+pytestmark = pytest.mark.slow  # MLflow and a sweep of models: seconds to begin with
+
+NAMES = ["in service", "fresh inputs", "well studied", "clairvoyant", "new feed", "committee"]
+MEMBERS = 8
+POLICY = {"known_hours": 3, "carrier_harm": 0.02, "carrier_flights": 300, "time_ratio": 3}
+CHAMPION = {
+    "validation_loss": 0.42, "out_of_time_loss": 0.5, "known_hours": 3.0, "carrier_harm": 0.0, "time_ratio": 1.0
+}  # fmt: skip
+BETTER = {**CHAMPION, "validation_loss": 0.36, "out_of_time_loss": 0.45, "carrier_harm": -0.03, "worst_carrier": "AA"}
+
+
+@pytest.fixture(scope="module")
+def data(flights):
+    """Deliver the lesson's flights to a store of this file."""
+    with tracking.open_store() as store:
+        yield tracking.deliver(store, flights)
+
+
+@pytest.fixture(scope="module")
+def measured(data):
+    """Register the candidates, the committee made of small models, and measure all of them."""
+    for number in range(MEMBERS):
+        tracking.log_run(data, f"depth {number}", rounds=8, max_depth=4, eta=0.3, seed=number)
+    promotion.candidates(data)
+    return promotion.evidence(data)
+
+
+@pytest.fixture
+def fresh(measured):
+    """Put the aliases back after a test."""
+    yield measured
+    mlflow.MlflowClient().set_registered_model_alias(promotion.MODEL, promotion.CHAMPION, "1")
+
+
+# --------------------------------------------------------------------------- the gate by itself
+
+
+def test_a_candidate_that_is_better_everywhere_passes():
+    """A good model is not held up."""
+    assert promotion.gate(BETTER, CHAMPION, POLICY) == []
+    at_the_limits = {**BETTER, "carrier_harm": 0.02, "time_ratio": 3.0}
+    assert promotion.gate(at_the_limits, CHAMPION, POLICY) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("validation_loss", 0.42, "no better on the months it was chosen by: log-loss 0.420, not under 0.420"),
+        ("out_of_time_loss", 0.51, "no better on the later months: log-loss 0.510, not under 0.500"),
+        ("known_hours", -1.0, "looks ahead: an input is known too late"),
+        ("carrier_harm", 0.1, "harms passengers of AA: log-loss up by 0.100"),
+        ("time_ratio", 10.0, "too slow: more than 3 times the champion's time"),
+    ],
+)
+def test_each_fault_is_refused_with_its_own_reason(name, value, says):
+    """I read why my model was refused, and that alone."""
+    assert promotion.gate({**BETTER, name: value}, CHAMPION, POLICY) == [says]
+
+
+@pytest.mark.parametrize("name", promotion.EVIDENCE)
+def test_what_was_not_measured_does_not_pass(name):
+    """A number that is missing is no number that is good."""
+    assert len(promotion.gate({**BETTER, name: float("nan")}, CHAMPION, POLICY)) == 1
+
+
+def test_the_graders_candidates_are_judged_by_the_courses_gate_as_stated():
+    """What the exercise expects of my gate is what the course's own gate does."""
+    from course_utils import tables
+
+    task = tables.read_toml("tracking.toml")["04.2"]
+    assert task["policy"] == promotion.policy()
+    for case in task["case"]:
+        reasons = promotion.gate(
+            case["evidence"], case.get("champion", task["champion"]), case.get("policy", task["policy"])
+        )
+        assert (not reasons) is case["passes"], case["says"]
+
+
+# --------------------------------------------------------------------------- five candidates
+
+
+def test_each_candidate_shows_the_fault_that_it_was_made_with(measured):
+    """The five are real models: I see in the evidence what is wrong with each, and what one score sees of it."""
+    assert list(measured.index) == NAMES
+    champion, others = measured.loc["in service"], measured.drop(index="in service")
+    assert champion["carrier_harm"] == 0
+    assert champion["time_ratio"] == 1
+    assert (others["validation_loss"] < champion["validation_loss"]).all()
+    assert list(others.index[others["out_of_time_loss"] >= champion["out_of_time_loss"]]) == ["well studied"]
+    assert list(others.index[others["known_hours"] < 3]) == ["clairvoyant"]
+    assert measured.loc["new feed", "worst_carrier"] == "US"
+    assert measured.loc["new feed", "carrier_harm"] > 0.03
+    assert measured.loc["fresh inputs", "carrier_harm"] < 0
+    assert measured.loc["committee", "time_ratio"] > MEMBERS / 2
+
+
+def test_one_score_lets_all_five_through_and_crowns_the_one_that_looks_ahead(fresh):
+    """With the gate that most teams have, the model that cannot work wins."""
+    table = promotion.promote(fresh, promotion.lenient_gate)
+    assert list(table["verdict"]) == ["", *["passed"] * 5]
+    assert table.loc[table["alias"] == "challenger", "name"].tolist() == ["clairvoyant"]
+
+
+def test_the_gate_passes_one_and_writes_each_reason_on_its_version(fresh):
+    """A year later I read in the registry itself why a version was refused."""
+    promotion.promote(fresh, promotion.lenient_gate)
+    promotion.promote(fresh, promotion.gate)
+    client = mlflow.MlflowClient()
+    versions = {name: client.get_model_version(promotion.MODEL, str(place)) for place, name in enumerate(NAMES, 1)}
+    assert {name: version.tags.get("verdict") for name, version in versions.items()} == {
+        "in service": None, "fresh inputs": "passed", "well studied": "refused", "clairvoyant": "refused",
+        "new feed": "refused", "committee": "refused",
+    }  # fmt: skip
+    for name, says in [
+        ("well studied", "later months"),
+        ("clairvoyant", "looks ahead"),
+        ("new feed", "passengers of US"),
+        ("committee", "too slow"),
+    ]:
+        assert says in versions[name].description
+    assert versions["fresh inputs"].description == ""
+    assert client.get_model_version_by_alias(promotion.MODEL, "challenger").tags["name"] == "fresh inputs"
+    assert client.get_model_version_by_alias(promotion.MODEL, "champion").tags["name"] == "in service"
+
+
+def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_back(fresh, data):
+    """Promotion and the way back change what passengers get, and no line of the code that asks."""
+    promotion.promote(fresh, promotion.gate)
+    client = mlflow.MlflowClient()
+    rows = data.requests(20)
+
+    def answers():
+        return mlflow.pyfunc.load_model("models:/delays@champion").predict(rows).tolist()
+
+    before = answers()
+    winner = client.get_model_version_by_alias(promotion.MODEL, "challenger")
+    client.set_registered_model_alias(promotion.MODEL, "champion", winner.version)
+    assert answers() != before
+    client.set_registered_model_alias(promotion.MODEL, "champion", "1")
+    assert answers() == before
+
+
+def test_where_nobody_passes_there_is_no_challenger(fresh):
+    """An old challenger does not stay one when the gate has become stricter."""
+    promotion.promote(fresh, promotion.lenient_gate)
+    table = promotion.promote(fresh, lambda *_: "not this year")
+    assert "challenger" not in set(table["alias"])
+    assert set(table["reasons"].iloc[1:]) == {"not this year"}
+
+
+@pytest.mark.parametrize("returned", [[True], [""], [3]])
+def test_a_gate_that_gives_no_texts_is_refused(fresh, returned):
+    """A verdict without words is none."""
+    with pytest.raises(UsageError, match="something else than texts"):
+        promotion.promote(fresh, lambda *_: returned)
+
+
+def test_a_version_that_was_not_measured_is_not_judged(fresh):
+    """Nobody is promoted without evidence."""
+    with pytest.raises(UsageError, match="'committee' was not measured"):
+        promotion.promote(fresh.drop(index="committee"), promotion.gate)
+
+
+def test_registering_again_starts_afresh(measured, data):
+    """When I run the cell a second time I find six versions, not twelve."""
+    said = promotion.candidates(data)
+    assert list(said["name"]) == NAMES
+    assert list(promotion.registry().index) == [str(number) for number in range(1, 7)]
+
+
+def test_an_empty_registry_and_a_missing_sweep_say_what_to_do_first(flights):
+    """Where I have skipped a step, I am told which."""
+    with tracking.open_store() as store:
+        with pytest.raises(ModelError, match="register some with"):
+            promotion.registry()
+        with pytest.raises(ModelError, match="register some with"):
+            promotion.promote(pd.DataFrame(), promotion.gate)
+        with pytest.raises(UsageError, match="no run begins with 'depth'"):
+            promotion.candidates(tracking.deliver(store, flights))

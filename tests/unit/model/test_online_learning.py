@@ -1,0 +1,328 @@
+"""The year again: who knows what on which morning, and what a guard stops."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from course_utils.errors import DataError, UsageError
+from course_utils.model import metrics, online_learning, training
+
+pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
+
+DAYS, EACH = 60, 40
+START = "2013-02-01"
+
+
+@pytest.fixture(scope="module")
+def flights() -> pd.DataFrame:
+    """2,400 flights of January and February 2013; carrier XX is late in January, YY in February."""
+    rng = np.random.default_rng(0)
+    dates = np.repeat(pd.date_range("2013-01-01", periods=DAYS), EACH)
+    carrier = rng.choice(["XX", "YY"], len(dates))
+    made = pd.DataFrame(
+        {
+            "Year": dates.year,
+            "Month": dates.month,
+            "DayofMonth": dates.day,
+            "DayOfWeek": dates.dayofweek + 1,
+            "CRSDepTime": rng.integers(5, 24, len(dates)) * 100 + 15,
+            "CRSArrTime": rng.integers(5, 24, len(dates)) * 100,
+            "UniqueCarrier": carrier,
+            "CRSElapsedTime": 120,
+            "Origin": "EWR",
+            "Dest": rng.choice(["LAX", "ORD"], len(dates)),
+            "Distance": 700,
+        }
+    )
+    chance = np.where((carrier == "XX") == (made["Month"] == 1), 0.7, 0.1)
+    made["DepDelay"] = np.where(rng.random(len(dates)) < chance, 40.0, 0.0)
+    made.loc[7, "DepDelay"] = np.nan
+    made.attrs["dataset"] = "nyc2013"
+    return made
+
+
+@pytest.fixture(scope="module")
+def inputs(flights: pd.DataFrame) -> pd.DataFrame:
+    return online_learning.timetable(flights)
+
+
+@pytest.fixture(scope="module")
+def given(flights: pd.DataFrame, inputs: pd.DataFrame) -> online_learning.Stream:
+    return online_learning.stream(flights, inputs)
+
+
+def spoilt(given: online_learning.Stream, first: str) -> online_learning.Stream:
+    """Return the stream with other labels from a day on."""
+    late = given.after(first)
+    turned = [line.removeprefix("-") if line.startswith("-") else f"-{line}" for line in given.lines]
+    lines = [
+        turned[place] if later else line for place, (line, later) in enumerate(zip(given.lines, late, strict=True))
+    ]
+    other = np.where(late, 1 - given.late, given.late)
+    return online_learning.Stream(lines, other, given.days, given.rows.assign(DepDelay=40 * other))
+
+
+def test_a_stream_holds_flights_that_left_in_order_of_their_day(flights, inputs, given):
+    """Shuffled flights come out in order, those without a label left out, with clock times as hours."""
+    mixed = online_learning.stream(flights.sample(frac=1, random_state=0), inputs)
+    assert len(given.lines) == len(flights) - 1 and 7 not in given.rows.index
+    assert (np.diff(mixed.days).astype(int) >= 0).all() and sorted(mixed.lines) == sorted(given.lines)
+    assert re.fullmatch(
+        r"-?1 \|hour hour=\d+ \|arrival arrival_hour=\d+ \|weekday DayOfWeek=2 \|carrier UniqueCarrier=.. "
+        r"\|origin Origin=EWR \|dest Dest=... \|numbers CRSElapsedTime:120 Distance:700",
+        given.lines[0],
+    )
+    assert [line[0] != "-" for line in given.lines] == (given.late == 1).tolist()
+    assert repr(given) == f"2,399 flights on 60 days, {given.late.mean():.1%} late"
+
+
+def test_namespaces_can_be_chosen(flights, inputs):
+    """I can put columns together and leave others out; other inputs go among the numbers by themselves."""
+    few = online_learning.stream(flights, inputs, {"when": ["hour", "DayOfWeek"], "who": "UniqueCarrier"})
+    assert re.fullmatch(r"-?1 \|when hour=\d+ DayOfWeek=2 \|who UniqueCarrier=..", few.lines[0])
+    more = online_learning.stream(flights, inputs.assign(rate=0.25))
+    assert more.lines[0].endswith("|numbers CRSElapsedTime:120 Distance:700 rate:0.25")
+    with pytest.raises(DataError, match="a flight has no inputs"):
+        online_learning.stream(flights, inputs.tail(10))
+    with pytest.raises(UsageError, match="the file has no column 'tail'"):
+        online_learning.stream(flights, inputs, {"plane": ["tail"]})
+
+
+def test_a_sample_has_all_days(flights):
+    """A fifth of the flights is a fifth of each day."""
+    assert set(online_learning.thin(flights, len(flights) // 5).groupby(["Month", "DayofMonth"]).size()) == {EACH // 5}
+    assert len(online_learning.thin(flights, 10 * len(flights))) == len(flights)
+    with pytest.raises(UsageError, match="keeps no flight"):
+        online_learning.thin(flights, 0)
+
+
+def test_the_first_days(flights, given):
+    """I can keep the flights of the first days, and see which days a stream has."""
+    assert given.calendar[0] == "2013-01-01" and len(given.calendar) == DAYS
+    few = online_learning.first_days(flights, 3)
+    assert few["DayofMonth"].unique().tolist() == [1, 2, 3] and len(few) == 3 * EACH
+    assert online_learning.start(flights) == "2013-04-01"
+
+
+@pytest.mark.parametrize("delay", [0, 1, 7])
+def test_no_prediction_knows_a_label_before_it_arrives(given, delay):
+    """With labels that arrive days later, a change of labels shows in no prediction before that."""
+    first = "2013-02-10"
+    before, after = (
+        online_learning.replay(given, delay=delay),
+        online_learning.replay(spoilt(given, first), delay=delay),
+    )
+    changed = given.days[before != after]
+    assert changed.min() == np.datetime64(first) + delay
+    if delay == 0:  # the first flight of the day is predicted as before
+        assert (before == after)[given.after(first)][0]
+
+
+def test_a_static_learner_learns_nothing_from_its_day_on(given):
+    """Static means static: later labels change nothing, earlier ones do."""
+    still = online_learning.replay(given, until=START)
+    assert np.array_equal(still, online_learning.replay(spoilt(given, START), until=START))
+    assert not np.array_equal(still, online_learning.replay(spoilt(given, "2013-01-20"), until=START))
+    assert np.array_equal(still[~given.after(START)], online_learning.replay(given)[~given.after(START)])
+    at_once = online_learning.replay(given, delay=0, until=START)
+    assert np.array_equal(at_once[~given.after(START)], online_learning.replay(given, delay=0)[~given.after(START)])
+    assert np.array_equal(at_once, online_learning.replay(spoilt(given, START), delay=0, until=START))
+
+
+def test_the_online_learner_follows_a_change_that_the_static_one_misses(given):
+    """When carriers change places in February, only who goes on learning finds out."""
+    counts, quick = given.after("2013-02-15"), "--loss_function logistic -l 0.5 --power_t 0"
+    online, still = (online_learning.replay(given, quick, until=until)[counts] for until in (None, START))
+    online, still = (metrics.auc(given.late[counts], p) for p in (online, still))
+    assert online > 0.75 and still < 0.3
+
+
+def test_predictions_are_those_of_learning_by_hand(given):
+    """The one run over a file is the loop that anyone would write: predict the day, learn yesterday."""
+    with online_learning.Learner() as learner:
+        found = []
+        for day in np.unique(given.days)[:20]:
+            learner.learn([given.lines[place] for place in np.flatnonzero(given.days == day - 1)])
+            found.append(learner.predict([given.lines[place] for place in np.flatnonzero(given.days == day)]))
+    wanted = online_learning.replay(given)[: sum(map(len, found))]
+    assert np.concatenate(found) == pytest.approx(wanted, abs=1e-5)  # VW prints six digits
+
+
+@pytest.mark.parametrize("delay", [-1, 0.5, True])
+def test_a_delay_is_a_number_of_days(given, delay):
+    """Half a day or a negative one is refused."""
+    with pytest.raises(UsageError, match="give whole days"):
+        online_learning.replay(given, delay=delay)
+
+
+def test_settings_are_compared_for_each_delay(given):
+    """I get one row a setting and one column a delay; with late labels everybody loses."""
+    table = online_learning.labels_arrive(
+        given, {"small": online_learning.OPTIONS, "large": "--loss_function logistic -l 1"}, [0, 1], START
+    )
+    assert table.index.tolist() == ["small", "large"] and table.columns.tolist() == ["at once", "1 day"]
+    counts = given.after(START)
+    assert table.loc["small", "1 day"] == pytest.approx(
+        metrics.log_loss(given.late[counts], online_learning.replay(given)[counts]), abs=1e-4
+    )
+
+
+def test_the_table_knows_no_more_than_has_arrived(flights, given):
+    """The mean of a key moves when its labels have arrived, not before; what is old counts less."""
+    keys = flights["UniqueCarrier"]
+    before = online_learning.online_table(given, keys, half_life=5)
+    changed = given.days[before != online_learning.online_table(spoilt(given, "2013-02-10"), keys, half_life=5)]
+    assert changed.min() == np.datetime64("2013-02-11")
+    last = given.days == given.days[-1]
+    xx = (given.rows["UniqueCarrier"] == "XX").to_numpy()
+    assert before[last & xx].mean() < 0.25 < 0.5 < before[last & ~xx].mean()
+    assert online_learning.online_table(given, keys, half_life=1e6, prior=0)[last & xx].mean() == pytest.approx(
+        given.late[xx & ~last].mean(), abs=1e-4
+    )
+    with pytest.raises(UsageError, match="cannot be updated"):
+        online_learning.online_table(given, keys, delay=0)
+
+
+def test_xgboost_static_and_monthly_know_what_came_before(given, inputs):
+    """The static model is that of the training months; the monthly one is the same in its first month."""
+    still = online_learning.static(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    assert np.array_equal(
+        still, online_learning.static(spoilt(given, "2013-01-20"), inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    )
+    anew = online_learning.monthly(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    february = given.after(START)
+    assert np.array_equal(still[~february], anew[~february]) and not np.array_equal(still, anew)
+    other = online_learning.monthly(spoilt(given, START), inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    march = given.after("2013-03-01")
+    assert np.array_equal(anew[~march], other[~march]) and not np.array_equal(anew[march], other[march])
+    with pytest.raises(UsageError, match="nothing to learn from"):
+        online_learning.static(given, inputs, "2013-01-01")
+
+
+def test_an_intercept_from_the_last_days_brings_the_mean_back(given):
+    """Scores that are far too low meet what happened in the days before, and keep their order."""
+    low = np.full(len(given.late), 0.05)
+    low[given.rows["UniqueCarrier"] == "YY"] = 0.1
+    moved = online_learning.recalibrated(given, low, window=7, least=50)
+    last = given.days == given.days[-1]
+    week = (given.days < given.days[-1]) & (given.days >= given.days[-1] - 7)
+    assert moved[last].mean() == pytest.approx(given.late[week].mean(), abs=0.03)
+    assert np.array_equal(np.argsort(moved[last], kind="stable"), np.argsort(low[last], kind="stable"))
+    early = given.days <= given.days[0] + 1
+    assert moved[early] == pytest.approx(low[early])
+    changed = given.days[moved != online_learning.recalibrated(spoilt(given, "2013-02-10"), low, window=7, least=50)]
+    assert changed.min() == np.datetime64("2013-02-11")
+
+
+def test_weeks_and_totals_say_how_each_learner_did(given):
+    """Log-loss, AUC and dollars with their interval, over all days and week by week."""
+    scores = {"knows": np.where(given.late == 1, 0.9, 0.1), "coin": np.full(len(given.late), 0.5)}
+    total = online_learning.totals(given, scores, START)
+    assert total.loc["knows", ["log-loss", "AUC"]].tolist() == [0.105, 1.0]
+    assert total.loc["knows", "dollars"] == 100_000 and total.loc["coin", "dollars"] < 0
+    weeks = online_learning.weekly(given, scores, START)
+    assert weeks["week"].unique().tolist() == ["2013-02-01", "2013-02-08", "2013-02-15", "2013-02-22", "2013-03-01"]
+    assert weeks.groupby("learner")["flights"].sum().tolist() == [given.after(START).sum()] * 2
+    coin = weeks[weeks["learner"] == "coin"]
+    assert (coin["log-loss"] == 0.6931).all()
+    assert online_learning.wide(weeks)["coin"].tolist() == [0.6931] * 5
+    assert online_learning.wide(weeks, "dollars").index[1] == pd.Timestamp("2013-02-08")
+    full = coin.dropna()
+    assert len(full) == 4 and (full["low"] < full["dollars"]).all() and (full["dollars"] < full["high"]).all()
+
+
+def test_a_learner_can_be_put_back_bit_for_bit(given):
+    """After a rollback the learner predicts, and goes on learning, as if the batch had never come."""
+    first, second, asked = given.lines[:500], given.lines[500:900], given.lines[900:1_000]
+    with online_learning.Learner() as learner, online_learning.Learner() as twin:
+        learner.learn(first)
+        twin.learn(first)
+        kept, before = learner.snapshot(), learner.predict(asked)
+        learner.learn(spoilt(given, "2013-01-01").lines[500:900])
+        assert not np.array_equal(learner.predict(asked), before)
+        learner.rollback(kept)
+        assert np.array_equal(learner.predict(asked), before)
+        learner.learn(second)
+        twin.learn(second)
+        assert np.array_equal(learner.predict(asked), twin.predict(asked))
+
+
+def test_a_learner_must_name_its_loss_function():
+    """A model that is put back forgets its loss function, so it has to be named."""
+    with pytest.raises(UsageError, match="the loss function is not named"):
+        online_learning.Learner("-l 0.1")
+    with pytest.raises(UsageError, match="VW refuses"):
+        online_learning.Learner("--loss_function nope")
+
+
+def test_a_guard_takes_back_what_does_harm(given):
+    """A day with swapped labels is refused, and leaves the learner as if that day had not been."""
+    days, bad = given.days < np.datetime64("2013-02-01"), "2013-01-25"
+    january = online_learning.Stream(
+        [line for line, kept in zip(given.lines, days, strict=True) if kept],
+        given.late[days], given.days[days], given.rows[days],
+    )  # fmt: skip
+    open_ = online_learning.guarded(january, spoiled=[bad], canary=300)
+    assert open_.batches["harm"].idxmax() == bad and open_.refused == []
+    assert (open_.batches["harm"] == 0).tolist() == [True] * 8 + [False] * 22  # until there are 300 flights to look at
+    closed = online_learning.guarded(
+        january, spoiled=[bad], canary=300, limit=float(open_.batches["harm"].drop(bad).max()) + 1e-6
+    )
+    assert (
+        isinstance(closed, online_learning.Guarded)
+        and closed.refused == [bad]
+        and repr(closed) == f"30 batches, 1 refused: {bad}"
+    )
+    after = january.after("2013-01-26")
+    losses = [metrics.log_loss(january.late[after], run.predictions[after]) for run in (open_, closed)]
+    assert losses[1] < losses[0]
+    assert np.array_equal(open_.predictions[~after], closed.predictions[~after])
+    assert online_learning.guarded(january).predictions == pytest.approx(online_learning.replay(january), abs=1e-5)
+
+
+def test_a_batch_is_tried_and_taken_back(given):
+    """One batch at a time: its harm is told, and above the limit the learner is as it was."""
+    good, bad, late = given.lines[:800], spoilt(given, "2013-01-01").lines[800:1_000], given.late[:300]
+    with online_learning.Learner() as learner:
+        assert online_learning.try_batch(learner, good, [], np.array([]), 0.0) == (0.0, True)
+        before = learner.predict(given.lines[:300])
+        harm, learnt = online_learning.try_batch(learner, bad, given.lines[:300], late, 0.001)
+        assert harm > 0.001 and not learnt and np.array_equal(learner.predict(given.lines[:300]), before)
+        assert online_learning.try_batch(learner, bad, given.lines[:300], late, None) == (harm, True)
+        assert metrics.log_loss(late, learner.predict(given.lines[:300])) == pytest.approx(
+            metrics.log_loss(late, before) + harm
+        )
+
+
+def test_a_snapshot_of_something_else_is_refused():
+    """Bytes that are no model cannot be gone back to."""
+    with online_learning.Learner() as learner, pytest.raises(UsageError, match="VW refuses"):
+        learner.rollback(b"no model")
+
+
+def test_a_guard_must_be_possible(given):
+    """A negative limit or a day without flights is refused."""
+    with pytest.raises(UsageError, match="lets nothing through"):
+        online_learning.guarded(given, limit=-0.1)
+    with pytest.raises(UsageError, match="no flight leaves on 2014-01-01"):
+        online_learning.guarded(given, spoiled=["2014-01-01"])
+
+
+def test_the_committed_year_is_complete():
+    """The tables that the lesson shows hold every learner, with all flights of April to December."""
+    year, weeks = online_learning.committed(), online_learning.committed("weeks")
+    assert set(year["inputs"]) == {"timetable", "known 3 hours ahead"}
+    assert set(weeks["learner"]) == set(year.loc[year["inputs"] == "timetable", "learner"])
+    assert weeks.groupby("learner")["flights"].sum().nunique() == 1
+    with pytest.raises(UsageError, match="there is no table"):
+        online_learning.committed("months")
+
+
+def test_static_models_are_those_of_the_course(given, inputs):
+    """XGBoost is fitted as everywhere in the course."""
+    fit = online_learning._fitted(given, inputs, ~given.after(START), rounds=3)
+    assert isinstance(fit, training.Fit) and fit.rounds == 3

@@ -1,0 +1,630 @@
+"""VW's text: what is written is what VW reads, and what cannot be read is refused with its line and column."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vowpalwabbit import Workspace
+
+from course_utils.errors import DataError, UsageError
+from course_utils.model import vowpal
+
+pytestmark = pytest.mark.slow  # VW's own parser judges: seconds, with the whole file
+
+PLUS_MINUS = {"YES": 1, "NO": -1}
+FIXTURES = Path(__file__).parents[1] / "data" / "fixtures"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Give a function that writes rows to a CSV file and returns its path."""
+
+    def to(*rows: list[str] | str, name: str = "in.csv", encoding: str = "utf-8", separator: str = ",") -> Path:
+        path = tmp_path / name
+        with path.open("w", newline="", encoding=encoding) as file:
+            csv.writer(file, delimiter=separator).writerows(
+                [row.split(",") if isinstance(row, str) else row for row in rows]
+            )
+        return path
+
+    return to
+
+
+def text(path: Path, **options) -> list[str]:
+    """Return the lines that csv2vw makes of a file."""
+    target = path.with_suffix(".vw")
+    options.setdefault("label", "y")
+    options.setdefault("all_columns", "columns" not in options)
+    vowpal.csv2vw(path, target, **options)
+    return target.read_text(encoding="utf-8").splitlines()
+
+
+def read_by_vw(path: Path) -> list[tuple[float, float, str, list[tuple[int, float]]]]:
+    """Return what VW's own parser makes of each line: label, weight, tag and hashed features."""
+    found = []
+    with Workspace("--quiet --noconstant") as learner:
+        for line in path.read_bytes().decode().split("\n")[:-1]:
+            example = learner.parse(line)
+            found.append(
+                (
+                    example.get_simplelabel_label(),
+                    example.get_simplelabel_weight(),
+                    example.get_tag(),
+                    list(example.iter_features()),
+                )
+            )
+            learner.finish_example(example)
+    return found
+
+
+# --------------------------------------------------------------------------- the deck's forms
+
+
+def test_a_row_becomes_a_line_of_the_decks_form(write):
+    """Numbers get a colon, texts an equals sign, a missing value stays a feature of its own; a zero is left out."""
+    path = write("y,Year,Delay,Carrier,Code,Cancelled", "1,1995,13.0,US,,0", "-1,2008,-3.5,WN,B,1")
+    assert text(path) == [
+        "1 |f Year:1995 Delay:13.0 Carrier=US Code=",
+        "-1 |f Year:2008 Delay:-3.5 Carrier=WN Code=B Cancelled:1",
+    ]
+
+
+def test_the_label_is_found_by_name_by_place_and_from_the_end(write):
+    """The deck's `-- -1` and `2` work: places count from 0, or from the end."""
+    path = write("a,y,b", "5,1,7")
+    assert text(path, label="y") == text(path, label=1) == text(path, label=-2) == text(path, label="-2")
+
+
+def test_a_file_without_header_has_columns_called_by_number(write):
+    """Without a header the columns are called 1, 2, 3, as the deck's tool does."""
+    assert text(write("5,x,1", "6,y,-1"), label=2, header=False) == ["1 |f 1:5 2=x", "-1 |f 1:6 2=y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "given"), [("a.tsv", "\t", None), ("a.csv", ";", ";"), ("a.txt", ",", None)]
+)
+def test_other_separators(write, name, separator, given):
+    """A .tsv file is read as such, any other separator when I name it."""
+    assert text(write("y,a", "1,5", name=name, separator=separator), separator=given) == ["1 |f a:5"]
+
+
+def test_classes_are_counted_in_order_of_appearance(write):
+    """The deck's own form: the first label met is 1, the next 2."""
+    rows = ("y,a", "YES,1", "NO,2", "YES,3", "MAYBE,4")
+    assert [line[0] for line in text(write(*rows), kind="classes")] == ["1", "2", "1", "3"]
+
+
+def test_namespaces_weights_and_tags(write):
+    """Columns go into the namespaces that I name, weight and tag stand where VW wants them."""
+    path = write("y,a,b,c,w,id", ["1", "5", "x", "0", "2", "EWR to LAX"], ["-1", "0", "y", "3", "0.5", ""])
+    lines = text(path, namespaces={"when": ["a", "c"], "who": ["b"]}, importance="w", tag="id")
+    assert lines == ["1 2.0 'EWR%20to%20LAX |when a:5 |who b=x", "-1 0.5 ' |when c:3 |who b=y"]
+    assert vowpal.parsed(*lines)["importance"].tolist() == [2.0, 0.5]
+
+
+def test_a_column_named_as_text_keeps_its_digits(write):
+    """A carrier called 9 or a code 007 is a name, if I say so."""
+    assert text(write("y,code", "1,007", "1,0"), text=["code"]) == ["1 |f code=007", "1 |f code=0"]
+
+
+def test_rows_without_a_label_are_refused_left_out_or_kept(write):
+    """A cancelled flight has no label: I am asked what to do with it, and VW learns nothing from one kept."""
+    path = write("y,a", "1,5", ",6", "-1,7")
+    with pytest.raises(DataError, match=r"column y, row 1: has no label \(line 3\)"):
+        text(path)
+    assert text(path, unlabelled="skip") == ["1 |f a:5", "-1 |f a:7"]
+    kept = text(path, unlabelled="keep")
+    assert np.isnan(vowpal.parsed(*kept)["label"]).tolist() == [False, True, False]
+
+
+def test_a_value_can_be_mapped_to_no_label(write):
+    """A cancelled flight can be told apart from late and on time: it has no label."""
+    path, labels = write("y,a", "LATE,5", "CANCELLED,6", "ON TIME,7"), {"LATE": 1, "ON TIME": -1, "CANCELLED": None}
+    assert text(path, labels=labels, unlabelled="skip") == ["1 |f a:5", "-1 |f a:7"]
+    with pytest.raises(DataError, match=r"column y, row 1: has no label \(line 3\)"):
+        text(path, labels=labels)
+
+
+def test_a_table_in_memory_takes_the_same_road():
+    """A DataFrame becomes what its CSV file would become, and is refused as that would be."""
+    frame = pd.DataFrame({"y": [1, -1], "a": [0.1234567, np.nan], "b": ["x y", "NA"]})
+    examples = vowpal.from_frame(frame, label="y", all_columns=True, text=["b"])
+    assert examples.lines == ["1 |f a:0.123457 b=x%20y", "-1 |f a= b=NA"]
+    assert repr(examples) == "2 examples, 4 features of 2 columns"
+    with pytest.raises(DataError, match="column y, row 0"):
+        vowpal.from_frame(frame.assign(y=["late", "1"]), label="y", all_columns=True)
+
+
+def test_what_was_written_is_counted(write):
+    """I am told how many examples and features there are, and what the labels became."""
+    path = write("y,a,b", "YES,5,x", "NO,0,y", ",1,z")
+    written = vowpal.csv2vw(
+        path, path.with_suffix(".vw"), label="y", labels=PLUS_MINUS, all_columns=True, unlabelled="skip"
+    )
+    assert isinstance(written, vowpal.Written)
+    assert (written.examples, written.features, written.skipped, written.columns) == (2, 3, 1, ("a", "b"))
+    assert written.labels == {"YES": "1", "NO": "-1"}
+    assert str(written) == "2 examples, 3 features of 2 columns, 1 rows without a label left out"
+
+
+# --------------------------------------------------------------------------- what a model may know
+
+
+FLIGHT = ("CRSDepTime,UniqueCarrier,DepDelay,Origin,IsDepDelayed,extra", "1530,9E,20,EWR,YES,1")
+
+
+def test_by_default_only_what_is_known_beforehand_is_written(write):
+    """The delay itself, and columns that the dictionary does not know, stay out unless I ask for all."""
+    path = write(*FLIGHT)
+    options = {"label": "IsDepDelayed", "labels": PLUS_MINUS}
+    assert text(path, all_columns=False, **options) == ["1 |f CRSDepTime:1530 UniqueCarrier=9E Origin=EWR"]
+    assert "DepDelay:20" in text(path, all_columns=True, **options)[0]
+
+
+def test_a_forbidden_column_is_refused_by_name(write):
+    """Naming a column that holds the answer is refused with the dictionary's reason."""
+    with pytest.raises(UsageError, match=r"DepDelay may not be used 3 hours ahead: it is what the label is made of"):
+        text(write(*FLIGHT), label="IsDepDelayed", labels=PLUS_MINUS, columns=["DepDelay"])
+
+
+def test_a_column_of_my_own_can_be_named(write):
+    """What the dictionary does not know may be used when I name it."""
+    assert text(write(*FLIGHT), label="IsDepDelayed", labels=PLUS_MINUS, columns=["extra"]) == ["1 |f extra:1"]
+
+
+def test_an_airport_called_nan_is_an_airport(write):
+    """In a column of text, NAN and NA are names; a number that is missing is a feature of its own."""
+    path = write("Origin,Distance,IsDepDelayed", "NAN,NA,YES", "NA,nan,NO")
+    assert text(path, label="IsDepDelayed", labels=PLUS_MINUS, all_columns=False) == [
+        "1 |f Origin=NAN Distance=",
+        "-1 |f Origin=NA Distance=",
+    ]
+
+
+# --------------------------------------------------------------------------- VW's silent faults
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("NA", "d="),
+        ("", "d="),
+        ("nan", "d="),
+        ("True", "d=True"),
+        ("1,400", "d=1,400"),
+        ("a|b", "d=a%7Cb"),
+        ("a=b:2", "d=a=b%3A2"),
+        ("0x10", "d=0x10"),
+        ("a b", "d=a%20b"),
+        ("a\nb", "d=a%0Ab"),
+        ("a\r\tb", "d=a%0D%09b"),
+        ("٣", "d=٣"),
+        ("é%20", "d=é%2520"),
+        ("1e5", "d:1e5"),
+        ("-.5", "d:-.5"),
+        ("1e5.5", "d=1e5.5"),
+    ],
+)
+def test_vw_reads_one_feature_of_the_meant_weight(write, cell, written):
+    """Whatever stands in a cell, VW's own parser sees one feature of it, and the column after it."""
+    (line,) = text(write(["y", "d", "z"], ["1", cell, "7"]))
+    assert line == f"1 |f {written} z:7"
+    weight = float(cell) if written.startswith("d:") else 1.0
+    assert vowpal.parsed(line)["values"].item() == f"{weight:g}, 7"
+
+
+@pytest.mark.parametrize("cell", ["0", "0.0", "-0", "1e-50"])
+def test_a_zero_is_no_feature(write, cell):
+    """A zero is left out: VW would drop it, and the count of features would not agree."""
+    assert text(write("y,d,z", f"1,{cell},7")) == ["1 |f z:7"]
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "9" * 60])
+def test_an_infinite_number_is_refused(write, cell):
+    """One infinite value would poison every weight that it meets."""
+    with pytest.raises(DataError, match=r"in\.csv, column d, row 1: .*\(line 3\)"):
+        text(write("y,d", "1,5", f"1,{cell}"))
+
+
+@pytest.mark.parametrize("cell", ["0x10", "True", "1,400", "NAN", "twelve"])
+def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
+    """In a column of numbers a word is an error, told with its line."""
+    path = write(["Distance", "IsDepDelayed"], ["100", "YES"], [cell, "NO"])
+    with pytest.raises(DataError, match=r"column Distance, row 1: holds .* where a number belongs \(line 3\)"):
+        text(path, label="IsDepDelayed", labels=PLUS_MINUS, all_columns=False)
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "said"),
+    [
+        ("0", {}, "neither -1 nor 1"),
+        ("YES", {}, "neither -1 nor 1"),
+        ("MAYBE", {"labels": PLUS_MINUS}, "which the label map does not name (YES, NO)"),
+        ("yes", {"labels": PLUS_MINUS}, "which the label map does not name"),
+        ("high", {"kind": "number"}, "which is no number"),
+        ("inf", {"kind": "number"}, "which is no number"),
+    ],
+)
+def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
+    """0, YES or a third value would be learnt as something else: I am told in which line it stands."""
+    good = "YES" if "labels" in options else "1"
+    with pytest.raises(DataError, match=re.escape(said)) as refused:
+        text(write("y,a", f"{good},5", f"{label},6"), **options)
+    assert (refused.value.column, refused.value.row) == ("y", 1)
+    assert "(line 3)" in str(refused.value)
+
+
+def test_vw_itself_complains_about_none_of_it():
+    """The faults are silent: VW reads a missing number as 1, a label that is no number as 0, and eats what follows."""
+    seen = vowpal.parsed("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
+    assert seen["values"].tolist() == ["1, 7", "1", "5", "1", "16", "5"]
+    assert seen["label"].tolist()[:5] == [1, 1, 0, 1, 1]
+    assert math.isnan(seen["label"].iloc[5])  # a label right before the bar is a tag
+
+
+# --------------------------------------------------------------------------- any table at all
+
+WORD = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+INFINITE = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)  # refused, see above
+CELL = st.one_of(
+    WORD,
+    st.floats(-(2.0**127), 2.0**127, width=32).map(repr),
+    st.integers(-(10**9), 10**9).map(str),
+    st.sampled_from(["NA", "", "nan", "True", "a|b", "a=b:2", "0x10", "1,400", " 5 ", "'", "0", "-0.0"]),
+)
+LABEL = st.sampled_from(["1", "-1"])
+
+
+@st.composite
+def table(draw):
+    names = draw(st.lists(WORD.filter(lambda name: name != "y"), min_size=1, max_size=4, unique=True))
+    kinds = draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
+    cell = CELL.filter(lambda cell: not INFINITE.fullmatch(cell))
+    rows = draw(st.lists(st.tuples(LABEL, *[cell] * len(names)), min_size=1, max_size=6))
+    return ["y", *names], [name for name, is_text in zip(names, kinds, strict=True) if is_text], rows
+
+
+def meant(name: str, cell: str, is_text: bool) -> tuple[str, float] | None:
+    """Return the feature that a cell stands for, told without csv2vw: its name and weight; None for a zero."""
+    plain = cell.strip()
+    if not is_text:
+        if plain in vowpal.MISSING:
+            return f"{name}=", 1.0
+        if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", plain):
+            value = float(plain)
+            return (name, value) if abs(value) >= 1e-30 else None
+    return f"{name}={cell}", 1.0
+
+
+@settings(max_examples=150, deadline=None)
+@given(table())
+def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
+    """Whatever words and numbers a table holds, VW's parser gives back the same examples."""
+    names, as_text, rows = made
+    folder = tmp_path_factory.mktemp("any")
+    with (folder / "in.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+    written = vowpal.csv2vw(folder / "in.csv", folder / "out.vw", label="y", all_columns=True, text=as_text)
+    wanted = [
+        [found for name, cell in zip(names[1:], cells, strict=True) if (found := meant(name, cell, name in as_text))]
+        for _, *cells in rows
+    ]
+    seen = read_by_vw(folder / "out.vw")
+    assert [label for label, *_ in seen] == [float(label) for label, *_ in rows]
+    assert [[value for _, value in features] for *_, features in seen] == [
+        [pytest.approx(value, rel=1e-6) for _, value in row] for row in wanted
+    ]
+    assert written.features == sum(map(len, wanted)) == sum(len(features) for *_, features in seen)
+    # The words are the same too: what stands in the text, unquoted, is what was meant; and what VW hashed is that text.
+    lines = (folder / "out.vw").read_text(encoding="utf-8").split("\n")[:-1]
+    words = [[word.split(":")[0] for word in line.split(" ")[2:]] for line in lines]
+    assert [[unquote(word) for word in row] for row in words] == [[name for name, _ in row] for row in wanted]
+    with Workspace("--quiet") as learner:
+        space = learner.hash_space("f")
+        hashed = [[learner.hash_feature(word, space) % 2**18 for word in row if word] for row in words]
+    # A nameless number, as the row index in the deck's file, is numbered by VW and not hashed.
+    named = [
+        [place for (place, _), word in zip(features, row, strict=True) if word]
+        for (*_, features), row in zip(seen, words, strict=True)
+    ]
+    assert named == hashed
+
+
+@given(st.text(), st.text())
+def test_different_texts_stay_different(one, other):
+    """Escaping never makes one word of two."""
+    assert (vowpal.escape(one) == vowpal.escape(other)) == (one == other)
+
+
+@given(WORD, WORD, WORD, WORD)
+def test_name_and_value_keep_apart(name, cell, other_name, other_cell):
+    """Column a=b with value c is not column a with value b=c."""
+    same = (name, cell) == (other_name, other_cell)
+    assert (vowpal.feature(name, cell, "text") == vowpal.feature(other_name, other_cell, "text")) == same
+
+
+def test_an_equals_sign_in_a_name_is_no_end_of_it():
+    """The same with an equals sign in the name, which chance seldom finds."""
+    assert vowpal.feature("a=b", "c") == "a%3Db=c" != vowpal.feature("a", "b=c") == "a=b=c"
+
+
+@settings(max_examples=40, deadline=None)
+@given(WORD)
+def test_a_tag_comes_back(tmp_path_factory, tag):
+    """The tag that VW returns with a prediction is the one that I gave, unquoted."""
+    folder = tmp_path_factory.mktemp("tag")
+    with (folder / "in.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["y", "id", "a"], ["1", tag, "5"]])
+    vowpal.csv2vw(folder / "in.csv", folder / "out.vw", label="y", tag="id", all_columns=True)
+    (example,) = read_by_vw(folder / "out.vw")
+    assert (unquote(example[2]), example[3][0][1]) == (tag, 5.0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=120), st.sampled_from([{}, {"kind": "classes"}, {"kind": "number"}, {"encoding": "utf-16"}]))
+def test_a_broken_file_is_refused_with_its_row_and_leaves_nothing(tmp_path_factory, content, options):
+    """Whatever bytes are sent: a file of VW's text, or one readable error that names file or row, and no output."""
+    folder = tmp_path_factory.mktemp("broken")
+    encoding = options.get("encoding", "utf-8")
+    (folder / "in.csv").write_bytes("y,a\n1,5\n".encode(encoding) + content)
+    try:
+        vowpal.csv2vw(folder / "in.csv", folder / "out.vw", label="y", all_columns=True, **options)
+    except DataError as error:
+        assert error.file == "in.csv" and "line " in str(error)
+        assert [path.name for path in folder.iterdir()] == ["in.csv"]
+    else:
+        assert (folder / "out.vw").is_file()
+
+
+# --------------------------------------------------------------------------- broken deliveries and options
+
+
+@pytest.mark.parametrize(
+    "name", ["torn_row", "truncated", "unknown_carrier", "wrong_encoding", "empty", "header_only", "utf16"]
+)
+def test_deliveries_of_the_course(tmp_path, name):
+    """A delivery that is torn, cut, empty or in another encoding ends in an error with its place, or in whole lines."""
+    target = tmp_path / "out.vw"
+    try:
+        vowpal.csv2vw(FIXTURES / f"{name}.csv", target, label="IsDepDelayed", labels=PLUS_MINUS, unlabelled="skip")
+    except (DataError, UsageError):
+        assert not list(tmp_path.iterdir())
+    else:
+        assert target.read_text(encoding="utf-8").endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, and there are 2 columns \(line 3\)"),
+        (("y,a", "1,5", "1"), r"row 1: has 1 cells"),
+        (("y,a,a", "1,5,6"), r"column a: stands in the header twice"),
+        (("y,a",), r"has no row with a label"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(write, rows, said):
+    """Too many cells, too few, a name given twice, no rows: told, with the line."""
+    with pytest.raises(DataError, match=said):
+        text(write(*rows))
+
+
+def test_an_open_quote_is_told(tmp_path):
+    """A quote that is never closed swallows the rest of the file: refused."""
+    (tmp_path / "in.csv").write_text('y,a\n1,5\n1,"6\n1,7\n')
+    with pytest.raises(DataError, match=r"row 1: is no CSV: .*quote that is not closed"):
+        text(tmp_path / "in.csv")
+
+
+def test_the_encoding_can_be_named(write):
+    """Bytes of another encoding are refused until I name it; text is then written as UTF-8."""
+    path = write("y,a", "1,é", encoding="iso-8859-1")
+    with pytest.raises(DataError, match=r"column a, row 0: holds bytes that are no text .*iso-8859-1"):
+        text(path)
+    assert text(path, encoding="iso-8859-1") == ["1 |f a=é"]
+
+
+def test_a_refused_file_leaves_the_old_output_alone(write):
+    """The text that I made yesterday stays as it was when today's file is refused."""
+    path = write("y,a", "1,5")
+    before = text(path)
+    write("y,a", "1,5", "7,5")
+    with pytest.raises(DataError):
+        text(path)
+    assert path.with_suffix(".vw").read_text().splitlines() == before
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["in.csv", "in.vw"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"label": "z"}, "there is no column 'z' for the label"),
+        ({"label": 7}, "there is no column 7 for the label: the file has 3"),
+        ({"label": "y", "kind": "both"}, "kind='both' is unknown"),
+        ({"label": "y", "unlabelled": "maybe"}, "unlabelled='maybe' is unknown"),
+        ({"label": "y", "separator": ",,"}, "cannot separate"),
+        ({"label": "y", "encoding": "klingon"}, "encoding='klingon' is unknown"),
+        ({"label": "y", "labels": {"1": 2, "-1": -1}}, "the label '1' is mapped to 2"),
+        ({"label": "y", "labels": {"1": True, "-1": -1}}, "is mapped to True"),
+        ({"label": "y", "labels": {"1": 1, "-1": 1}}, "all labels mean the same"),
+        ({"label": "y", "columns": ["q"]}, "the file has no column 'q'"),
+        ({"label": "y", "columns": ["a"], "all_columns": True}, "all columns are asked for, and some are named"),
+        ({"label": "y", "columns": ["y"]}, "y cannot be an input too"),
+        ({"label": "y", "text": ["q"]}, "the file has no column 'q'"),
+        ({"label": "y", "tag": "q"}, "the file has no column 'q'"),
+        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a"]}}, "b is in no namespace"),
+        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a", "b"], "m": ["b"]}}, "b stands in two places"),
+        ({"label": "y", "all_columns": True, "namespaces": {"n": []}}, "no name or no columns"),
+        ({"label": "y", "columns": ["a"], "namespaces": {"n": ["a", "b"]}}, "name it in columns too"),
+        ({"label": "y"}, "the dictionary admits none of these columns 3 hours ahead"),
+        (
+            {"label": "y", "all_columns": True, "importance": "b", "unlabelled": "keep"},
+            "an example without a label cannot have a weight",
+        ),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(write, options, said):
+    """A wrong option is told by name, with what would do."""
+    path = write("y,a,b", "1,5,6")
+    with pytest.raises(UsageError, match=re.escape(said)):
+        vowpal.csv2vw(path, path.with_suffix(".vw"), **options)
+    assert not path.with_suffix(".vw").exists()
+
+
+def test_a_file_is_never_written_over_itself(write):
+    """Naming the input as the output is refused before anything happens."""
+    path = write("y,a", "1,5")
+    with pytest.raises(UsageError, match=r"in\.csv cannot be written"):
+        vowpal.csv2vw(path, path, label="y", all_columns=True)
+    with pytest.raises(UsageError, match="there is no folder"):
+        vowpal.csv2vw(path, path.parent / "none" / "out.vw", label="y", all_columns=True)
+    with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
+        vowpal.csv2vw(path.with_name("gone.csv"), path.with_suffix(".vw"), label="y", all_columns=True)
+
+
+@pytest.mark.parametrize(("rows", "length", "most"), [(120_000, 1, 10e6), (4_000, 5_000, 30e6)])
+def test_memory_does_not_grow_with_the_file(tmp_path, rows, length, most):
+    """Cells that never repeat, or that are very long, are not kept: a large file needs what a small one needs."""
+    path = tmp_path / "in.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("y,a\n")
+        file.writelines(f"{1 - 2 * (row % 2)},{'v' * length}{row}\n" for row in range(rows))
+    tracemalloc.start()
+    vowpal.csv2vw(path, tmp_path / "out.vw", label="y", all_columns=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < most
+    last = f"-1 |f a={'v' * length}{rows - 1}"
+    assert (tmp_path / "out.vw").read_text().splitlines()[-1] == last
+
+
+def test_a_label_with_many_values_is_none(write):
+    """Naming the wrong column as classes is told, before a thousand classes become a million."""
+    rows = [["y", "a"], *(["1", f"v{i}"] for i in range(1_001))]
+    with pytest.raises(DataError, match="more than 1,000 different labels"):
+        text(write(*rows), label="a", kind="classes")
+
+
+# --------------------------------------------------------------------------- runs
+
+LINES = [f"{1 if i % 3 else -1} |a u={i % 7} v:{i % 5 + 1} |b w={i % 3}" for i in range(400)]
+LOGISTIC = "--loss_function logistic"
+
+
+@pytest.fixture(scope="module")
+def whole() -> vowpal.Run:
+    return vowpal.run(LINES, LOGISTIC, names=True)
+
+
+def test_a_run_tells_what_vw_told(whole):
+    """Examples, features and average loss are VW's own, and so is the table of progress."""
+    assert (whole.examples, whole.features) == (400, 1_600)
+    losses = np.log1p(np.exp(-np.where(np.arange(400) % 3, 1, -1) * whole.predictions))
+    assert whole.loss == pytest.approx(losses.mean(), abs=1e-4)
+    assert -np.log(np.where(np.arange(400) % 3, whole.probabilities, 1 - whole.probabilities)) == pytest.approx(losses)
+    assert whole.progress.index.tolist() == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    assert whole.progress["average loss"].iloc[0] == pytest.approx(math.log(2), abs=1e-5)
+    assert repr(whole).startswith("400 examples, 1,600 features, average loss 0.")
+
+
+def test_weights_come_back_by_name(whole):
+    """I can read what the learner thinks of each feature, the heaviest first, and of pairs too."""
+    assert {"u=0", "v", "w=0", "Constant"} <= set(whole.weights.index)
+    assert whole.weights["w=0"] < 0 < whole.weights["w=1"]
+    assert whole.weights.abs().is_monotonic_decreasing
+    assert "u=0*w=0" in vowpal.run(LINES, f"{LOGISTIC} -q ab", names=True).weights.index
+
+
+def test_a_learner_goes_on_in_another_process_bit_for_bit(whole):
+    """Saved after 200 examples and resumed elsewhere, it predicts the rest as if it had never stopped."""
+    first = vowpal.run(LINES[:200], LOGISTIC)
+    second = vowpal.run(LINES[200:], LOGISTIC, start=first, names=True)
+    assert np.array_equal(np.concatenate([first.predictions, second.predictions]), whole.predictions)
+    assert second.weights.to_dict() == whole.weights.to_dict()
+
+
+def test_going_on_without_the_loss_function_is_refused(whole):
+    """VW would go on with squared loss without a word; the course's helper does not."""
+    with pytest.raises(UsageError, match="trained with logistic loss and would go on with squared loss"):
+        vowpal.run(LINES, start=whole)
+    silent = vowpal.run(LINES, start=whole, guarded=False)
+    assert silent.loss > vowpal.run(LINES, LOGISTIC, start=whole).loss
+    assert vowpal.run(LINES, "--loss_function=logistic", start=whole).examples == 400
+
+
+def test_a_file_of_text_and_its_lines_are_the_same(tmp_path, whole):
+    """I can pass a file or its lines."""
+    path = tmp_path / "examples.vw"
+    path.write_text("\n".join(LINES) + "\n")
+    assert np.array_equal(vowpal.run(path, LOGISTIC).predictions, whole.predictions)
+    with pytest.raises(DataError, match=r"gone\.vw: is not there"):
+        vowpal.run(tmp_path / "gone.vw", LOGISTIC)
+    with pytest.raises(DataError, match="there are no examples"):
+        vowpal.run([], LOGISTIC)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["examples.vw"]
+
+
+@pytest.mark.parametrize("options", ["--nonsense", "--loss_function nope", "--passes 3"])
+def test_what_vw_refuses_is_told_in_its_words(options):
+    """A wrong option of VW's is one readable error."""
+    with pytest.raises(UsageError, match="VW refuses: "):
+        vowpal.run(LINES, options)
+
+
+def test_with_several_passes_the_loss_is_that_of_examples_held_out():
+    """VW's table has another meaning with several passes, and can still be read."""
+    held = vowpal.run(LINES, f"{LOGISTIC} --passes 4 -c")
+    assert math.isfinite(held.loss) and len(held.progress) > 0
+
+
+def test_smaller_tables_have_more_collisions():
+    """Each bit less makes more features share a weight."""
+    names = [f"Dest={code}" for code in range(1_000)]
+    table = vowpal.collisions(names, [8, 10, 12, 18])
+    assert table["share"].is_monotonic_decreasing
+    assert table.loc[8, "share"] > 0.9 > 0.01 > table.loc[18, "share"]
+    assert table["weights"].tolist() == [256, 1024, 4096, 262144]
+
+
+def test_the_words_of_a_text():
+    """The different features of some lines, without weights."""
+    assert vowpal.vocabulary(["1 2.0 'me |f a:3 b=x", "-1 |f b=y a:5", "1 |f"]) == ["a", "b=x", "b=y"]
+
+
+def test_measured_tables_say_where_they_come_from(capsys):
+    """Each table of speeds has its date and kind of machine."""
+    assert vowpal.benchmark("csv2vw")["way"].iloc[0] == "course csv2vw"
+    assert set(vowpal.benchmark("fit")["dataset"]) == {"nyc2013", "allyears2k"}
+    vowpal.benchmark_note("fit")
+    assert re.match(r"measured \d{4}-\d\d-\d\d, \w+ on \S+, \d+ virtual cores", capsys.readouterr().out)
+    with pytest.raises(UsageError, match="name='speed' is unknown"):
+        vowpal.benchmark("speed")
+
+
+def test_the_decks_run_is_at_hand():
+    """What the deck printed can be looked up."""
+    assert vowpal.deck_run()["features"] == 851_319
+
+
+def test_the_converter_loads_nothing_heavy():
+    """Turning a file into text needs neither pandas nor numpy: that is what keeps its memory small."""
+    code = "import sys; from course_utils.model import vowpal; print(*{'pandas', 'numpy', 'vowpalwabbit'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_lines_that_vw_reads_can_be_looked_at():
+    """The table shows label, weight, tag and features as VW sees them."""
+    seen = vowpal.parsed("1 2.5 'me |f a:3 b=x")
+    assert isinstance(seen, pd.DataFrame)
+    assert seen.iloc[0].to_dict() == {"label": 1.0, "importance": 2.5, "tag": "me", "features": 2, "values": "3, 1"}

@@ -1,0 +1,123 @@
+"""Kill a publisher at random moments while readers look, and tell what they saw: ``python killing.py 20``.
+
+It runs in a process of its own, and forks: a fork starts in milliseconds, so that the kills fall all over the work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from course_utils.model.training import Encoder
+from course_utils.serve import batch
+
+ROWS = 2_000
+
+
+class Booster:
+    """Stands for a model: what counts is that its scores say which version they are of."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+
+    def save_raw(self, _: str) -> bytes:
+        """Return what tells it from others."""
+        return str(self.version).encode()
+
+
+class Marked:
+    """A scorer whose scores all are one over its version."""
+
+    encoder = Encoder(("CRSDepTime",), {})
+
+    def __init__(self, version: int) -> None:
+        self.booster = Booster(version)
+
+    def score(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the mark for each row."""
+        return np.full(len(rows), 1 / self.booster.version, dtype=np.float32)
+
+
+def publish_on(folder: Path, source: Path) -> None:
+    """Publish one version after the other, going on after the last that is there."""
+    store = batch.Store(folder)
+    done = int(store.current[1:]) if store.current else 0
+    for version in itertools.count(done + 1):
+        store.publish(store.build(f"v{version}", source, Marked(version)))
+
+
+def read_on(folder: Path, stop: Path, answer: Path) -> None:
+    """Read the whole table again and again until told to stop; write down what was seen."""
+    lookup, seen, bad = batch.Lookup(folder, default=0), {1}, []
+    while not stop.exists():
+        lookup.refresh()
+        table, version = lookup.all(), int(lookup.version[1:])
+        if len(table) != ROWS or set(table.values()) != {float(np.float32(1 / version))} or version < max(seen):
+            bad.append(version)
+        seen.add(version)
+    answer.write_text(json.dumps({"seen": len(seen), "bad": bad}))
+
+
+def fork(work, *arguments) -> int:
+    """Let a child do some work; return its number."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work(*arguments)
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def main(kills: int, seed: int = 0) -> dict:
+    """Return how often the publisher was killed, what two readers saw, and what a last publisher made."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, source, stop = Path(scratch) / "store", Path(scratch) / "rows.parquet", Path(scratch) / "stop"
+        frame = pd.DataFrame({batch.KEY: [f"f{row:05}" for row in range(ROWS)], "CRSDepTime": 600})
+        batch.write_batch(frame, frame[["CRSDepTime"]], source, rows=500)
+        store = batch.Store(folder)
+        store.publish(store.build("v1", source, Marked(1)))
+        answers = [Path(scratch) / f"answer{reader}" for reader in range(2)]
+        readers = [fork(read_on, folder, stop, answer) for answer in answers]
+        for _ in range(kills):
+            child = fork(publish_on, folder, source)
+            time.sleep(rng.uniform(0, 0.5))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        last = int(store.current[1:]) + 1
+        store.publish(store.build(f"v{last}", source, Marked(last)))
+        left = sorted(entry.name for entry in folder.iterdir() if entry.name not in store.kept)
+        stop.touch()
+        ended = [os.waitpid(reader, 0)[1] for reader in readers]
+        fresh = Path(scratch) / "fresh"
+        again = batch.Store(fresh)
+        again.build(f"v{last}", source, Marked(last))
+        same = all(
+            (folder / f"v{last}" / name.name).read_bytes() == name.read_bytes()
+            for name in (fresh / f"v{last}").iterdir()
+        )
+        return {
+            "kills": kills,
+            "published": last,
+            "readers failed": sum(map(bool, ended)),
+            "readers": [json.loads(answer.read_text()) for answer in answers if answer.exists()],
+            "left over": left,
+            "same bytes": same,
+        }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1]))))

@@ -1,0 +1,406 @@
+"""Asking a server of this machine many questions, and counting what came back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from course_utils.errors import CourseError, UsageError
+from course_utils.serve import load_testing
+
+
+class StandIn(ThreadingHTTPServer):
+    """A server that answers what a test wants: a list of outputs, 'default', or an HTTP status."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        self.said, self.bodies, self.most, self._inside = [0.25, 0.5], [], 0, 0
+        self.wait_for: threading.Event | None = None
+        self.page = ""
+        self._lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one question."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        """Keep the question, wait if told to, and answer as the test wants."""
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with server._lock:
+            server.bodies.append((self.path, body))
+            server._inside += 1
+            server.most = max(server.most, server._inside)
+        if server.wait_for is not None:
+            server.wait_for.wait(30)
+        said = server.said
+        asked = body.get("input_batch", [body.get("input")])
+        outputs = ["0.9"] * len(asked) if "default" in str(said) else said
+        answers = [
+            {"query_id": 1, "output": one, "default": said == "default" or (said == "a default" and place == 0)}
+            for place, one in enumerate(outputs if said != 500 else [])
+        ]
+        reply = json.dumps({"batch_predictions": answers} if len(answers) > 1 else (answers or [{}])[0]).encode()
+        with server._lock:
+            server._inside -= 1
+        self.send_response(500 if said == 500 else 200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def do_GET(self) -> None:
+        """Show the page of numbers."""
+        page = self.server.page.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    with StandIn() as there:
+        thread = threading.Thread(target=there.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield there
+        there.shutdown()
+
+
+def test_a_row_comes_back_from_its_text_as_it_was():
+    """The server reads from the text the very numbers, words and gaps that I sent."""
+    rows = pd.DataFrame(
+        {
+            "a": np.array([0.1, np.nan], dtype="float64"),
+            "b": np.array([1 / 3, 2], dtype="float32"),
+            "c": pd.Categorical(["UA", None]),
+            "d": [True, False],
+            "e": np.array([1, 2], dtype="int32"),
+        }
+    )
+    texts = load_testing.as_texts(rows)
+    assert "NaN" not in "".join(texts)
+    back = pd.DataFrame([json.loads(text) for text in texts])
+    assert back.loc[0].to_dict() == {"a": 0.1, "b": float(np.float32(1 / 3)), "c": "UA", "d": True, "e": 1}
+    assert pd.isna(back.loc[1, "a"]) and back.loc[1, "c"] is None
+
+
+def test_a_load_is_counted_by_kind(server):
+    """I see how many questions were asked, and what became of them."""
+    result = load_testing.offer(server.address, "app", ["x", "y"], rate=500, seconds=0.1, clients=4)
+    assert result.counts().to_dict() == {"asked": 50, "in time": 50, "default": 0, "failed": 0}
+    assert isinstance(result, load_testing.Result) and result.in_time == 1
+    assert result.throughput == pytest.approx(50 / result.seconds)
+    assert 0 < result.latency(50) <= result.latency(99)
+    assert {body["input"] for _, body in server.bodies} == {"x", "y"}
+    assert server.bodies[0][0] == "/app/predict"
+    assert repr(result) == "what came of 50 questions"
+
+
+def test_defaults_and_failures_are_no_answers(server):
+    """A default answer and an error of the server do not count as answered in time."""
+    server.said = "default"
+    assert load_testing.at_once(server.address, "app", ["x"] * 5).counts()["default"] == 5
+    server.said = 500
+    assert load_testing.at_once(server.address, "app", ["x"] * 5).counts()["failed"] == 5
+
+
+def test_a_server_that_is_gone_fails_every_question():
+    """Where nobody listens, each question failed, and the load ends."""
+    with StandIn() as gone:
+        address = gone.address
+    assert load_testing.at_once(address, "app", ["x"] * 3).counts().to_dict() == {
+        "asked": 3,
+        "in time": 0,
+        "default": 0,
+        "failed": 3,
+    }
+
+
+def test_all_at_once_means_all_at_the_same_time(server):
+    """Nobody waits for another's answer before asking."""
+    server.wait_for = threading.Event()
+    threading.Thread(target=lambda: (_until(lambda: server.most == 12), server.wait_for.set()), daemon=True).start()
+    assert load_testing.at_once(server.address, "app", ["x"] * 12).counts()["in time"] == 12
+    assert server.most == 12
+
+
+def test_waiting_for_a_free_client_counts_as_latency(server):
+    """A question that was due while all clients were busy is late from the moment it was due."""
+    server.wait_for = threading.Event()
+
+    def release() -> None:
+        _until(lambda: server.most == 1)
+        time.sleep(0.3)
+        server.wait_for.set()
+
+    threading.Thread(target=release, daemon=True).start()
+    result = load_testing.offer(server.address, "app", ["x"], rate=1000, seconds=0.05, clients=1)
+    assert result.questions["ms"].iloc[-1] > 200
+
+
+def test_the_same_seed_asks_at_the_same_moments(server):
+    """Two loads of one seed are the same load."""
+    one, two = (load_testing.offer(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=3) for _ in range(2))
+    assert (one.questions["due"] == two.questions["due"]).all()
+    other = load_testing.offer(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=4)
+    assert (one.questions["due"] != other.questions["due"]).all()
+
+
+@pytest.mark.parametrize(
+    "address", ["example.org:80", "10.0.0.1:1337", "127.0.0.1", "1337", "127.0.0.1.example.org:80"]
+)
+def test_no_load_leaves_this_machine(address):
+    """Whatever address I pass by mistake, no other machine gets a load from me."""
+    with pytest.raises(UsageError, match="no address of this machine"):
+        load_testing.offer(address, "app", ["x"], rate=10, seconds=1)
+    with pytest.raises(UsageError, match="no address of this machine"):
+        load_testing.at_once(address, "app", ["x"])
+    with pytest.raises(UsageError, match="no address of this machine"):
+        load_testing.Clients(address, "app", ["x"], {"1": [0.1]})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rate": 0}, {"rate": 1e9}, {"seconds": -1}, {"seconds": 3600}, {"clients": 1000}, {"inputs": []}]
+)
+def test_a_load_has_bounds(server, wrong):
+    """A slip of mine cannot flood the machine or run for ever."""
+    given = {"inputs": ["x"], "rate": 10.0, "seconds": 1.0, "clients": 2} | wrong
+    with pytest.raises(UsageError, match="out of bounds"):
+        load_testing.offer(server.address, "app", given.pop("inputs"), **given)
+    with pytest.raises(UsageError, match="out of bounds"):
+        load_testing.at_once(server.address, "app", ["x"] * 65)
+
+
+ONE, TWO = [0.25, 0.5], [0.125, 0.75]
+
+
+def test_clients_hold_every_answer_to_account(server):
+    """After an update I see that no question failed, and who answered when."""
+    with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
+        clients.now("before", "1")
+        server.said = TWO
+        clients.now("updated", "2")
+    table = clients.table()
+    assert table.loc["before", "answers of"] == "version 1"
+    assert table.loc["updated", "answers of"] == "version 2"
+    assert (table.drop(columns="answers of") == 0).all(axis=None)
+    assert clients.seconds_wrong == 0
+    assert server.bodies[0][1] == {"input_batch": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (ONE, "stale"),
+        ([0.25, 0.75], "mixed"),
+        ([0.25, 0.1], "other"),
+        ([0.25], "other"),
+        ("default", "default"),
+        ("a default", "default"),
+        (500, "failed"),
+    ],
+)
+def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
+    """A stale, mixed, unknown, default or failed answer does not go unseen."""
+    server.said = TWO
+    with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
+        clients.now("good", "2")
+        server.said = said
+        clients.now("bad", "2", questions=10)
+    counts = clients.table().loc["bad"].drop("answers of")
+    assert counts[kind] >= 10
+    assert (counts.drop(kind) == 0).all()
+    assert (clients.seconds_wrong > 0) == (kind in ("mixed", "other"))
+
+
+def test_clients_that_get_no_answer_say_so(server):
+    """If nothing answers any more I am told, instead of waiting for ever."""
+    server.wait_for = threading.Event()
+    with load_testing.Clients(server.address, "app", ["x"], {"1": [0.25]}) as clients:
+        with pytest.raises(CourseError, match="fewer than 20 answers"):
+            clients.now("silence", "1", seconds=0.2)
+        server.wait_for.set()
+
+
+def test_littles_law():
+    """Eighty questions a second of 20 ms each keep 1.6 replicas busy."""
+    table = load_testing.little(80, 20)
+    assert table["busy [%]"].to_list()[:4] == [160, 80, 53.3, 40]
+    assert table["keeps up"].idxmax() == 2
+    assert load_testing.little(50, 20, most=1)["keeps up"].to_list() == [False]
+    with pytest.raises(UsageError, match="no load"):
+        load_testing.little(0, 20)
+
+
+@pytest.mark.parametrize("name", ["picture", "ways", "ray", "servers"])
+def test_measured_tables_say_when_and_where(name, capsys):
+    """Each measured table names its date and its kind of machine."""
+    assert len(load_testing.benchmark(name)) > 1
+    load_testing.benchmark_note(name)
+    assert "measured 20" in capsys.readouterr().out
+
+
+def test_an_unknown_table_is_named():
+    """A slip in a table's name is told with the names that there are."""
+    with pytest.raises(UsageError, match="picture"):
+        load_testing.benchmark("pictures")
+
+
+def test_clipper_can_be_kept_from_logging(caplog):
+    """A notebook shows answers, and not a line of log for each call."""
+    import logging
+
+    load_testing.quiet()
+    logging.getLogger("clipper_admin.clipper_admin").error("a call")
+    assert caplog.records == []
+
+
+def _until(condition) -> None:
+    end = time.monotonic() + 30
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def test_tables_for_who_has_to_choose():
+    """I find what Clipper's ideas are called today, what speaks for a table or a server, and what works here."""
+    today = load_testing.serving_today()
+    assert today.columns[0] == "Clipper" and today.notna().all(axis=None)
+    assert load_testing.which_way().notna().all(axis=None)
+    assert load_testing.clipper_methods().loc["set_model_version", "here"] == "works"
+    assert load_testing.clipper_deployers().loc["python", "call"] == "deploy_python_closure"
+
+
+def test_a_cluster_has_a_name_of_its_own():
+    """Two notebooks that run side by side do not meet in one cluster."""
+    assert load_testing.cluster_name("lesson-15").startswith("lesson-15-")
+    assert load_testing.cluster_name("lesson-15") == load_testing.cluster_name("lesson-15")
+
+
+class Replicas:
+    """A manager whose replicas are real processes; a new one comes when it is asked the third time after a death."""
+
+    def __init__(self) -> None:
+        self.running = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)]
+        self.asked = 0
+
+    def replicas(self) -> list[dict[str, object]]:
+        """List those that run."""
+        self.asked += 1
+        alive = [one for one in self.running if one.poll() is None]
+        if not alive and self.asked > 3:
+            self.running.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        return [{"name": "model", "version": "1", "pid": one.pid} for one in alive]
+
+
+def test_a_killed_replica_is_gone_and_its_successor_is_waited_for():
+    """When I go on after the kill, that process is dead; when I go on after the wait, another one is there."""
+    manager = Replicas()
+    try:
+        load_testing.kill_a_replica(manager, "model")
+        assert manager.running[0].poll() == -signal.SIGKILL
+        load_testing.wait_for_replicas(manager, "model", 1)
+        assert [one["pid"] for one in manager.replicas()] == [manager.running[1].pid]
+        with pytest.raises(UsageError, match="has no replica"):
+            load_testing.kill_a_replica(manager, "other")
+    finally:
+        for one in manager.running:
+            one.kill()
+            one.communicate()
+
+
+def test_memory_of_what_was_started():
+    """What a program of mine takes is counted while it runs."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "x = bytearray(50_000_000); print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as program:
+        program.stdout.readline()
+        assert load_testing.children_mb() > 50
+        program.communicate(b"\n")
+
+
+def test_without_ray_i_am_told_how_to_get_it(monkeypatch, capsys):
+    """The optional part says what to install, and does nothing else."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert load_testing.try_ray(load_testing.waits_20_ms, ["x"]) is None
+    assert 'pip install "ray[serve]"' in capsys.readouterr().out
+
+
+def test_a_stated_service_time_is_kept():
+    """A closure of 20 ms takes no less for each question, whether it waits or computes."""
+    start = time.perf_counter()
+    assert load_testing.waits_20_ms(["x", "y"]) == [0.5, 0.5]
+    assert time.perf_counter() - start >= 0.04
+    start = time.thread_time()
+    assert load_testing.computes_20_ms(["x", "y"]) == [0.5, 0.5]
+    assert time.thread_time() - start >= 0.04
+
+
+PAGE = """# TYPE rows counter
+rows_total{app="a",replica="0"} 3
+rows_total{app="a",replica="1"} 4
+rows_total{app="b",replica="0"} 5
+# TYPE length histogram
+length_bucket{le="10"} 1
+length_bucket{le="+Inf"} 2
+length_sum 30
+length_count 2
+"""
+
+
+def test_a_clusters_numbers_are_read_and_added(server):
+    """I see the numbers of my closure, summed over its replicas, or of one application."""
+    server.page = PAGE
+    assert load_testing.read_metrics(server.address, "rows")["value"].to_dict() == {"rows_total": 12}
+    assert load_testing.read_metrics(server.address, "rows", app="a")["value"].to_dict() == {"rows_total": 7}
+    assert load_testing.read_metrics(server.address, "length")["value"].to_dict() == {
+        "length_bucket, up to 10": 1,
+        "length_bucket, up to +Inf": 2,
+        "length_sum": 30,
+        "length_count": 2,
+    }
+    with pytest.raises(UsageError, match="no address of this machine"):
+        load_testing.read_metrics("example.org:80", "rows")
+
+
+def test_a_cluster_that_is_gone_shows_no_numbers():
+    """Where nobody listens I am told to start the cluster again."""
+    with StandIn() as gone:
+        address = gone.address
+    with pytest.raises(CourseError, match="does not answer"):
+        load_testing.read_metrics(address, "rows")
+
+
+@pytest.mark.slow
+def test_a_load_on_a_cluster_of_its_own():
+    """The load picture can be measured again on my machine, and leaves no process behind."""
+    table = load_testing.measure(load_testing.waits_20_ms, replicas=[1, 2], rates=[20], seconds=1, objective_ms=10_000)
+    assert table["replicas"].to_list() == [1, 2]
+    assert (table["missed [%]"] == 0).all()
+    assert (table["p50 [ms]"] >= 20).all()
+    assert load_testing.children_mb() == 0
