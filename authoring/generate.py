@@ -68,7 +68,7 @@ def _files(root: Path) -> dict[str, Callable[[], str]]:
         "binder/start": start,
         "README.md": lambda: readme(root),
         "data/README.md": data_readme,
-        **{name: partial(str, text) for name, text in telemetry.files().items()},
+        **{name: partial(str, text) for name, text in telemetry.deployment_files().items()},
     }
 
 

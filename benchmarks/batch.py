@@ -217,7 +217,7 @@ def scoring() -> pd.DataFrame:
 # --------------------------------------------------------------------------- engines
 
 
-def whole_frame(source: str, scorer: training.Scorer, store: batch.Store) -> None:
+def whole_frame(source: str, scorer: training.Scorer, store: batch.PredictionStore) -> None:
     """Score a file as one frame, as one does without thinking of larger ones."""
     rows = datasets.read_parquet(source)
     scored = batch.score_rows(rows, scorer)
@@ -230,7 +230,7 @@ def dask() -> Iterator[Callable]:
     from dask.distributed import Client
 
     with Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as client:
-        yield batch.on_cluster(client)
+        yield batch.cluster_engine(client)
 
 
 @contextmanager
@@ -305,7 +305,7 @@ def added(packages: Sequence[str]) -> int:
 def engine_run(name: str, source: str, folder: str, model: str) -> dict[str, Any]:
     """Build the table of one file with one engine, in this process."""
     scorer = training.load(model)
-    store = batch.Store(folder)
+    store = batch.PredictionStore(folder)
     begun = time.perf_counter()
     if name == WHOLE:
         whole_frame(source, scorer, store)

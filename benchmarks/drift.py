@@ -38,22 +38,22 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 # --------------------------------------------------------------------------- the healthy year
 
 
-def healthy(flights: pd.DataFrame) -> tuple[backtest.TimeMachine, drift.Reference, Table, Table]:
+def healthy(flights: pd.DataFrame) -> tuple[backtest.Backtest, drift.Reference, Table, Table]:
     """Return the machine, what days are compared with, the daily table and the PSI of every input.
 
     The quiet months are scored by models that had not learnt from them.
     """
     inputs = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
     fit = backtest.service_model(flights, inputs)
-    reference = drift.reference(backtest.TimeMachine(flights, fit))
+    reference = drift.reference(backtest.Backtest(flights, fit))
     unseen = backtest.unseen_scores(flights, inputs)
-    machine = backtest.TimeMachine(flights, fit, scores=unseen)
-    return machine, reference, drift.daily(machine, reference), drift.feature_psi(machine, reference)
+    machine = backtest.Backtest(flights, fit, scores=unseen)
+    return machine, reference, drift.daily_signals(machine, reference), drift.feature_psi(machine, reference)
 
 
 def rules(table: Table, psi: Table) -> Table:
     """Return the share of healthy days on which each textbook rule fires."""
-    fires = drift.textbook(table, psi)
+    fires = drift.textbook_alarms(table, psi)
     later = ~fires.index.isin(pd.to_datetime(TRUE)) & (fires.index >= backtest.LIVE)
     quiet = (fires.index >= backtest.QUIET[0]) & (fires.index <= backtest.QUIET[1])
     return pd.DataFrame({"quiet months": fires[quiet].mean(), "June to December": fires[later].mean()}).rename_axis(
@@ -148,7 +148,7 @@ def beyond(table: Table, quiet: Table) -> dict[str, pd.Series]:
 
 
 def tried(
-    machine: backtest.TimeMachine, reference: drift.Reference, table: Table, bad: training.Scorer
+    machine: backtest.Backtest, reference: drift.Reference, table: Table, bad: training.Scorer
 ) -> Iterator[dict[str, Any]]:
     """Try every incident on several days; yield one row for each detector set."""
     quiet = table.loc[backtest.QUIET[0] : backtest.QUIET[1]]
@@ -160,9 +160,9 @@ def tried(
         for first in STARTS:
             last = str((pd.Timestamp(first) + pd.Timedelta(days=LENGTH - 1)).date())
             again = machine.replay(first, last, **change)
-            changed = drift.daily(again, reference)
+            changed = drift.daily_signals(again, reference)
             changed["input_psi"] = largest_psi(drift.feature_psi(again, reference))
-            spliced = drift.splice(table, changed)
+            spliced = drift.replace_days(table, changed)
             lost = ((table["dollars"] - spliced["dollars"]) * table["labels"] / 1000).loc[first:][1 : LENGTH + 1]
             lost = lost.fillna(0) if "labels" not in change else 0 * lost
             daily.append(lost.mean())
@@ -196,7 +196,7 @@ def largest_psi(psi: Table) -> pd.Series:
 # --------------------------------------------------------------------------- detectors of streams
 
 
-def streams(machine: backtest.TimeMachine, table: Table) -> Table:
+def streams(machine: backtest.Backtest, table: Table) -> Table:
     """Feed river's detectors with single flights, with the same flights shuffled, and with the contrasts of days."""
     from river import drift as river
 
@@ -262,8 +262,8 @@ def main() -> None:
     bad = deck_model(flights, inputs)
     del inputs
     quiet = table.loc[backtest.QUIET[0] : backtest.QUIET[1]]
-    print(drift.calibrate(quiet), drift.resampled(quiet), sep="\n")
-    print(drift.budget(table.loc[backtest.LIVE :], true=TRUE))
+    print(drift.calibrate(quiet), drift.false_episodes(quiet), sep="\n")
+    print(drift.false_page_bounds(table.loc[backtest.LIVE :], true=TRUE))
     tested = rules(table, psi)
     print(tested.round(2).to_string(), flush=True)
     listening = streams(machine, table)

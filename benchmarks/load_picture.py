@@ -42,7 +42,7 @@ from course_utils.serve import batch, load_testing
 IMAGE = "clipper/python36-closure-container:0.4.1"
 OBJECTIVE_MS = 200
 RATES = {1: (10, 25, 40, 45, 60, 90), 2: (10, 45, 80, 90, 120, 160), 4: (10, 90, 160, 180, 220, 260)}
-CLOSURES = {"waits 20 ms": load_testing.waits_20_ms, "computes 20 ms": load_testing.computes_20_ms}
+CLOSURES = {"waits 20 ms": load_testing.io_bound_20_ms, "computes 20 ms": load_testing.cpu_bound_20_ms}
 
 
 # --------------------------------------------------------------------------- the picture
@@ -53,7 +53,7 @@ def picture(seconds: float, rounds: int) -> pd.DataFrame:
     parts = []
     for name, closure in [*CLOSURES.items()] * rounds:
         for replicas, rates in RATES.items():
-            part = load_testing.measure(
+            part = load_testing.measure_load(
                 closure, replicas=[replicas], rates=rates, seconds=seconds, objective_ms=OBJECTIVE_MS
             )
             parts.append(part.assign(closure=name))
@@ -138,14 +138,14 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     model = training.course_model(flights)
     scorer, week = model.scorer, flights[splits.day(flights).between("2013-11-04", "2013-11-10")]
     rows = model.inputs.loc[week.index]
-    store = batch.open_store()
+    store = batch.open_prediction_store()
     store.build("week-45", batch.write_batch(week, model.inputs, store.inbox("week 45")), scorer)
     store.publish("week-45")
     lookup = batch.Lookup(store, default=0.241)
     keys = batch.flight_keys(week).tolist()
     known = dict(zip(keys, scorer.score(rows).tolist(), strict=True))
     chosen = np.random.default_rng(0).choice(len(keys), questions)
-    asked, texts = [keys[place] for place in chosen], load_testing.as_texts(rows.iloc[chosen])
+    asked, texts = [keys[place] for place in chosen], load_testing.as_json_texts(rows.iloc[chosen])
 
     def model_answers(texts: list[str]) -> list[float]:
         return scorer.score(pd.DataFrame([json.loads(text) for text in texts])).tolist()
@@ -202,7 +202,7 @@ def ray(questions: int) -> pd.DataFrame:
     """Serve the course's model here and on Ray Serve."""
     flights = datasets.load_flights("nyc2013")
     model = training.course_model(flights)
-    scorer, texts = model.scorer, load_testing.as_texts(model.inputs.iloc[:questions])
+    scorer, texts = model.scorer, load_testing.as_json_texts(model.inputs.iloc[:questions])
 
     def predict(texts: list[str]) -> list[float]:
         return scorer.score(pd.DataFrame([json.loads(text) for text in texts])).tolist()
@@ -213,8 +213,8 @@ def ray(questions: int) -> pd.DataFrame:
         line.ask(load_testing._question(texts[0]))
         ready = time.perf_counter() - start
         took = _median(line.ask, _bodies(texts[1:]))
-        here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.children_mb()}
-    there = load_testing.try_ray(predict, texts)
+        here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.child_memory_mb()}
+    there = load_testing.serve_with_ray(predict, texts)
     if there is None:
         raise SystemExit('run it with: uv run --with "ray[serve]" python benchmarks/load_picture.py')
     table = pd.DataFrame([here, there])
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=300, help="that each way answers in a round")
     parser.add_argument("--rounds", type=int, default=3, help="of the picture and of the ways")
     options = parser.parse_args()
-    load_testing.quiet()
+    load_testing.silence_clipper_logs()
     heads = {
         "picture": f"questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
         f"past {OBJECTIVE_MS} ms the default",

@@ -55,7 +55,7 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
     catalogue = faults.catalogue()
     false, found = Counter(), Counter()
     for seed in seeds:
-        clean, reference = pitfalls.two_deliveries(flights, known, seed)
+        clean, reference = pitfalls.example_deliveries(flights, known, seed)
         log = faults.contaminate(clean, seed, [])[0].log
         for check in pitfalls.CHECKS:
             alarms = alarmed(pitfalls.detector(check)(clean, reference, words, horizon, log))
@@ -63,7 +63,9 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
         for fault, entry in catalogue.iterrows():
             faulty, truth = faults.contaminate(clean, seed, [fault])
             alarms = alarmed(pitfalls.detector(entry["check"])(faulty, reference, words, horizon))
-            found[fault] += any(faults.same_place(alarm, (entry["check"], truth["where"].item())) for alarm in alarms)
+            found[fault] += any(
+                faults.finding_matches(alarm, (entry["check"], truth["where"].item())) for alarm in alarms
+            )
     kinds = pitfalls.checks()["kind"]
     rows = [
         {
@@ -93,7 +95,7 @@ def costs(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
     threshold = money.break_even(payoff)
     lost: dict[str, list[float]] = {}
     for seed in seeds:
-        clean, reference = pitfalls.two_deliveries(flights, known, seed)
+        clean, reference = pitfalls.example_deliveries(flights, known, seed)
         good = fit(clean)
         for fault, entry in faults.catalogue().iterrows():
             faulty, _ = faults.contaminate(clean, seed, [fault])
@@ -148,7 +150,7 @@ def worth(scorer: training.Scorer, delivery: faults.Delivery, payoff: pd.Series,
     late = features.label(delivery.rows)
     rows = delivery.rows[late.notna()]
     warned = scorer.score(rows) >= threshold
-    return float(money.dollars(late.dropna(), warned, payoff).mean() * money.PER)
+    return float(money.dollars_by_flight(late.dropna(), warned, payoff).mean() * money.PER)
 
 
 if __name__ == "__main__":

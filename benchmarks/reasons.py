@@ -53,8 +53,10 @@ def main() -> None:
             {
                 "changed": changed,
                 "number": number,
-                "same_column": explain.agreement(before.values, after.values),
-                "same_family": explain.agreement(explain.by_family(before.values), explain.by_family(after.values)),
+                "same_column": explain.top_reason_agreement(before.values, after.values),
+                "same_family": explain.top_reason_agreement(
+                    explain.by_family(before.values), explain.by_family(after.values)
+                ),
                 "auc": metrics.auc(late, fit.predict(asked)),
                 "rounds": fit.rounds,
             }

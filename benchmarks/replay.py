@@ -32,8 +32,8 @@ WINDOW = {"timetable": 7, "known 3 hours ahead": 28}
 def scores(given: online_learning.Stream, inputs: pd.DataFrame, kind: str) -> dict[str, np.ndarray]:
     """Return every learner's probabilities."""
     found = {
-        "XGBoost static": online_learning.static(given, inputs, START, rounds=ROUNDS[kind]),
-        "XGBoost monthly": online_learning.monthly(given, inputs, START, rounds=ROUNDS[kind]),
+        "XGBoost static": online_learning.train_once(given, inputs, START, rounds=ROUNDS[kind]),
+        "XGBoost monthly": online_learning.train_monthly(given, inputs, START, rounds=ROUNDS[kind]),
     }
     for name in list(found):
         moved = online_learning.recalibrated(given, found[name], window=WINDOW[kind])
@@ -62,9 +62,9 @@ def main() -> None:
         found = scores(given, inputs, kind)
         if kind == "timetable":
             keys = flights["UniqueCarrier"].astype(str) + "|" + timetable["hour"].astype(str)
-            found["table online"] = online_learning.online_table(given, keys)
-            weeks = online_learning.weekly(given, found, START)
-        totals[kind] = online_learning.totals(given, found, START)
+            found["table online"] = online_learning.online_rate_table(given, keys)
+            weeks = online_learning.loss_by_week(given, found, START)
+        totals[kind] = online_learning.total_loss(given, found, START)
         print(totals[kind].to_string(), flush=True)
     year = pd.concat(totals, names=["inputs"]).reset_index()
     print(weeks.pivot(index="week", columns="learner", values="log-loss").to_string())

@@ -39,7 +39,7 @@ def fit(rows: pd.DataFrame, inputs: pd.DataFrame) -> training.Fit:
 
 def row(late: np.ndarray, p: np.ndarray) -> dict[str, float]:
     """Return what one model's week came to."""
-    dollars = money.dollars(late, p >= WARN_FROM, PAYOFF)
+    dollars = money.dollars_by_flight(late, p >= WARN_FROM, PAYOFF)
     return {
         "flights": len(late),
         "log_loss": round(metrics.log_loss(late, p), 4),
@@ -59,7 +59,7 @@ def weeks(flights: pd.DataFrame, horizon: float) -> Iterator[dict[str, object]]:
     """Yield one row for each world, model and week."""
     models: list[training.Fit] = []
     for world, changed in WORLDS.items():
-        told = flights if changed is None else retraining.drifted_hub(flights)
+        told = flights if changed is None else retraining.with_drifted_hub(flights)
         inputs = features.as_of(told, horizon)
         rows, week = departed(told)
         late = features.label(rows).to_numpy()

@@ -31,8 +31,8 @@ def main() -> None:
     split, model = splits.split_by_time(flights), training.course_model(flights)
     known = model.inputs.loc[split.train.index].sample(TRAINING, random_state=0)
     rows = model.inputs.loc[split.test.index[: options.rows]].to_dict("records")
-    table = input_monitoring.measure(
-        model.scorer.score_one, rows, lambda: input_monitoring.Watch(known), rounds=options.rounds
+    table = input_monitoring.measure_overhead(
+        model.scorer.score_one, rows, lambda: input_monitoring.InputMonitor(known), rounds=options.rounds
     ).round(2)
     print(table.to_string())
     if options.write:

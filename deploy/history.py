@@ -15,8 +15,8 @@ TARGET = Path(__file__).resolve().parent.parent / "build" / "history" / "flights
 
 def main() -> None:
     """Measure every day of the year, and write it."""
-    machine = backtest.TimeMachine(datasets.load_flights("nyc2013"))
-    daily = drift.daily(machine, drift.reference(machine))
+    machine = backtest.Backtest(datasets.load_flights("nyc2013"))
+    daily = drift.daily_signals(machine, drift.reference(machine))
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     made = TARGET.with_suffix(".new")
     made.write_text(telemetry.expose(daily), encoding="utf-8")

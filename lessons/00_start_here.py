@@ -14,10 +14,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features
-from course_utils.model import money, training
-from course_utils.notebook import doctor, plots
-from course_utils.notebook.claims import claim
 from course_utils.exercises import check
+from course_utils.model import money, training
+from course_utils.notebook import claim, doctor, plots
 
 # %% [markdown]
 # ## How lessons work
@@ -89,7 +88,7 @@ flight = flights[
 probability = model.predict(flight).item()
 
 # %%
-worth = money.worth(money.payoff("deck_100"), step=0.01)
+worth = money.expected_value(money.payoff("deck_100"), step=0.01)
 warn, silent = worth.loc[round(probability, 2)]
 
 # %% tags=["claim"]

@@ -16,11 +16,9 @@
 # %% tags=["setup"]
 from course_utils import tables
 from course_utils.data import dictionary
+from course_utils.exercises import check, quiz
 from course_utils.model import metrics, money
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_source, show_table
 
 # %% [markdown]
 # # Part 1 of 3: From an objective to a monitored model
@@ -239,7 +237,7 @@ claim("Recall with 'on time' as positive", on_time / (on_time + false_alarms), a
 # **Guess first:** at the deck's payoff with \$100 of revenue, from which probability on is warning worth more?
 
 # %%
-worth = money.worth(money.payoff("deck_100"))
+worth = money.expected_value(money.payoff("deck_100"))
 fig = plots.lines(
     worth,
     title="The lines cross far below one half",

@@ -16,10 +16,9 @@
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
 from course_utils.develop import project_structure
+from course_utils.exercises import check, quiz
 from course_utils.model import metrics, training
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, show_error, show_source, show_table
 
 flights = datasets.load_flights()
 july = flights[flights["Month"] == 7]
@@ -74,7 +73,7 @@ claim("Other programs may write to the raw file", project.is_writable(raw), alwa
 # and no checks. **Guess first:** what has slipped?
 
 # %%
-inherited = project_structure.inherited(july)
+inherited = project_structure.inherited_project(july)
 show_table(project_structure.lint(inherited))
 
 # %% [markdown]
@@ -147,7 +146,7 @@ hour, carrier = {"hour": flights["CRSDepTime"] // 100}, {"carrier": flights["Uni
 # %%
 three = {"2014-01-06 09:00": None, "2014-01-09 09:00": hour, "2014-01-10 09:00": hour | carrier}
 for time, by in three.items():
-    model = training.train_table(split, by)
+    model = training.train_rate_table(split, by)
     losses = {
         name: metrics.log_loss(features.label(rows), model.predict(rows))
         for name, rows in parts.items()
@@ -155,7 +154,7 @@ for time, by in three.items():
     project_structure.record_run(project, time, losses)
 
 # %%
-runs = project_structure.runs(project)
+runs = project_structure.read_runs(project)
 runs.round(3)
 
 # %% tags=["claim"]
@@ -201,16 +200,16 @@ quiz("02.1")
 
 # %%
 notebook = "notebooks/2.0-kl-who-is-warned.ipynb"
-project_structure.warn_from(inherited, july, 0.40)
+project_structure.set_threshold(inherited, july, 0.40)
 project_structure.commit(inherited, "Warn fewer passengers")
-change = project_structure.review(inherited, notebook)
+change = project_structure.review_last_change(inherited, notebook)
 change
 
 # %% [markdown]
 # A notebook is JSON with its outputs in it. Jupytext writes it as Python text, cells and prose, without outputs; the same change is now:
 
 # %%
-readable = project_structure.review(inherited, notebook, as_text=True)
+readable = project_structure.review_last_change(inherited, notebook, as_text=True)
 readable
 
 # %% tags=["claim"]
@@ -240,7 +239,7 @@ claim("Lines to read in its text", readable.changed, always=2)
 # tree.
 
 # %%
-project_structure.things_to_place()
+project_structure.items_to_place()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.2: where does it go?
@@ -252,7 +251,7 @@ project_structure.things_to_place()
 # last line of the project's README helps with the odd one out.</details>
 
 # %%
-where = dict.fromkeys(project_structure.things_to_place(), ...)
+where = dict.fromkeys(project_structure.items_to_place(), ...)
 ### BEGIN SOLUTION
 where = {
     "flights.csv as the airline sent it": "data/raw",
@@ -276,10 +275,10 @@ check("02.2", where)
 # scans what is about to be committed, and copy Kim's notebook as it first was:
 
 # %%
-project_structure.guard(project)
+project_structure.install_secret_hook(project)
 project.write(
     "notebooks/1.0-kl-weather.ipynb",
-    project_structure.inherited(july).read("notebooks/Untitled3.ipynb"),
+    project_structure.inherited_project(july).read("notebooks/Untitled3.ipynb"),
 )
 show_error(lambda: project_structure.commit(project, "Look at the weather"))
 

@@ -15,10 +15,8 @@
 
 # %% tags=["setup"]
 from course_utils.develop import versioning
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, show_error
-from course_utils.notebook.display import show_table
+from course_utils.exercises import check
+from course_utils.notebook import claim, plots, show_error, show_table
 
 project = versioning.start_project()
 

@@ -19,17 +19,15 @@ from itertools import product
 from course_utils import tables
 from course_utils.data import datasets
 from course_utils.develop import promotion, tracking
+from course_utils.exercises import check
 from course_utils.model import metrics
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 
 import mlflow
 import pandas as pd
 
-store = tracking.open_store()
-data = tracking.deliver(store, datasets.load_flights())
+store = tracking.open_tracking_store()
+data = tracking.save_snapshot(store, datasets.load_flights())
 
 # %% [markdown]
 # ## The deck's log
@@ -41,16 +39,16 @@ data = tracking.deliver(store, datasets.load_flights())
 log = tracking.deck_log()
 with mlflow.start_run(run_name="the deck's run"):
     mlflow.log_params(log)
-tracking.find().T
+tracking.search_runs().T
 
 # %% [markdown]
 # **Guess first:** in a store with this run, how many runs are found whose accuracy is above `0.6`? And can one ask that of the
 # parameter instead?
 
 # %% tags=["claim"]
-found = tracking.find("metrics.accuracy > 0.6")
+found = tracking.search_runs("metrics.accuracy > 0.6")
 claim("Runs found by their accuracy", len(found), always=0)
-show_error(lambda: tracking.find("params.accuracy > '0.6'"))
+show_error(lambda: tracking.search_runs("params.accuracy > '0.6'"))
 
 # %% [markdown]
 # None. To MLflow a parameter is a text, which can be equal to another text and no more: no ranking, no plot, no gate. And what
@@ -89,7 +87,7 @@ counts = {name.replace(", ", "_").replace(" ", "_"): count for name, count in ri
 with mlflow.start_run(run_name="the deck's run, fixed"):
     mlflow.log_params(settings)
     mlflow.log_metrics({"accuracy": log["accuracy"], "average_precision": log["AUC"], **counts})
-tracking.find("metrics.accuracy > 0.6 and params.depth = '5'").T
+tracking.search_runs("metrics.accuracy > 0.6 and params.depth = '5'").T
 
 # %% [markdown]
 # ## Ten runs, found again
@@ -111,7 +109,7 @@ for depth, eta in product((2, 3, 4, 6, 8), (0.1, 0.3)):
 # %%
 losses = ["metrics.train_log_loss", "metrics.validation_log_loss"]
 shown = ["params.max_depth", "params.eta", *losses]
-sweep = tracking.find("attributes.run_name LIKE 'depth%'")[shown]
+sweep = tracking.search_runs("attributes.run_name LIKE 'depth%'")[shown]
 sweep.sort_values("metrics.validation_log_loss").round(3)
 
 # %% [markdown]
@@ -143,7 +141,7 @@ claim(
 # ### Exercise 04.1: find them again
 #
 # Write the query that finds the runs whose `max_depth` is 4 and whose validation log-loss is below `0.37`. Try it with
-# `tracking.find(query)`; the check asks it of other runs.
+# `tracking.search_runs(query)`; the check asks it of other runs.
 #
 # <details><summary>Hint</summary>Two queries above show how a parameter is compared, and how a metric.</details>
 
@@ -164,7 +162,7 @@ check("04.1", query)
 # **Guess first:** of the nine things below, how many does the deck's record hold?
 
 # %%
-tracking.recorded("the deck's run", "the deck's run, fixed", best)
+tracking.recorded_facts("the deck's run", "the deck's run, fixed", best)
 
 # %% [markdown]
 # The last column can be put to the test. A fresh Python process gets the address of the store and the number of a run: nothing
@@ -202,7 +200,7 @@ promotion.candidates(data)
 # its signature is known (−1: not before departure), and what the carrier that fares worst loses. The clock is read as well.
 
 # %%
-measured = promotion.evidence(data)
+measured = promotion.measure_candidates(data)
 measured.drop(columns="time_ratio").round(3)
 
 # %% [markdown]
@@ -210,8 +208,8 @@ measured.drop(columns="time_ratio").round(3)
 # the five pass, and which one wins?
 
 # %%
-show_source(promotion.lenient_gate)
-promotion.promote(measured, promotion.lenient_gate)
+show_source(promotion.one_score_gate)
+promotion.promote(measured, promotion.one_score_gate)
 
 # %% tags=["claim"]
 claim(
@@ -235,7 +233,7 @@ claim(
 # has more to ask for: hours before departure, harm to one carrier (with enough flights to tell), and time.
 
 # %%
-pd.Series(promotion.policy(), name="policy").to_frame()
+pd.Series(promotion.promotion_policy(), name="policy").to_frame()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.2: a gate that refuses rightly
@@ -273,7 +271,7 @@ check("04.2", my_gate)
 # the next author and the regulator find them.
 
 # %%
-show_table(promotion.promote(measured, promotion.gate))
+show_table(promotion.promote(measured, promotion.promotion_gate))
 
 # %% tags=["claim"]
 verdicts = promotion.registry()
@@ -314,14 +312,14 @@ model.predict(data.requests(3)).round(3)
 # defaults, and a command.
 
 # %%
-print(tracking.package(store)["MLproject"])
+print(tracking.write_mlflow_project(store)["MLproject"])
 
 # %% [markdown]
 # `mlflow run FOLDER --env-manager local -P max_depth=4` runs it, here in the environment that stands already and therefore
 # without a network.
 
 # %%
-packaged = tracking.run_package(store, max_depth=4)
+packaged = tracking.run_mlflow_project(store, max_depth=4)
 packaged[["params.max_depth", "params.eta", "metrics.validation_log_loss"]].round(3)
 
 # %% tags=["claim"]
@@ -333,7 +331,7 @@ claim("The packaged run scores just as the one of the sweep", outside == inside,
 # The deck lists the commands of 2018. This is what became of each:
 
 # %%
-show_table(tracking.commands())
+show_table(tracking.deck_commands())
 
 # %% [markdown]
 # Everything above can also be looked at in a browser. The next cell starts MLflow's pages, for this machine alone, until the

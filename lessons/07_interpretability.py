@@ -14,11 +14,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
+from course_utils.exercises import check, quiz
 from course_utils.model import explain, money, training
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 
 import numpy as np
 import pandas as pd
@@ -43,7 +41,7 @@ explained = explain.shap_values(model.scorer, rows)
 flight = explained.log_odds.idxmax()
 
 # %%
-steps = explain.largest(explained.values.loc[flight], most=7)
+steps = explain.top_contributions(explained.values.loc[flight], most=7)
 fig = plots.waterfall(
     steps,
     start=explained.start,
@@ -107,7 +105,7 @@ check("07.1", probability)
 # **Guess first:** which family of inputs moves flights most: timetable, recent weeks, today's delays or the weather?
 
 # %%
-rests_on = explain.influence(explain.by_family(explained.values))
+rests_on = explain.mean_absolute_shap(explain.by_family(explained.values))
 fig = plots.bars(
     rests_on,
     title="The model rests on how today is going",
@@ -150,7 +148,7 @@ plots.show(fig, alt="The value rises with the share late now, and spreads where 
 # **Guess first:** for how many flights does one of the two raise the risk while the other lowers it?
 
 # %%
-numbers = explain.as_numbers(features.schedule(flights))
+numbers = explain.ordinal_codes(features.schedule(flights))
 timetable = training.train_xgboost(split, numbers, eta=0.3)
 there = numbers.loc[asked.index]
 values = explain.shap_values(timetable.scorer, there).values
@@ -192,7 +190,7 @@ plots.show(fig, alt="Scheduled arrival, duration and distance change sign most o
 # %% tags=["claim"]
 claim("Path-dependent values add up", pathwise.gap < 1e-4, always=True)
 claim("Interventional values add up", compared.gap < 1e-4, always=True)
-alike = 100 * explain.agreement(pathwise.values, compared.values)
+alike = 100 * explain.top_reason_agreement(pathwise.values, compared.values)
 claim("Same strongest column", alike, unit="%", nyc2013=(80, 92), allyears2k=(75, 92))
 
 # %% [markdown]
@@ -232,8 +230,10 @@ before = explained.of(warned).values
 after = explain.shap_values(again.scorer, warned).values
 
 # %% tags=["claim"]
-by_column = 100 * explain.agreement(before, after)
-by_family = 100 * explain.agreement(explain.by_family(before), explain.by_family(after))
+by_column = 100 * explain.top_reason_agreement(before, after)
+by_family = 100 * explain.top_reason_agreement(
+    explain.by_family(before), explain.by_family(after)
+)
 claim("Keep their column", by_column, unit="%", nyc2013=(60, 85), allyears2k=(5, 40))
 claim("Keep their family", by_family, unit="%", nyc2013=(75, 95), allyears2k=(60, 90))
 
@@ -255,7 +255,7 @@ show_table(explain.stability())
 
 # %%
 tested = known.loc[split.test.index]
-given_away = explain.proxies(tested, "UniqueCarrier")
+given_away = explain.proxy_strength(tested, "UniqueCarrier")
 show_table(given_away.round(2).head(8).rename_axis("guessed from").to_frame())
 
 # %% [markdown]
@@ -263,7 +263,7 @@ show_table(given_away.round(2).head(8).rename_axis("guessed from").to_frame())
 # without them would hide what the model uses, so the course's function refuses:
 
 # %%
-forbidden = ["UniqueCarrier", *explain.stand_ins(given_away)]
+forbidden = ["UniqueCarrier", *explain.proxy_columns(given_away)]
 show_error(lambda: explain.reasons(explained, forbidden))
 
 # %% [markdown]
@@ -273,7 +273,7 @@ show_error(lambda: explain.reasons(explained, forbidden))
 kept = known.drop(columns=forbidden)
 fair = training.train_xgboost(half, kept, eta=0.3)
 scores = training.compare({"all": model, "fair": fair}, split.test)["AUC"]
-left = explain.proxies(tested.drop(columns=forbidden[1:]), "UniqueCarrier")
+left = explain.proxy_strength(tested.drop(columns=forbidden[1:]), "UniqueCarrier")
 
 # %% tags=["claim"]
 lost = scores["all"] - scores["fair"]
@@ -343,7 +343,7 @@ quiz("K2.2")
 
 # %%
 best = "CRSDepTime"
-crowded = explain.near_copies(numbers, best, copies=3)
+crowded = explain.add_near_duplicates(numbers, best, copies=3)
 fitted = training.train_xgboost(split, crowded, eta=0.3)
 shares = explain.shap_values(fitted.scorer, crowded.loc[asked.index]).values
 copies = [name for name in shares if name.startswith(best)]
@@ -382,7 +382,7 @@ show_source(explain.shapley)
 
 # %%
 against = known.loc[split.train.sample(100, random_state=0).index]
-worth = explain.coalitions(model.scorer, rows.loc[[flight]], against)
+worth = explain.coalition_values(model.scorer, rows.loc[[flight]], against)
 exact, line = explain.shapley(worth), explain.lime(worth)
 pd.DataFrame({"Shapley": exact, "LIME's line": line}).round(2) + 0.0
 
@@ -413,7 +413,7 @@ loss = pd.Series(lost.importances_mean, index=rows.columns, name="AUC lost")
 loss.sort_values(ascending=False).head(6).round(3).to_frame()
 
 # %% tags=["claim"]
-strongest = explain.influence(explained.values).index[0]
+strongest = explain.mean_absolute_shap(explained.values).index[0]
 claim(
     "The column with the largest values is worth most", loss.idxmax() == strongest, nyc2013=False
 )
@@ -470,4 +470,4 @@ show_table(explain.approval_pack(fair.scorer, pack, "UniqueCarrier", left))
 # The deck of 2018 sends you to these sources. What they were then, and what became of them by November 2026:
 
 # %%
-show_table(explain.sources())
+show_table(explain.deck_sources())

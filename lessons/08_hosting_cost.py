@@ -17,12 +17,10 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets
+from course_utils.exercises import check, quiz
 from course_utils.model import training
-from course_utils.notebook import plots
+from course_utils.notebook import claim, plots, show_source, show_table
 from course_utils.serve import costs
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_source
-from course_utils.notebook.display import show_table
 
 import pandas as pd
 
@@ -87,7 +85,7 @@ costs.cost_per_prediction_note()
 
 # %%
 busy = [50, 60, 70, 80, 85, 90]
-queues = {"Erlang's formula": costs.wait, "simulated": costs.simulate_wait}
+queues = {"Erlang's formula": costs.queue_wait, "simulated": costs.simulate_queue_wait}
 waits = {name: [queue(1, share, 10) for share in busy] for name, queue in queues.items()}
 waits = pd.DataFrame(waits, index=pd.Index(busy, name="busy"))
 
@@ -286,7 +284,7 @@ claim("Prediction servers, of the whole", share["prediction servers"], nyc2013=1
 
 # %%
 lines, use = costs.billing_export()
-daily = costs.query(
+daily = costs.sql(
     "SELECT day(day) AS day, sum(cost) AS dollars FROM lines GROUP BY 1 ORDER BY 1", lines=lines
 )
 daily = daily.set_index("day")["dollars"]
@@ -319,7 +317,7 @@ check("08.2", alarms)
 # The budget for June is `900` dollars. **Guess first:** something went wrong this month. Which of the four alarms tells you so?
 
 # %% tags=["claim"]
-raised = costs.alerts(daily, 900, [0.1, 0.2, 0.5, 0.7])
+raised = costs.budget_alerts(daily, 900, [0.1, 0.2, 0.5, 0.7])
 show_table(raised)
 claim("Spent in June", daily.sum(), always=1310.61, unit="$")
 claim("The alarm at 50% comes on day", raised.loc[0.5, "day"], always=13)
@@ -346,7 +344,7 @@ SELECT label.key AS label, label.value AS value, sum(cost) AS dollars
 FROM lines, UNNEST(labels) AS unpacked(label)
 GROUP BY ALL ORDER BY label DESC, dollars DESC
 """
-slices = costs.query(by_label, lines=lines).set_index(["label", "value"])
+slices = costs.sql(by_label, lines=lines).set_index(["label", "value"])
 show_table(slices)
 claim("The teams add up to", slices.loc["team", "dollars"].sum(), always=1192.83, unit="$")
 claim("The bill is", daily.sum(), always=1310.61, unit="$")
@@ -361,9 +359,7 @@ SELECT day(day) AS day, label.value AS environment, sum(cost) AS dollars
 FROM lines, UNNEST(labels) AS unpacked(label)
 WHERE label.key = 'environment' GROUP BY ALL
 """
-days = costs.query(by_day, lines=lines).pivot(
-    index="day", columns="environment", values="dollars"
-)
+days = costs.sql(by_day, lines=lines).pivot(index="day", columns="environment", values="dollars")
 fig = plots.lines(days, title="Something began on day 8", x="day of June", y="cost [$ a day]")
 plots.show(
     fig, alt="Costs of prod and test stay level; those of dev leap up on one day and stay."
@@ -379,7 +375,7 @@ SELECT resource, min(day(day)) AS "from day", sum(cost) AS dollars
 FROM lines JOIN use USING (day, resource)
 GROUP BY resource HAVING sum(requests) = 0 ORDER BY dollars DESC
 """
-wasted = costs.query(idle, lines=lines, use=use).set_index("resource")
+wasted = costs.sql(idle, lines=lines, use=use).set_index("resource")
 show_table(wasted)
 trial = wasted["dollars"]["gpu-trial"]
 claim("Spent on the trial in 23 days", trial, always=496.8, unit="$")
@@ -395,7 +391,7 @@ claim("Stopped after day 13", trial / 23 * 17, always=367.2, unit="$")
 quiz("K3.1")
 
 # %%
-show_table(costs.ways())
+show_table(costs.cost_controls())
 
 # %% [markdown]
 # ## Recap
@@ -432,7 +428,7 @@ show_table(costs.availability("0.99", "0.999", "0.9999"))
 # %% tags=["live"]
 scorer = training.course_model().scorer
 flight = training.course_model().inputs.tail(1)
-costs.measure(lambda: scorer.score(flight))
+costs.processor_time_ms(lambda: scorer.score(flight))
 
 # %% [markdown]
 # The other prices that this lesson used, with their sources:
@@ -471,4 +467,4 @@ claim("With decimals", costs.aws_real_time(300), always=0.03, unit="$")
 # Calculators and dashboards of the deck, and what became of them:
 
 # %%
-show_table(costs.tools())
+show_table(costs.cost_tools())

@@ -15,12 +15,10 @@
 
 # %% tags=["setup"]
 from course_utils.develop import checklist
+from course_utils.exercises import check, quiz
 from course_utils.model import training
-from course_utils.notebook import plots
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 from course_utils.operate import input_monitoring
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
 
 model = training.course_model()
 
@@ -73,8 +71,8 @@ claim("Practices that fail then", (again != checklist.PASSED).sum(), always=3)
 # **Guess first:** the course's own model has a gate, a lock and hundreds of tests. In which section is it weakest?
 
 # %%
-own = checklist.evidence()
-points = checklist.sections(own["points"])
+own = checklist.ml_test_score()
+points = checklist.section_scores(own["points"])
 points
 
 # %%
@@ -95,7 +93,7 @@ claim("Points that a section can have", own["section"].value_counts().max(), alw
 claim(
     "The mean of the sections is higher than the final score", points.mean() > final, always=True
 )
-print("What such a score means:", checklist.meaning(final))
+print("What such a score means:", checklist.score_meaning(final))
 
 # %% [markdown]
 # The final score is the *lowest* of the four, not their mean. A mean would let well-tested training code pay for a model that nobody
@@ -113,13 +111,13 @@ show_table(rows)
 # ### Exercise 09.1: your own project
 #
 # Score the section Monitoring for a project of your own, or for the last model that you saw in use: points and evidence for
-# each row of the sheet. `practices.sheet()` has all the questions, for your desk tomorrow; the check takes other whole sections too.
+# each row of the sheet. `checklist.blank_score_sheet()` has all the questions, for your desk tomorrow; the check takes other whole sections too.
 #
 # <details><summary>Hint</summary>Evidence is what a stranger would find if they looked today. Ask of each row who starts the test, and
 # where its result can be read.</details>
 
 # %%
-show_table(checklist.sheet("monitoring"))
+show_table(checklist.blank_score_sheet("monitoring"))
 
 # %%
 mine = {
@@ -160,8 +158,8 @@ quiz("09.1")
 # course has a watch that looks at each row and now and then compares the last thousand with training. It can stand in two places:
 
 # %%
-show_source(input_monitoring.Inside.predict)
-show_source(input_monitoring.Beside.predict)
+show_source(input_monitoring.InlineMonitor.predict)
+show_source(input_monitoring.SidecarMonitor.predict)
 
 # %% [markdown]
 # **Guess first:** what does the watch cost the passenger who waits for an answer? Think of the median first, then of the slowest one in
@@ -185,12 +183,12 @@ claim("Beside, the 99th percentile grows by a factor of", p99["beside"], always=
 
 # %%
 row = model.inputs.iloc[0].to_dict()
-outdated = input_monitoring.Watch(model.inputs.head(2000).assign(retired=0.0))
-inside = input_monitoring.Inside(model.scorer.score_one, outdated)
+outdated = input_monitoring.InputMonitor(model.inputs.head(2000).assign(retired=0.0))
+inside = input_monitoring.InlineMonitor(model.scorer.score_one, outdated)
 show_error(lambda: inside.predict(row))
 
 # %%
-beside = input_monitoring.Beside(model.scorer.score_one, outdated)
+beside = input_monitoring.SidecarMonitor(model.scorer.score_one, outdated)
 answer = beside.predict(row)
 show_error(beside.close)
 
@@ -210,12 +208,12 @@ claim("Beside, the passenger has the model's answer all the same", same, always=
 # good advice at the wrong time is bad advice. Four piles, and eight cards on which a rule speaks of the airline:
 
 # %%
-show_table(checklist.piles())
-show_table(checklist.cards())
+show_table(checklist.rule_categories())
+show_table(checklist.rule_cards())
 
 # %% tags=["claim"]
-claim("Rules in all", len(checklist.rules()), always=43)
-claim("Cards", len(checklist.cards()), always=8)
+claim("Rules in all", len(checklist.rules_of_ml()), always=43)
+claim("Cards", len(checklist.rule_cards()), always=8)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.2: sort the cards
@@ -226,7 +224,7 @@ claim("Cards", len(checklist.cards()), always=8)
 # service, or a model that no longer gets better.</details>
 
 # %%
-sorted_cards = dict.fromkeys(checklist.cards().index, ...)
+sorted_cards = dict.fromkeys(checklist.rule_cards().index, ...)
 ### BEGIN SOLUTION
 sorted_cards = {
     "the desk's list": "before",
@@ -277,8 +275,8 @@ show_table(own.drop(columns="ask"))
 # %% tags=["live"]
 asked = model.inputs.iloc[-1000:].to_dict("records")
 known = model.inputs.iloc[:200_000:10]
-input_monitoring.measure(
-    model.scorer.score_one, asked, lambda: input_monitoring.Watch(known), rounds=3
+input_monitoring.measure_overhead(
+    model.scorer.score_one, asked, lambda: input_monitoring.InputMonitor(known), rounds=3
 )
 
 # %% [markdown] tags=["further"]
@@ -288,4 +286,4 @@ input_monitoring.measure(
 # [original](https://developers.google.com/machine-learning/guides/rules-of-ml) is worth an evening.
 
 # %%
-show_table(checklist.rules())
+show_table(checklist.rules_of_ml())

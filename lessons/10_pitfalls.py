@@ -17,14 +17,10 @@
 # %% tags=["setup"]
 import pandas as pd
 
-from course_utils.data import datasets, dictionary, faults, features
-from course_utils.model import metrics, pitfalls
-from course_utils.data import splits
-from course_utils.model import training
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_source
-from course_utils.notebook.display import show_table
+from course_utils.data import datasets, dictionary, faults, features, splits
+from course_utils.exercises import check, quiz
+from course_utils.model import metrics, pitfalls, training
+from course_utils.notebook import claim, plots, show_source, show_table
 
 flights = datasets.load_flights()
 split = splits.split_by_time(flights)
@@ -44,15 +40,15 @@ split = splits.split_by_time(flights)
 
 # %%
 past = flights.loc[: split.train.index.max()]
-delivery = pitfalls.deliver(past)
+delivery = pitfalls.make_delivery(past)
 delivery
 
 # %%
-findings = pitfalls.report(delivery)
-show_table(pitfalls.summary(findings)[["verdict", "findings", "first"]])
+findings = pitfalls.run_checks(delivery)
+show_table(pitfalls.summarise_findings(findings)[["verdict", "findings", "first"]])
 
 # %% tags=["claim"]
-verdicts = pitfalls.summary(findings)["verdict"]
+verdicts = pitfalls.summarise_findings(findings)["verdict"]
 claim("Checks that say stop", (verdicts == "stop").sum(), nyc2013=3, allyears2k=4)
 claim(
     "Checks that cannot look yet", (verdicts == "not assessable").sum(), nyc2013=6, allyears2k=5
@@ -180,7 +176,7 @@ def whole_day_share(rows):
 # %%
 some = past.iloc[-8000:]
 ahead = {
-    name: pitfalls.looks_ahead(make, some, horizon=3, moments=3)["changed"]
+    name: pitfalls.uses_future(make, some, horizon=3, moments=3)["changed"]
     for name, make in {"whole day": whole_day_share, "today so far": today_so_far}.items()
 }
 pd.DataFrame(ahead).round(2)
@@ -227,8 +223,8 @@ check("10.2", late_before)
 known = features.as_of(flights, horizon=3)
 small = splits.smaller(split, rows=30_000)
 model = training.train_xgboost(small, known)
-reference = pitfalls.deliver(past.iloc[::3], known)
-came = pitfalls.deliver(flights.loc[split.test.index[-27_000:].min() :], known)
+reference = pitfalls.make_delivery(past.iloc[::3], known)
+came = pitfalls.make_delivery(flights.loc[split.test.index[-27_000:].min() :], known)
 
 # %% [markdown]
 # ## Meaning
@@ -272,14 +268,14 @@ claim("Exchanged codes add", added["swapped_carriers"], nyc2013=(-0.001, 0.01))
 
 # %%
 contracts = {
-    story: pitfalls.report(pitfalls.Delivery(rows, came.inputs), reference, only="semantic")
+    story: pitfalls.run_checks(pitfalls.Delivery(rows, came.inputs), reference, only="semantic")
     for story, rows in stories.items()
 }
 told = pd.concat(contracts, names=["changed", None]).droplevel(1)
 show_table(told[["where", "evidence", "severity"]])
 
 # %% tags=["claim"]
-quiet = pitfalls.report(came, reference, only="semantic")
+quiet = pitfalls.run_checks(came, reference, only="semantic")
 claim(
     "Changes that the contracts find",
     sum(len(found) > 0 for found in contracts.values()),
@@ -293,7 +289,7 @@ claim("Contracts broken by the month as it was", len(quiet), nyc2013=0)
 # The month as it was holds one real failure. Ask whether each source still arrives.
 
 # %%
-outage = pitfalls.report(came, reference, only="reliable")
+outage = pitfalls.run_checks(came, reference, only="reliable")
 show_table(outage[["where", "evidence", "severity"]])
 
 # %%
@@ -368,7 +364,8 @@ wrong = {
     "turned": faults.plant("flipped_labels", small.train, 1, strength=0.2)[0],
 }
 told = {
-    name: pitfalls.report(pitfalls.deliver(rows), only="labels") for name, rows in wrong.items()
+    name: pitfalls.run_checks(pitfalls.make_delivery(rows), only="labels")
+    for name, rows in wrong.items()
 }
 told = pd.concat(told, names=["planted", None]).droplevel(1)
 show_table(told[["evidence", "severity"]])
@@ -426,7 +423,7 @@ claim("Late in the log, of those warned", precision["in the log"], nyc2013=(0.25
 # **Guess first:** of the flights that leave late in the last months, the first model would warn some at 0.4. What becomes of that share?
 
 # %%
-history = pitfalls.deliver(small.train, known)
+history = pitfalls.make_delivery(small.train, known)
 history, _ = faults.contaminate(history, 1, ["feedback"], model=model.scorer.score)
 logs = pd.concat([features.label(history.rows), features.label(split.validation)])
 fooled = training.train_xgboost(small, known, labels=logs)
@@ -448,7 +445,7 @@ claim("Delays warned of by the next model", recall["trained on the log"], nyc201
 # untouched, by lot, and compare flights of equal probability.
 
 # %%
-loop = pitfalls.report(live, reference, only="feedback")
+loop = pitfalls.run_checks(live, reference, only="feedback")
 show_table(loop[["where", "evidence", "severity"]])
 
 # %% tags=["claim"]
@@ -473,7 +470,7 @@ claim("Share of flights left untouched", live.log["held_out"].mean(), always=(0.
 # **Guess first:** which planted fault is found least often?
 
 # %%
-measured = pitfalls.measured()
+measured = pitfalls.detector_error_rates()
 show_table(measured[measured["kind"] == "statistic"].drop(columns="kind").reset_index())
 
 # %% tags=["claim"]
@@ -501,7 +498,7 @@ audit = pitfalls.Audit(10, flights, known)
 audit
 
 # %%
-found = pitfalls.report(audit.delivery, audit.reference)
+found = pitfalls.run_checks(audit.delivery, audit.reference)
 alarms = found[found["severity"].isin(pitfalls.ALARMS)]
 show_table(alarms[["check", "where", "evidence"]])
 
@@ -570,13 +567,13 @@ quiz("10.1")
 # Two clean sets of days do not differ; the same days, 2 standard deviations warmer, do.
 
 # %%
-clean, other = pitfalls.two_deliveries(flights, known, seed=1)
+clean, other = pitfalls.example_deliveries(flights, known, seed=1)
 warmer, truth = faults.plant("drift", clean.rows, 1, strength=2)
-moved = pitfalls.report(pitfalls.Delivery(warmer, clean.inputs), other, only="changes")
+moved = pitfalls.run_checks(pitfalls.Delivery(warmer, clean.inputs), other, only="changes")
 show_table(moved[["where", "evidence", "severity"]])
 
 # %% tags=["claim"]
-still = pitfalls.report(clean, other, only="changes")
+still = pitfalls.run_checks(clean, other, only="changes")
 claim("Standard deviations that were added", 2, always=2)
 claim("The moved input is found", truth.columns[0] in set(moved["where"]), nyc2013=True)
 claim("Inputs of the clean days worth a look", (still["severity"] == "look").sum(), nyc2013=0)
@@ -588,7 +585,7 @@ claim("Inputs of the clean days worth a look", (still["severity"] == "look").sum
 
 # %%
 noisy, _ = faults.contaminate(clean, 1, ["useless"])
-gains = pitfalls.importance(noisy, noisy.inputs).sort_values(ascending=False)
+gains = pitfalls.permutation_importance(noisy, noisy.inputs).sort_values(ascending=False)
 gains.round(4).to_frame("AUC lost when shuffled")
 
 # %% tags=["claim"]
@@ -600,7 +597,7 @@ claim("Noise is not above chance", gains["gate_code"] <= gains["chance"], nyc201
 # Near-copies share importance and reasons between them. Which of the two would you keep?
 
 # %%
-same = pitfalls.report(clean, only="correlated")
+same = pitfalls.run_checks(clean, only="correlated")
 show_table(same[["where", "evidence"]])
 
 # %% tags=["claim"]
@@ -628,8 +625,8 @@ claim("Flights of the rarest carrier, OO", carriers.min(), nyc2013=32)
 
 # %%
 named, _ = faults.contaminate(clean, 1, ["rare_values"])
-show_table(pitfalls.report(named, only="rare")[["where", "evidence", "severity"]])
-found_before = pitfalls.report(delivery, only="rare")
+show_table(pitfalls.run_checks(named, only="rare")[["where", "evidence", "severity"]])
+found_before = pitfalls.run_checks(delivery, only="rare")
 claim("Rare values found in the file as it came", len(found_before), nyc2013=0)
 
 # %% [markdown] tags=["further"]
@@ -638,7 +635,9 @@ claim("Rare values found in the file as it came", len(found_before), nyc2013=0)
 # In production an unseen value becomes *missing*, the same way each time. Count such rows; do not discover them.
 
 # %%
-show_table(pitfalls.report(came, reference, only="vocabulary")[["where", "evidence", "severity"]])
+show_table(
+    pitfalls.run_checks(came, reference, only="vocabulary")[["where", "evidence", "severity"]]
+)
 model.scorer.encoder.unseen(came.rows)
 
 # %% [markdown] tags=["further"]
@@ -648,11 +647,11 @@ model.scorer.encoder.unseen(came.rows)
 
 # %%
 february = (
-    pitfalls.deliver(flights[flights["Month"] == flights["Month"].min() + 1], known)
+    pitfalls.make_delivery(flights[flights["Month"] == flights["Month"].min() + 1], known)
     if weather
     else came
 )
-both = pitfalls.report(february, only=["outliers", "values"])
+both = pitfalls.run_checks(february, only=["outliers", "values"])
 show_table(both[["check", "where", "evidence"]])
 
 # %% tags=["claim"]
@@ -674,7 +673,7 @@ claim("To a model that takes the two for numbers", 900 - 859, always=41)
 
 # %%
 twice, _ = faults.contaminate(clean, 1, ["duplicated"])
-show_table(pitfalls.report(twice, other, only="duplicates")[["evidence", "fix"]])
+show_table(pitfalls.run_checks(twice, other, only="duplicates")[["evidence", "fix"]])
 claim(
     "Duplicates in the flights as they are",
     flights.duplicated(list(dictionary.KEY)).sum(),
@@ -690,7 +689,7 @@ claim(
 march = flights[flights["Month"] == flights["Month"].min() + 2] if weather else past
 built = march["TailNum"].astype(object).map(datasets.load_planes().set_index("tailnum")["year"])
 joined = pitfalls.Delivery(march.assign(built=built.astype(float)), ("TailNum", "built"))
-show_table(pitfalls.report(joined, only="omitted")[["where", "evidence"]])
+show_table(pitfalls.run_checks(joined, only="omitted")[["where", "evidence"]])
 
 # %% [markdown]
 # Two airlines use fleet numbers where the table has registrations. Missing here means 'their join failed', and an
@@ -715,7 +714,7 @@ claim("Points late more often where no pressure was reported", more, nyc2013=(8,
 policy = dictionary.load()
 policy.loc["UniqueCarrier", ["use", "why"]] = ["no", "policy: no model may tell airlines apart"]
 without = tuple(name for name in clean.inputs if name != "UniqueCarrier")
-given_away = pitfalls.report(
+given_away = pitfalls.run_checks(
     pitfalls.Delivery(clean.rows, without), dictionary=policy, only="illegal"
 )
 show_table(given_away[["where", "evidence", "fix"]])
@@ -731,7 +730,7 @@ claim("Flights whose airline is recovered", given_away["number"].max(), nyc2013=
 # %%
 hour_late = past["DepDelay"].map(lambda delay: "YES" if delay >= 60 else "NO", na_action="ignore")
 rare_event = pitfalls.Delivery(past.assign(IsDepDelayed=hour_late), ())
-show_table(pitfalls.report(rare_event, only="imbalance")[["evidence", "severity", "fix"]])
+show_table(pitfalls.run_checks(rare_event, only="imbalance")[["evidence", "severity", "fix"]])
 
 # %% [markdown]
 # A popular cure gives the rarer class more weight. See what that does to the 15-minute model:
@@ -756,7 +755,7 @@ claim("Mean score, of 100 flights", 100 * weighed["mean score"].iloc[1], nyc2013
 # ## Further: columns that never change
 
 # %%
-show_table(pitfalls.report(delivery, only="variance")[["where", "evidence"]])
+show_table(pitfalls.run_checks(delivery, only="variance")[["where", "evidence"]])
 
 # %% [markdown] tags=["further"]
 # ## Further: one clock

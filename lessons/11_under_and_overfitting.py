@@ -14,10 +14,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
-from course_utils.model import metrics, training
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
 from course_utils.exercises import check, quiz
+from course_utils.model import metrics, training
+from course_utils.notebook import claim, plots
 
 flights = datasets.load_flights()
 known = features.as_of(flights, horizon=3)
@@ -33,8 +32,8 @@ split = splits.smaller(full, rows=30_000)
 # **Guess first:** how far can a deep model get on pure noise, on the flights that it trains on?
 
 # %%
-constant = training.train_table(split)
-nonsense = training.random_labels(split, seed=0)
+constant = training.train_rate_table(split)
+nonsense = training.shuffle_labels(split, seed=0)
 by_heart = training.train_xgboost(
     split,
     known,

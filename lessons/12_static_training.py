@@ -16,11 +16,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
+from course_utils.exercises import check, quiz
 from course_utils.model import metrics, money, training
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 
 flights = datasets.load_flights()
 
@@ -48,9 +46,9 @@ split
 hour = flights["CRSDepTime"] // 100
 carrier = flights["UniqueCarrier"]
 baselines = {
-    "constant": training.train_table(split),
-    "hour table": training.train_table(split, {"hour": hour}),
-    "carrier × hour table": training.train_table(split, {"carrier": carrier, "hour": hour}),
+    "constant": training.train_rate_table(split),
+    "hour table": training.train_rate_table(split, {"hour": hour}),
+    "carrier × hour table": training.train_rate_table(split, {"carrier": carrier, "hour": hour}),
 }
 
 # %% [markdown]
@@ -354,7 +352,7 @@ claim(
 # single flights pretends to know far more:
 
 # %%
-per_flight = money.dollars(late, warned["course model, 3 h"], payoff)
+per_flight = money.dollars_by_flight(late, warned["course model, 3 h"], payoff)
 by_day, by_row = (money.bootstrap(per_flight, blocks) for blocks in (days, late.index))
 claim(
     "The interval by days is wider than the one by flights by a factor of",
@@ -397,7 +395,7 @@ show_source(training.Scorer)
 
 # %%
 sample = known.loc[split.test.index[:1000]]
-there = training.score_elsewhere(model.scorer, sample)
+there = training.score_in_new_process(model.scorer, sample)
 claim(
     "A fresh process gives the same scores bit for bit",
     (there == model.scorer.score(sample)).all(),
@@ -451,7 +449,7 @@ claim("The largest gap between predicted and observed share is", gap, nyc2013=(0
 validation_late = features.label(split.validation)
 tuned = money.curve(validation_late, on_deck.predict(split.validation), payoff).idxmax()
 at_tuned, at_even = (
-    money.dollars(late, on_deck.predict(split.test) >= t, payoff).mean()
+    money.dollars_by_flight(late, on_deck.predict(split.test) >= t, payoff).mean()
     for t in (tuned, threshold)
 )
 

@@ -16,11 +16,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets
+from course_utils.exercises import check, quiz
 from course_utils.model import metrics, online_learning, vowpal
-from course_utils.notebook import plots
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 
 flights = datasets.load_flights()
 
@@ -58,7 +56,7 @@ print(honest, honest.lines[0], sep="\n")
 careless = ["1 |f delay:NA miles:7", "1 |f delay: miles:7", "1 |f delay:1,400 miles:7"]
 careless += ["YES |f miles:7", "1 |f gate=A|B miles:7", "1 |f note=late:2", "1 |f code:0x10"]
 careless += ["1|f miles:7", "1 |f delay:inf"]
-seen = vowpal.parsed(*careless)
+seen = vowpal.parse_with_vw(*careless)
 show_table(seen[["label", "features", "values"]])
 
 # %% tags=["claim"]
@@ -74,15 +72,15 @@ claim("The label YES is read as", seen["label"].iloc[3], always=0)
 # meets. So the converter has to decide what a cell means, and escape what VW would cut at:
 
 # %%
-show_source(vowpal.feature)
+show_source(vowpal.format_feature)
 
 # %%
 cells = ["NA", "", "1,400", "A|B", "late:2", "0x10", "New York", "3.5", "0"]
-written = {repr(cell): vowpal.feature("cell", cell) for cell in cells}
+written = {repr(cell): vowpal.format_feature("cell", cell) for cell in cells}
 written
 
 # %%
-back = vowpal.parsed(*(f"1 |f {text} miles:7" for text in written.values()))
+back = vowpal.parse_with_vw(*(f"1 |f {text} miles:7" for text in written.values()))
 claim(
     "Of these cells, VW now sees one feature each, but for the zero",
     (back["features"] == 2).sum(),
@@ -173,7 +171,7 @@ show_error(lambda: vowpal.from_frame(some, columns=["Origin", "DepDelay"], **tas
 
 # %%
 timetable = online_learning.timetable(flights)
-stream = online_learning.stream(online_learning.thin(flights, 80_000), timetable)
+stream = online_learning.stream(online_learning.every_nth_flight(flights, 80_000), timetable)
 print(stream, stream.lines[0], online_learning.OPTIONS, sep="\n")
 
 # %%
@@ -244,7 +242,9 @@ attempt = ...
 ### BEGIN SOLUTION
 namespaces["airports"] = ["Origin", "Dest"]
 namespaces["numbers"] = ["CRSElapsedTime", "Distance"]
-mine = online_learning.stream(online_learning.thin(flights, 80_000), timetable, namespaces)
+mine = online_learning.stream(
+    online_learning.every_nth_flight(flights, 80_000), timetable, namespaces
+)
 attempt = vowpal.run(mine.lines, f"{online_learning.OPTIONS} -q tt -q tw -q ta -q wa")
 ### END SOLUTION
 
@@ -302,10 +302,10 @@ second.weights.head(6)
 # of the month; the online ones go on. **Guess first:** who wins, and in which weeks?
 
 # %%
-start = online_learning.start(flights)
+start = online_learning.comparison_start(flights)
 year = online_learning.stream(flights, timetable)
 scores = {"VW online": online_learning.replay(year)}
-scores["XGBoost static"] = online_learning.static(year, timetable, start)
+scores["XGBoost static"] = online_learning.train_once(year, timetable, start)
 scores["XGBoost static + intercept"] = online_learning.recalibrated(
     year, scores["XGBoost static"]
 )
@@ -316,13 +316,13 @@ scores["XGBoost static + intercept"] = online_learning.recalibrated(
 
 # %%
 key = flights["UniqueCarrier"].astype(str) + " " + timetable["hour"].astype(str)
-scores["table online"] = online_learning.online_table(year, key)
-table = online_learning.totals(year, scores, start)
+scores["table online"] = online_learning.online_rate_table(year, key)
+table = online_learning.total_loss(year, scores, start)
 table.sort_values("log-loss")
 
 # %%
-weeks = online_learning.wide(online_learning.weekly(year, scores, start))
-committed = online_learning.wide(online_learning.committed("weeks"))
+weeks = online_learning.weeks_side_by_side(online_learning.loss_by_week(year, scores, start))
+committed = online_learning.weeks_side_by_side(online_learning.committed("weeks"))
 shown = weeks[["XGBoost static", "VW online"]].join(committed["XGBoost monthly"])
 
 # %%
@@ -372,7 +372,7 @@ settings = {
     "large shrinking steps": f"{logistic} -l 0.5 --power_t 0.5",
     "small shrinking steps": online_learning.OPTIONS,
 }
-delays = online_learning.labels_arrive(stream, settings, delays=[0, 1], start=start)
+delays = online_learning.compare_label_delays(stream, settings, delays=[0, 1], start=start)
 delays
 
 # %% tags=["claim"]
@@ -412,11 +412,11 @@ claim(
 
 # %%
 early = online_learning.stream(
-    online_learning.thin(online_learning.first_days(flights, 75), 12_000), timetable
+    online_learning.every_nth_flight(online_learning.first_days(flights, 75), 12_000), timetable
 )
 spoiled = early.calendar[30:33]
 claim("Poisoned days", len(spoiled), always=3)
-open_door = online_learning.guarded(early, spoiled=spoiled)
+open_door = online_learning.learn_guarded(early, spoiled=spoiled)
 healthy = online_learning.replay(early)
 
 # %% tags=["claim"]
@@ -436,7 +436,7 @@ claim(
 # they come out worse than before by more than some limit, roll back.
 
 # %%
-show_source(online_learning.try_batch)
+show_source(online_learning.learn_or_roll_back)
 
 # %%
 learner = online_learning.Learner()
@@ -468,7 +468,7 @@ limit = ...
 closed_door = ...
 ### BEGIN SOLUTION
 limit = 0.008
-closed_door = online_learning.guarded(early, spoiled=spoiled, limit=limit)
+closed_door = online_learning.learn_guarded(early, spoiled=spoiled, limit=limit)
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -613,8 +613,10 @@ claim(
 
 # %%
 both = {name: scores[name] for name in ("XGBoost static", "VW online")}
-by_week = online_learning.weekly(year, both, start)
-online_learning.wide(by_week, "dollars").agg(["min", "median", "max"]).round(-2).astype(int)
+by_week = online_learning.loss_by_week(year, both, start)
+online_learning.weeks_side_by_side(by_week, "dollars").agg(["min", "median", "max"]).round(
+    -2
+).astype(int)
 
 # %%
 worst = by_week.loc[by_week.groupby("learner")["dollars"].idxmin()]

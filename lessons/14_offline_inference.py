@@ -16,12 +16,10 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, splits
+from course_utils.exercises import check, quiz
 from course_utils.model import training
-from course_utils.notebook import plots
+from course_utils.notebook import claim, plots, show_error, show_source, show_table
 from course_utils.serve import batch
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error, show_source
-from course_utils.notebook.display import show_table
 
 import pandas as pd
 
@@ -38,7 +36,7 @@ inputs = model.inputs
 # **Guess first:** how many keys are there for carrier, route, hour and weekday? And how many flights would find theirs?
 
 # %%
-keys = batch.cover(flights)
+keys = batch.key_coverage(flights)
 show_table(keys)
 fig = plots.bars(
     keys["found"],
@@ -81,8 +79,8 @@ claim("Inputs of the course's model", inputs.shape[1], nyc2013=(55, 75), allyear
 # would from another team.
 
 # %%
-week, following = batch.two_batches(flights)
-store = batch.open_store()
+week, following = batch.example_batches(flights)
+store = batch.open_prediction_store()
 source = batch.write_batch(week, inputs, store.inbox("week 45"))
 datasets.read_parquet(source).iloc[:3, :6]
 
@@ -91,7 +89,7 @@ datasets.read_parquet(source).iloc[:3, :6]
 # **Guess first:** what should a job do with a bad row: stop, guess, or go on without it?
 
 # %%
-spoilt = batch.spoil(week, inputs)
+spoilt = batch.corrupt(week, inputs)
 dirty = batch.write_batch(spoilt, spoilt[inputs.columns], store.inbox("dirty"))
 store.build("dirty", dirty, model.scorer)
 show_table(store.report("dirty"))
@@ -142,7 +140,7 @@ show_error(lambda: model.scorer.score(inputs.head().assign(Distance="far")))
 store.build("week-45", source, model.scorer)
 store.publish("week-45")
 lookup = batch.Lookup(store, default=model.scorer.card["trained on"]["share late"])
-ways = batch.three_ways(model, week.iloc[::50], lookup)
+ways = batch.compare_scoring_paths(model, week.iloc[::50], lookup)
 show_table(ways.head(3))
 claim("Flights compared", len(ways), nyc2013=131, allyears2k=8)
 claim("Flights whose three scores differ in any bit", (ways.nunique(axis=1) > 1).sum(), always=0)
@@ -157,13 +155,13 @@ claim("Flights whose three scores differ in any bit", (ways.nunique(axis=1) > 1)
 # file that names the one to read:
 
 # %%
-show_source(batch.Store._switch)
+show_source(batch.PredictionStore._switch)
 
 # %% [markdown]
 # A rename is done or not done: there is no half. Two renames, and what lies before and after them, make a publication safe.
 
 # %%
-show_table(batch.steps())
+show_table(batch.publication_steps())
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 14.1: the order of a publication
@@ -187,7 +185,7 @@ check("14.1", order)
 
 # %%
 newer = batch.write_batch(following, inputs, store.inbox("week 46"))
-refused = batch.deliver(store, "week-46", newer, model.scorer)
+refused = batch.run_job(store, "week-46", newer, model.scorer)
 first = batch.flight_keys(week).iloc[0]
 seen = {"after the switch": lookup.get(first)}
 store.rollback()
@@ -221,7 +219,7 @@ store.rollback("week-46")
 # inference: predictions can be checked *before* use. So a gate compares each new table with the last one:
 
 # %%
-batch.limits()
+batch.gate_limits()
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 14.2: a gate
@@ -251,7 +249,7 @@ check("14.2", may_publish)
 # batches are wrong, each in another way. Which one slips through?
 
 # %% tags=["claim"]
-said = batch.bad_batches(store, following, inputs, model.scorer)
+said = batch.try_bad_batches(store, following, inputs, model.scorer)
 show_table(said)
 claim("Bad batches that were published", (said["reason"] == "published").sum(), always=0)
 claim("Different reasons", said["reason"].str.split(":").str[0].nunique(), always=5)
@@ -359,7 +357,7 @@ claim("The job, with all its checks", ratio["the job's rows, checked too"], alwa
 # changed argument, and the same bytes come out.
 
 # %%
-show_source(batch.on_cluster)
+show_source(batch.cluster_engine)
 
 # %% [markdown]
 # Whose cluster? Three engines, each with two workers on one machine, did the job of this lesson. **Guess first:** with two cores,

@@ -17,19 +17,17 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets, splits
+from course_utils.exercises import check, quiz
 from course_utils.model import training
-from course_utils.notebook import plots
+from course_utils.notebook import claim, plots, show_error, show_table
 from course_utils.serve import load_testing
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_error
-from course_utils.notebook.display import show_table
 
 import json
 import time
 import pandas as pd
 import requests
 
-load_testing.quiet()
+load_testing.silence_clipper_logs()
 flights = datasets.load_flights()
 model = training.course_model(flights)
 split = splits.split_by_time(flights)
@@ -69,7 +67,7 @@ connection.start_clipper()
 connection.register_application("xgboost-airlines", "strings", "0.241", 10_000_000)
 url = f"http://{connection.get_query_addr()}/xgboost-airlines/predict"
 rows = model.inputs.loc[split.test.index[::10_000]]
-texts = load_testing.as_texts(rows)
+texts = load_testing.as_json_texts(rows)
 
 
 def ask(**question):
@@ -373,9 +371,9 @@ check("15.2", version_for)
 # %%
 connection.register_application("friday", "strings", "0.241", 400_000)
 connection.link_model_to_app("friday", "slow-model")
-one = load_testing.at_once(address, "friday", [""] * 60).counts()
+one = load_testing.concurrent_requests(address, "friday", [""] * 60).counts()
 connection.set_num_replicas("slow-model", 4)
-four = load_testing.at_once(address, "friday", [""] * 60).counts()
+four = load_testing.concurrent_requests(address, "friday", [""] * 60).counts()
 connection.set_num_replicas("slow-model", 1)
 
 # %% tags=["claim"]
@@ -389,7 +387,7 @@ claim("Of 60 questions, without any answer at all", one["failed"] + four["failed
 # questions a second of W seconds each, λ·W of them are being worked on at once. Fewer replicas than that, and the queue grows for ever.
 
 # %%
-busy = load_testing.little(rate=80, milliseconds=20, most=4)
+busy = load_testing.littles_law(rate=80, milliseconds=20, most=4)
 busy
 
 # %% tags=["claim"]
@@ -442,7 +440,7 @@ claim(
 # in time, about half of them with the default. So leave room, count defaults, and share replicas. On your machine:
 
 # %% tags=["live"]
-load_testing.measure(load_testing.waits_20_ms, replicas=[1, 2], rates=[25, 45, 90])
+load_testing.measure_load(load_testing.io_bound_20_ms, replicas=[1, 2], rates=[25, 45, 90])
 
 # %% [markdown]
 # ## Where replicas stop helping
@@ -476,7 +474,7 @@ claim(
 # ### Exercise 15.3: plan for a load, then measure
 #
 # The slow model is to answer `80` questions a second, and no replica may be busy more than `70%` of its time. The page waits `300` ms at
-# most. Choose the least number of replicas and an objective, deploy, and offer that load for 3 seconds with `load.offer`.
+# most. Choose the least number of replicas and an objective, deploy, and offer that load for 3 seconds with `load_testing.open_loop_load`.
 #
 # <details><summary>Hint</summary>`create_endpoint` registers, deploys and links in one call. Keep `batch_size=1`: these replicas take one
 # question at a time. A second try needs another name, for names are taken once.</details>
@@ -498,7 +496,7 @@ create_endpoint(
     num_replicas=plan["replicas"],
     batch_size=1,
 )
-plan["measured"] = load_testing.offer(address, "planned", [""], rate=80, seconds=3)
+plan["measured"] = load_testing.open_loop_load(address, "planned", [""], rate=80, seconds=3)
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -515,7 +513,7 @@ connection.stop_models(["slow-model", "planned"])
 connection.set_num_replicas("xgboost-model", 2)
 with load_testing.Clients(address, "xgboost-airlines", texts, versions) as clients:
     clients.now("two replicas", "1")
-    load_testing.kill_a_replica(manager, "xgboost-model")
+    load_testing.kill_replica(manager, "xgboost-model")
     clients.now("one was killed", "1")
     load_testing.wait_for_replicas(manager, "xgboost-model", 2)
     clients.now("it is back", "1")
@@ -555,7 +553,7 @@ claim("An answer of mlflow models serve, in times of Clipper's", today, always=(
 # and somewhat longer. It has no objective, no default and no switch: for another version you start another server.
 
 # %%
-show_table(load_testing.which_way())
+show_table(load_testing.table_or_service())
 
 # %% [markdown]
 # Most products need both: a table for what can be known this morning, a server for what cannot, and the same `Scorer` behind the two.
@@ -725,7 +723,7 @@ show_table(load_testing.benchmark("ray"))
 load_testing.benchmark_note("ray")
 
 # %% tags=["live"]
-load_testing.try_ray(predict, texts)
+load_testing.serve_with_ray(predict, texts)
 
 # %% [markdown]
 # Nothing of the closure changed: a function from rows to answers, with the model inside, moves from server to server. That is the exit that

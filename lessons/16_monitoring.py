@@ -18,24 +18,27 @@
 # %% tags=["setup"]
 from course_utils.data import datasets, faults
 from course_utils.develop import promotion
-from course_utils.model import pitfalls
-from course_utils.notebook import plots
-from course_utils.operate import drift, monitoring
+from course_utils.exercises import check, quiz
+from course_utils.model import pitfalls, training
+from course_utils.notebook import claim, plots, show_source, show_table
+from course_utils.operate import (
+    backtest,
+    drift,
+    input_monitoring,
+    monitoring,
+    retraining,
+    telemetry,
+)
 from course_utils.serve import load_testing
-from course_utils.model import training
-from course_utils.operate import backtest, input_monitoring, retraining, telemetry
-from course_utils.notebook.claims import claim
-from course_utils.exercises import check, quiz, show_source
-from course_utils.notebook.display import show_table
 
 import json
 import pandas as pd
 import requests
 
-load_testing.quiet()
+load_testing.silence_clipper_logs()
 flights = datasets.load_flights()
 newer = training.course_model(flights).scorer
-machine = backtest.TimeMachine(flights)
+machine = backtest.Backtest(flights)
 service = machine.scorer
 
 # %% [markdown]
@@ -68,7 +71,7 @@ claim("Outcomes of the day before", len(day.labels), nyc2013=986)
 
 # %%
 known = drift.reference(machine)
-year = drift.daily(machine, known)
+year = drift.daily_signals(machine, known)
 live = year["2013-06-01":]
 year[["requests", "score_mean", "late_share", "log_loss", "dollars"]].tail(3).round(2)
 
@@ -77,7 +80,7 @@ year[["requests", "score_mean", "late_share", "log_loss", "dollars"]].tail(3).ro
 # answers; the rest of the lesson earns them.
 
 # %%
-show_table(monitoring.questions().reset_index("asks").set_index("asks")[["answer"]])
+show_table(monitoring.deck_questions().reset_index("asks").set_index("asks")[["answer"]])
 
 # %% [markdown]
 # ## Textbook rules cry wolf
@@ -89,7 +92,7 @@ show_table(monitoring.questions().reset_index("asks").set_index("asks")[["answer
 
 # %%
 psi = drift.feature_psi(machine, known)
-fires = 100 * drift.textbook(year, psi)["2013-06-01":].mean()
+fires = 100 * drift.textbook_alarms(year, psi)["2013-06-01":].mean()
 fig = plots.bars(
     fires,
     title="Five rules that fire on a healthy service, most days",
@@ -113,7 +116,7 @@ claim("Days on which some input's PSI is above 0.2", fires.iloc[0], nyc2013=(99,
 # what happens.
 
 # %%
-weeks = drift.weekly(live)
+weeks = drift.weekly_evidence(live)
 fig = plots.lines(
     weeks[["score_mean", "late_share"]].rename(
         columns={"score_mean": "mean score", "late_share": "share late"}
@@ -196,7 +199,9 @@ planted = {
 found = {}
 for name, change in planted.items():
     days = machine.replay("2013-09-09", "2013-09-11", **change)
-    found[name] = drift.days_to_detect(drift.splice(year, drift.daily(days, known)), "2013-09-09")
+    found[name] = drift.days_to_detect(
+        drift.replace_days(year, drift.daily_signals(days, known)), "2013-09-09"
+    )
 found
 
 # %% tags=["claim"]
@@ -216,8 +221,8 @@ claim(
 # The true drift is harder: from 5 August on, 15 in 100 more of Newark's flights are late. No input changes that day.
 
 # %%
-changed = machine.replay("2013-08-05", "2013-08-31", outcomes=retraining.drifted_hub)
-drifted = drift.splice(year, drift.daily(changed, known))
+changed = machine.replay("2013-08-05", "2013-08-31", outcomes=retraining.with_drifted_hub)
+drifted = drift.replace_days(year, drift.daily_signals(changed, known))
 waited, who = drift.days_to_detect(drifted, "2013-08-05")
 who
 
@@ -242,7 +247,7 @@ drift.note("incidents")
 # **Guess first:** of the model's inputs, how many have a signal that pages?
 
 # %%
-cover = drift.coverage(known)
+cover = drift.input_coverage(known)
 watched = cover["pages"] != ""
 counted = watched.groupby(cover["group"], sort=False).agg(["size", "sum"])
 counted.set_axis(["inputs", "with a page"], axis=1)
@@ -265,7 +270,7 @@ claim("Inputs that are shown as evidence", int((cover["evidence"] != "").sum()),
 # <details><summary>Hint</summary>A holiday moves numbers, a storm moves them too. What would you see if nothing came in at all?</details>
 
 # %%
-boards = monitoring.boards(machine)
+boards = monitoring.example_dashboards(machine)
 boards["A"].iloc[6:14]
 
 # %%
@@ -312,7 +317,7 @@ told = drift.episodes(drift.alarms(live))
 told[["group", "first", "last", "days"]]
 
 # %%
-proof = drift.budget(live, true=["2013-12-31"])
+proof = drift.false_page_bounds(live, true=["2013-12-31"])
 proof.round(2)
 
 # %% tags=["claim"]
@@ -320,7 +325,7 @@ claim("Quarters that were watched", proof["quarters"], nyc2013=2.35)
 claim("False pages in them", proof["false"], nyc2013=1)
 claim("So many false pages a quarter are still possible (95%)", proof["at most"], nyc2013=2.02)
 claim("And so few", proof["at least"], nyc2013=0.02)
-made_up = drift.resampled(quiet)["all"]
+made_up = drift.false_episodes(quiet)["all"]
 claim("False pages in a made-up quarter", made_up, nyc2013=(0.1, 1))
 claim(
     "Had there been none at all, up to",
@@ -455,7 +460,7 @@ connection.link_model_to_app("flights", "delays")
 
 # %%
 storm = machine.day("2013-07-10").rows
-texts = load_testing.as_texts(storm[machine.inputs].iloc[::10])
+texts = load_testing.as_json_texts(storm[machine.inputs].iloc[::10])
 url = f"http://{connection.get_query_addr()}/flights/predict"
 answers = requests.post(url, json={"input_batch": texts}).json()["batch_predictions"]
 numbers = load_testing.read_metrics(connection.get_query_addr(), "answer")
@@ -481,8 +486,8 @@ connection.stop_all()
 # The deck names SageMaker with CloudWatch, and Clipper with Grafana. What you have just done is called there:
 
 # %%
-show_table(monitoring.tools())
-monitoring.tools_note()
+show_table(monitoring.monitoring_tools())
+monitoring.monitoring_tools_note()
 
 # %% [markdown]
 # # Part 3 of 3: What to do
@@ -495,11 +500,11 @@ monitoring.tools_note()
 # Retraining is no repair. It costs people's time, and each release is a risk:
 
 # %%
-show_table(retraining.costs())
+show_table(retraining.release_costs())
 
 # %%
-fee = retraining.cost()
-age = retraining.ageing().loc[:16, "dollars"]
+fee = retraining.release_cost()
+age = retraining.ageing_loss().loc[:16, "dollars"]
 fig = plots.lines(
     age.rename("lost"),
     title="The older the model, the more a fresh one would have earned",
@@ -524,13 +529,13 @@ claim("After 16 weeks", age[16], always=(2000, 3000), unit="$")
 
 # %%
 policies = {
-    "never": retraining.never,
-    "every 4 weeks": retraining.every(4),
-    "every 13 weeks": retraining.every(13),
-    "alarm on log-loss": retraining.alarm("log_loss", limit=0.03),
-    "challenger": retraining.challenger(gain=fee),
+    "never": retraining.never_retrain,
+    "every 4 weeks": retraining.calendar_policy(4),
+    "every 13 weeks": retraining.calendar_policy(13),
+    "alarm on log-loss": retraining.performance_policy("log_loss", limit=0.03),
+    "challenger": retraining.challenger_policy(gain=fee),
 }
-as_it_was = retraining.compare(policies)
+as_it_was = retraining.compare_policies(policies)
 as_it_was
 
 # %% tags=["claim"]
@@ -554,7 +559,7 @@ claim("Each interval excludes zero", (as_it_was["low"].iloc[1:] > 0).all(), alwa
 # Newark changes in August:
 
 # %%
-changed_hub = retraining.compare(policies, world="a hub changes")
+changed_hub = retraining.compare_policies(policies, world="a hub changes")
 changed_hub[["releases", "over", "low", "high"]]
 
 # %% tags=["claim"]
@@ -590,8 +595,12 @@ evidence = shadow.evidence(november, flights.loc[autumn.index], autumn)
 evidence[["validation_loss", "out_of_time_loss", "known_hours"]].round(3)
 
 # %%
-gate = promotion.gate(evidence.loc["challenger"], evidence.loc["champion"], promotion.policy())
-back = promotion.gate(evidence.loc["champion"], evidence.loc["challenger"], promotion.policy())
+gate = promotion.promotion_gate(
+    evidence.loc["challenger"], evidence.loc["champion"], promotion.promotion_policy()
+)
+back = promotion.promotion_gate(
+    evidence.loc["champion"], evidence.loc["challenger"], promotion.promotion_policy()
+)
 back
 
 # %% tags=["claim"]
@@ -606,7 +615,7 @@ claim("Reasons against going back", len(back), nyc2013=2)
 # ### Exercise 16.4: decide on retraining
 #
 # An auditor now signs each release, and one costs `$20,000`. Find a policy that nets at least `$185,000` over never in the year as it was, *and*
-# at least `$210,000` in the year in which the hub changes. Hand in what `retraining.play` returns for both worlds, with that cost.
+# at least `$210,000` in the year in which the hub changes. Hand in what `retraining.run_policy` returns for both worlds, with that cost.
 #
 # <details><summary>Hint</summary>What must a challenger have earned before it is worth that fee? And how often would a calendar have to
 # ask?</details>
@@ -614,8 +623,8 @@ claim("Reasons against going back", len(back), nyc2013=2)
 # %%
 decided = ...
 ### BEGIN SOLUTION
-mine = retraining.challenger(gain=20_000)
-decided = [retraining.play(mine, world=world, cost=20_000) for world in retraining.WORLDS]
+mine = retraining.challenger_policy(gain=20_000)
+decided = [retraining.run_policy(mine, world=world, cost=20_000) for world in retraining.WORLDS]
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -634,23 +643,23 @@ check("16.4", decided)
 # %%
 asked, _, _, _ = machine.table("2013-06-01", "2013-08-31")
 summer = flights.loc[asked.index]
-logged = retraining.warned_log(summer, asked["probability"])
-retraining.hold_out(logged, summer)
+logged = retraining.simulate_feedback_log(summer, asked["probability"])
+retraining.compare_with_hold_out(logged, summer)
 
 # %% tags=["claim"]
-groups = retraining.hold_out(logged, summer)["share late"]
+groups = retraining.compare_with_hold_out(logged, summer)["share late"]
 claim("Warned flights in the log that were late", groups["warned"], nyc2013=(0.22, 0.26))
 claim("Flights like them, left out by lot", groups["left out by lot"], nyc2013=(0.46, 0.51))
 
 # %%
-show_table(pitfalls.report(logged, only=["feedback"])[["check", "evidence", "severity"]])
+show_table(pitfalls.run_checks(logged, only=["feedback"])[["check", "evidence", "severity"]])
 
 # %% [markdown]
 # The precision of the model looks halved, because it was useful. Only the hold-out knows: a few flights, drawn by lot, are never warned, and is
 # late as ever. The check of lesson 10 reads it. Without it a model that learns anew from its own log unlearns to warn:
 
 # %%
-learnt = retraining.learnt_from_own_log()
+learnt = retraining.retrain_on_own_log()
 shares = learnt[learnt["month"] > 5].pivot(index="way", columns="month", values="found")
 shares.loc[list(retraining.WAYS)].round(2)
 
@@ -671,8 +680,8 @@ claim("With a hold-out that stands for the warned", mean["hold-out"], always=(0.
 
 # %%
 asked = machine.day("2013-07-10").rows[machine.inputs]
-log = retraining.questions(asked, service)
-seen = retraining.probers(log)
+log = retraining.simulate_queries(asked, service)
+seen = retraining.find_probing_clients(log)
 seen.head(3)
 
 # %% tags=["claim"]
@@ -726,7 +735,7 @@ connection.start_clipper()
 connection.register_application("flights", "strings", "0.241", 10_000_000)
 deploy_python_closure(connection, "delays", 1, "strings", predict, base_image=image)
 connection.link_model_to_app("flights", "delays")
-print(monitoring.scrape(connection.get_query_addr(), "flights", texts, seconds=60))
+print(monitoring.scrape_service(connection.get_query_addr(), "flights", texts, seconds=60))
 connection.stop_all()
 
 # %% [markdown] tags=["further"]
@@ -783,8 +792,11 @@ claim(
 # Whoever spreads the questions over accounts is not seen in any of them:
 
 # %%
-spread = retraining.questions(asked, service, accounts=40)
-alone, together = retraining.probers(spread), retraining.probers(spread, by=None)
+spread = retraining.simulate_queries(asked, service, accounts=40)
+alone, together = (
+    retraining.find_probing_clients(spread),
+    retraining.find_probing_clients(spread, by=None),
+)
 
 # %% tags=["claim"]
 claim("Named, client by client", int(alone["named"].sum()), nyc2013=0)

@@ -16,11 +16,9 @@
 
 # %% tags=["setup"]
 from course_utils.data import datasets
-from course_utils.notebook import plots
-from course_utils.operate import incidents
-from course_utils.notebook.claims import claim
 from course_utils.exercises import check
-from course_utils.notebook.display import show_table
+from course_utils.notebook import claim, plots, show_table
+from course_utils.operate import incidents
 
 service = incidents.Service(datasets.load_flights())
 

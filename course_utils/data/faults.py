@@ -22,7 +22,7 @@ from course_utils.errors import DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LOG_COLUMNS", "Delivery", "Truth", "catalogue", "contaminate", "plant", "same_place", "score"]
+__all__ = ["LOG_COLUMNS", "Delivery", "Truth", "catalogue", "contaminate", "finding_matches", "plant", "score"]
 
 #: What a log of warnings holds for each flight.
 LOG_COLUMNS = ("probability", "warned", "held_out")
@@ -243,13 +243,13 @@ def score(
         raise UsageError(f"the findings have no {absent[0]!r}", fix="name check and where of each finding")
     pairs = set(zip(given["check"], given["where"], strict=True)) if len(given) else set()
     planted = list(truth[["check", "where"]].itertuples(index=False, name=None))
-    known = {place for place, one in enumerate(planted) if any(same_place(pair, one) for pair in pairs)}
+    known = {place for place, one in enumerate(planted) if any(finding_matches(pair, one) for pair in pairs)}
     touched = set().union(*(_columns(where) for _, where in planted))
     excused = [] if natural is None else list(natural[["check", "where"]].itertuples(index=False, name=None))
     useless = [
         pair
         for pair in pairs
-        if not any(same_place(pair, one) for one in [*planted, *excused]) and not _columns(pair[1]) & touched
+        if not any(finding_matches(pair, one) for one in [*planted, *excused]) and not _columns(pair[1]) & touched
     ]
     return pd.Series(
         {
@@ -264,7 +264,7 @@ def score(
     )
 
 
-def same_place(finding: tuple[str, str], truth: tuple[str, str]) -> bool:
+def finding_matches(finding: tuple[str, str], truth: tuple[str, str]) -> bool:
     """Say whether a finding names the check of a fault and one of its columns.
 
     Parameters

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIMITS",
-    "by_skrub",
     "deck_figures",
     "deck_warnings",
-    "followed",
-    "full_report",
     "kinds",
     "profile",
     "profilers",
+    "rejected_by_correlation",
+    "skrub_profile",
     "summary",
     "warnings",
+    "write_skrub_report",
 ]
 
 #: From where on a column is worth a warning. The deck's profiler had these for correlation, skewness and distinct
@@ -50,7 +50,7 @@ def profile(flights: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row a column
         'kind' (see `kinds`), 'missing' and 'zero' (cells), 'distinct' (values, 'missing' counting as one), 'skewness'
-        (of numbers, else NaN) and 'follows' (see `followed`).
+        (of numbers, else NaN) and 'follows' (see `rejected_by_correlation`).
 
     Raises
     ------
@@ -65,7 +65,7 @@ def profile(flights: pd.DataFrame) -> pd.DataFrame:
     found["zero"] = (numbers == 0).sum()
     found["distinct"] = rows.nunique(dropna=False)
     found["skewness"] = numbers.skew()
-    found["follows"] = followed(numbers)
+    found["follows"] = rejected_by_correlation(numbers)
     return found.astype({"zero": "Int64"}).rename_axis("column")
 
 
@@ -83,7 +83,7 @@ def kinds(rows: pd.DataFrame) -> pd.Series:
     return kind.mask(values <= 1, "constant")
 
 
-def followed(numbers: pd.DataFrame, limit: float = LIMITS["correlation"]) -> pd.Series:
+def rejected_by_correlation(numbers: pd.DataFrame, limit: float = LIMITS["correlation"]) -> pd.Series:
     """Name for each column the last column before it whose correlation with it is above a limit.
 
     This is the rule of the deck's profiler: what stands first stays, what follows it is 'rejected'. It knows nothing of
@@ -259,7 +259,7 @@ def profilers() -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("profiler")
 
 
-def by_skrub(flights: pd.DataFrame) -> pd.DataFrame:
+def skrub_profile(flights: pd.DataFrame) -> pd.DataFrame:
     """Let a maintained profiler, skrub's TableReport, count each column's missing cells and distinct values.
 
     Parameters
@@ -283,7 +283,7 @@ def by_skrub(flights: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(counts).T.rename_axis("column")
 
 
-def full_report(flights: pd.DataFrame, name: str = "profile") -> str:
+def write_skrub_report(flights: pd.DataFrame, name: str = "profile") -> str:
     """Write skrub's report as one HTML page, to be opened in a browser.
 
     Parameters

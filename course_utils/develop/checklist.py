@@ -1,7 +1,7 @@
 """The deck's best practices as a checklist that runs, the ML Test Score of the course's case, and the rules of ML.
 
 `checklist` reads files of this very repository and nothing else: it runs no lesson and no test, needs no ``.git``, and
-says the same on every machine. `evidence` scores the course's case; what counts is decided by ``curriculum.toml``, so
+says the same on every machine. `ml_test_score` scores the course's case; what counts is decided by ``curriculum.toml``, so
 that a lesson earns its points when it is written.
 """
 
@@ -29,23 +29,23 @@ __all__ = [
     "PASSED",
     "Repository",
     "baseline_comes_first",
-    "cards",
+    "blank_score_sheet",
     "changes_meet_a_gate",
     "checklist",
     "columns_are_known",
     "data_are_pinned",
-    "evidence",
     "inputs_are_watched",
-    "meaning",
+    "ml_test_score",
     "modules_have_tests",
     "packages_are_pinned",
-    "piles",
     "predictions_have_reasons",
     "repository",
     "results_come_from_one_run",
-    "rules",
-    "sections",
-    "sheet",
+    "rule_cards",
+    "rule_categories",
+    "rules_of_ml",
+    "score_meaning",
+    "section_scores",
     "worth_is_stated",
 ]
 
@@ -357,7 +357,7 @@ def _html(output: Mapping[str, Any]) -> str:
 # --------------------------------------------------------------------------- the ML Test Score
 
 
-def evidence(written: Sequence[str] | None = None) -> pd.DataFrame:
+def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the ML Test Score's 28 tests with what the course's own case can show for each.
 
     Parameters
@@ -399,7 +399,7 @@ def _best(test: Mapping[str, Any], written: Sequence[str]) -> dict[str, Any]:
     return {"points": 0.0, "lesson": "", "evidence": f"none: {test['none']}"}
 
 
-def sections(points: Mapping[str, float] | pd.Series) -> pd.Series:
+def section_scores(points: Mapping[str, float] | pd.Series) -> pd.Series:
     """Add up the points of each section of the ML Test Score; the final score is the lowest of them.
 
     Parameters
@@ -424,14 +424,14 @@ def sections(points: Mapping[str, float] | pd.Series) -> pd.Series:
     total = {section["name"]: 0.0 for section in table["section"]}
     for key, value in dict(points).items():
         if key not in place:
-            raise UsageError(f"there is no test {key!r}", fix="take the names of practices.sheet()")
+            raise UsageError(f"there is no test {key!r}", fix="take the names of checklist.blank_score_sheet()")
         if value not in (0, 0.5, 1):
             raise UsageError(f"{key} cannot have {value!r} points", fix="give 0, 0.5 or 1")
         total[place[key]] += float(value)
     return pd.Series({section["title"]: total[section["name"]] for section in table["section"]}, name="points")
 
 
-def meaning(score: float) -> str:
+def score_meaning(score: float) -> str:
     """Return in words what a final ML Test Score says.
 
     Parameters
@@ -450,7 +450,7 @@ def meaning(score: float) -> str:
     raise UsageError(f"{score!r} is no ML Test Score", fix="give the lowest of the four sections, from 0 to 7")
 
 
-def sheet(section: str | None = None) -> pd.DataFrame:
+def blank_score_sheet(section: str | None = None) -> pd.DataFrame:
     """Return the ML Test Score as an empty sheet: the questions by the key of the test.
 
     Parameters
@@ -476,7 +476,7 @@ def sheet(section: str | None = None) -> pd.DataFrame:
 # --------------------------------------------------------------------------- rules of ML
 
 
-def piles() -> pd.DataFrame:
+def rule_categories() -> pd.DataFrame:
     """Return the four piles on which the rules of machine learning lie: their names, and what they are about."""
     import pandas as pd
 
@@ -484,7 +484,7 @@ def piles() -> pd.DataFrame:
     return pd.DataFrame({"about": {row["name"]: row["title"] for row in rows}}).rename_axis("pile")
 
 
-def cards() -> pd.DataFrame:
+def rule_cards() -> pd.DataFrame:
     """Return the cards of exercise 09.2, sorted by their names: what a rule says of the airline."""
     import pandas as pd
 
@@ -492,13 +492,13 @@ def cards() -> pd.DataFrame:
     return pd.DataFrame({"card": {card["name"]: card["text"] for card in found}}).sort_index().rename_axis("name")
 
 
-def rules(pile: str | None = None) -> pd.DataFrame:
+def rules_of_ml(pile: str | None = None) -> pd.DataFrame:
     """Return the 43 rules of machine learning in our own words, and where the course keeps each.
 
     Parameters
     ----------
     pile : str, optional
-        One of `piles`; default all of them.
+        One of `rule_categories`; default all of them.
 
     Raises
     ------

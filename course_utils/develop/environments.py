@@ -38,26 +38,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Broken",
+    "BrokenEnvironment",
     "Built",
     "Locked",
     "Outcome",
-    "asked",
-    "broken",
+    "broken_environments",
     "build",
-    "cannot_pin",
-    "causes",
-    "commands",
-    "compare",
+    "compare_environments",
+    "conda_commands",
+    "conda_export",
     "course_lock",
-    "entry",
+    "direct_dependencies",
+    "environment_tools",
     "environment_yml",
-    "exported",
+    "failure_causes",
     "fingerprint",
+    "lock_entry",
     "pins",
     "resolve",
     "sum_in_threads",
-    "tools",
+    "unpinnable",
 ]
 
 _COURSE = "deploying-ml-models"
@@ -74,29 +74,29 @@ _SYSTEMS = {
 # --------------------------------------------------------------------------- tables
 
 
-def commands() -> pd.DataFrame:
+def conda_commands() -> pd.DataFrame:
     """Return the deck's conda commands, what is typed today, and why."""
     return _frame("command", "task")
 
 
-def tools() -> pd.DataFrame:
+def environment_tools() -> pd.DataFrame:
     """Return tools that manage environments: their language, what you ask for, where they lock it, their state."""
     return _frame("tool", "name")
 
 
-def cannot_pin() -> pd.DataFrame:
+def unpinnable() -> pd.DataFrame:
     """Return what no lock can pin, with an example and what helps."""
     return _frame("unpinned", "what")
 
 
-def causes() -> pd.DataFrame:
+def failure_causes() -> pd.DataFrame:
     """Return what may be wrong with an environment: the name of each cause, and what it means."""
     import pandas as pd
 
     return pd.DataFrame({"meaning": read_toml(_TABLE)["causes"]}).rename_axis("cause")
 
 
-def exported() -> dict[str, Any]:
+def conda_export() -> dict[str, Any]:
     """Return an environment as conda exports it on macOS: conda's lines, pip's, and what had been asked for."""
     table = read_toml(_TABLE)["exported"]
     return {"conda": table["lines"], "pip": table["pip"], "asked for": table["asked"]}
@@ -160,7 +160,7 @@ def _parsed(path: Path, changed: int) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def entry(name: str, lock: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def lock_entry(name: str, lock: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Return what a lock holds about one package, beside what each line is good for.
 
     Parameters
@@ -199,7 +199,7 @@ def entry(name: str, lock: Mapping[str, Any] | None = None) -> pd.DataFrame:
     return pd.DataFrame({"in the lock": values, "pins": {key: meaning[key] for key in values}}).rename_axis("field")
 
 
-def asked(lock: Mapping[str, Any] | None = None) -> list[str]:
+def direct_dependencies(lock: Mapping[str, Any] | None = None) -> list[str]:
     """Return the packages that the course itself asks for, in name order; what they need in turn is not among them.
 
     Parameters
@@ -490,7 +490,7 @@ def _is_content(file: Any) -> bool:
     return not notes and file.parts[0] != ".." and file.suffix != ".pyc"
 
 
-def compare(one: Built, other: Built) -> pd.DataFrame:
+def compare_environments(one: Built, other: Built) -> pd.DataFrame:
     """Compare two environments package by package.
 
     Parameters
@@ -613,7 +613,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenEnvironment:
     """An environment that does not work: a project's requirements, its program, and whatever else it holds.
 
     Attributes
@@ -714,10 +714,10 @@ class Broken:
         return _made(self.fit, self.fitted)["card.json"].decode()
 
 
-def broken() -> list[Broken]:
+def broken_environments() -> list[BrokenEnvironment]:
     """Return three broken environments to diagnose and fix: 'clock', 'closure' and 'model'."""
     return [
-        Broken(
+        BrokenEnvironment(
             name=case["name"],
             story=case["story"],
             requirements=tuple(case["requirements"]),
@@ -730,7 +730,7 @@ def broken() -> list[Broken]:
 
 
 def _outcome(
-    case: Broken,
+    case: BrokenEnvironment,
     requirements: tuple[str, ...],
     overrides: tuple[str, ...],
     *,
@@ -758,7 +758,7 @@ def _outcome(
     return Outcome(case.name, requirements, overrides, works, step, said, chosen, later)
 
 
-def _archive(folder: Path, case: Broken) -> None:
+def _archive(folder: Path, case: BrokenEnvironment) -> None:
     """Put the archive's model and card into a folder."""
     for name, content in _made(case.fit, case.fitted).items():
         (folder / name).write_bytes(content)

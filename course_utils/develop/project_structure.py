@@ -40,25 +40,25 @@ __all__ = [
     "alternatives",
     "clear_outputs",
     "commit",
-    "guard",
-    "inherited",
+    "folders_exist",
+    "inherited_project",
+    "install_secret_hook",
+    "items_to_place",
     "lint",
     "logs_are_dated",
     "notebooks_are_named",
     "raw_is_read_only",
+    "read_runs",
     "record_run",
-    "review",
+    "review_last_change",
     "roles",
-    "rooms_are_there",
-    "runs",
     "save",
     "scaffold",
     "secrets",
     "secrets_in_history",
+    "set_threshold",
     "tables_lie_in_data",
-    "things_to_place",
     "tree",
-    "warn_from",
 ]
 
 _RAW = "data/raw/"
@@ -312,7 +312,7 @@ def alternatives() -> pd.DataFrame:
     )
 
 
-def things_to_place() -> list[str]:
+def items_to_place() -> list[str]:
     """List the things of exercise 02.2, each of which has its place in the layout."""
     return [row["thing"] for row in read_toml("structure.toml")["02.2"]["thing"]]
 
@@ -323,7 +323,7 @@ def things_to_place() -> list[str]:
 Rule = Callable[[Project], list[str]]
 
 
-def rooms_are_there(project: Project) -> list[str]:
+def folders_exist(project: Project) -> list[str]:
     """Return the places of the layout that `project` lacks."""
     places = [place["path"] for place in read_toml("structure.toml")["place"]]
     there = {*project.files, *(f"{folder}/" for folder in project.folders)}
@@ -355,7 +355,7 @@ def tables_lie_in_data(project: Project) -> list[str]:
 
 
 #: The rules that a project starts with.
-RULES: tuple[Rule, ...] = (rooms_are_there, raw_is_read_only, notebooks_are_named, logs_are_dated)
+RULES: tuple[Rule, ...] = (folders_exist, raw_is_read_only, notebooks_are_named, logs_are_dated)
 
 
 def lint(project: Project, rules: Sequence[Rule] = RULES) -> pd.DataFrame:
@@ -432,7 +432,7 @@ def record_run(project: Project, time: str, losses: Mapping[str, float]) -> None
     project.write(file, json.dumps({part: float(loss) for part, loss in losses.items()}, indent=1) + "\n")
 
 
-def runs(project: Project) -> pd.DataFrame:
+def read_runs(project: Project) -> pd.DataFrame:
     """Read the logs of `project` in the order of time, the latest last.
 
     Returns
@@ -470,7 +470,7 @@ def commit(project: Project, message: str) -> None:
     Raises
     ------
     UsageError
-        Nothing changed, the project's hook refuses (see `guard`), or Git is not installed.
+        Nothing changed, the project's hook refuses (see `install_secret_hook`), or Git is not installed.
     """
     _git(project, "add", "--all")
     if not _git(project, "status", "--porcelain"):
@@ -569,7 +569,7 @@ def secrets_in_history(project: Project) -> pd.DataFrame:
     return _table(found, ["commit", "file", "kind", "begins"])
 
 
-def guard(project: Project) -> None:
+def install_secret_hook(project: Project) -> None:
     """Give `project` a Git hook that scans what is about to be committed and refuses a commit with a secret in it."""
     import sys
 
@@ -683,7 +683,7 @@ def _shortened(lines: Sequence[str]) -> Iterator[str]:
         yield f"… and {len(lines) - _MOST} more lines"
 
 
-def review(project: Project, notebook: str, *, as_text: bool = False) -> Review:
+def review_last_change(project: Project, notebook: str, *, as_text: bool = False) -> Review:
     """Show what the last commit changed in a notebook.
 
     Parameters
@@ -765,7 +765,7 @@ THRESHOLDS = "notebooks/2.0-kl-who-is-warned.ipynb"
 WEATHER = "notebooks/Untitled3.ipynb"
 
 
-def inherited(rows: pd.DataFrame) -> Project:
+def inherited_project(rows: pd.DataFrame) -> Project:
     """Make the project that a colleague left behind: the template's, after a year without rules.
 
     Raw data can be overwritten, tables lie about, notebooks and logs are named as it came, a key stands in an output.
@@ -798,7 +798,7 @@ def inherited(rows: pd.DataFrame) -> Project:
         project.write(f"{_RUNS}run_{number}.log", f"run {number}\n")
     project.write(WEATHER, _write_notebook(_weather_notebook()))
     commit(project, "First look at the weather")
-    warn_from(project, rows, 0.25)
+    set_threshold(project, rows, 0.25)
     commit(project, "Who is warned")
     return project
 
@@ -826,13 +826,13 @@ def _weather_notebook() -> Any:
 _PYTHON = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
-def warn_from(project: Project, rows: pd.DataFrame, probability: float) -> None:
+def set_threshold(project: Project, rows: pd.DataFrame, probability: float) -> None:
     """Set the threshold in the colleague's notebook on warnings, and run it again.
 
     Parameters
     ----------
     project : Project
-        The one that `inherited` made.
+        The one that `inherited_project` made.
     rows : DataFrame
         Flights in the deck's columns.
     probability : float

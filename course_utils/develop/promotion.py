@@ -27,11 +27,11 @@ __all__ = [
     "EVIDENCE",
     "MODEL",
     "candidates",
-    "evidence",
-    "gate",
-    "lenient_gate",
-    "policy",
+    "measure_candidates",
+    "one_score_gate",
     "promote",
+    "promotion_gate",
+    "promotion_policy",
     "registry",
 ]
 
@@ -43,7 +43,7 @@ EVIDENCE = ("validation_loss", "out_of_time_loss", "known_hours", "carrier_harm"
 _Gate = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[str]]
 
 
-def policy() -> dict[str, float]:
+def promotion_policy() -> dict[str, float]:
     """Return what the airline asks of a model that is to replace the one in service."""
     return dict(tables.read_toml("tracking.toml")["policy"])
 
@@ -51,7 +51,7 @@ def policy() -> dict[str, float]:
 # --------------------------------------------------------------------------- versions
 
 
-def candidates(data: tracking.Delivery) -> pd.DataFrame:
+def candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
     """Train and register the model in service, as version 1 and champion, and five that want its place.
 
     Parameters
@@ -96,11 +96,11 @@ def _register(run: str, entry: Mapping[str, Any]) -> None:
     mlflow.MlflowClient().create_model_version(MODEL, f"models:/{model}", run, tags=tags, model_id=model)
 
 
-def _committee(data: tracking.Delivery, name: str, members: str) -> str:
+def _committee(data: tracking.TrainingSnapshot, name: str, members: str) -> str:
     """Log the mean of all runs whose name begins with some letters, as one model."""
     import mlflow
 
-    names = [run for run in tracking.find().index if run.startswith(members)]
+    names = [run for run in tracking.search_runs().index if run.startswith(members)]
     if not names:
         raise UsageError(f"no run begins with {members!r}", fix="log the ten runs of the sweep first")
     scorers = []
@@ -155,7 +155,7 @@ def registry() -> pd.DataFrame:
 # --------------------------------------------------------------------------- evidence
 
 
-def evidence(data: tracking.Delivery) -> pd.DataFrame:
+def measure_candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
     """Measure every version beside the champion, on flights that neither was chosen by as well, and note it there.
 
     Parameters
@@ -205,17 +205,17 @@ def evidence(data: tracking.Delivery) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("version")
 
 
-def _losses(data: tracking.Delivery, model: Any, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _losses(data: tracking.TrainingSnapshot, model: Any, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return each flight's loss, in the months of choosing and in those of judging."""
     parts = (data.split.validation, data.split.test)
     validation, test = (metrics.log_losses(features.label(rows), model.predict(rows[inputs])) for rows in parts)
     return validation, test
 
 
-def _worst_carrier(data: tracking.Delivery, change: np.ndarray) -> tuple[str, float]:
+def _worst_carrier(data: tracking.TrainingSnapshot, change: np.ndarray) -> tuple[str, float]:
     """Return the carrier whose flights fare worst, of those that have enough of them, and by how much."""
     by = pd.Series(change).groupby(data.split.test["UniqueCarrier"].to_numpy()).agg(["mean", "size"])
-    mean = by.loc[by["size"] >= policy()["carrier_flights"], "mean"]
+    mean = by.loc[by["size"] >= promotion_policy()["carrier_flights"], "mean"]
     return str(mean.idxmax()), float(mean.max())
 
 
@@ -233,7 +233,7 @@ def _seconds(asked: Mapping[str, tuple[Any, pd.DataFrame]], times: int = 30) -> 
 # --------------------------------------------------------------------------- the gate
 
 
-def lenient_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
+def one_score_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
     """Return why a candidate may not replace the champion, as most teams would have it: by one score.
 
     Parameters
@@ -241,7 +241,7 @@ def lenient_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], poli
     candidate, champion : mapping
         Their evidence; see `EVIDENCE`.
     policy : mapping
-        See `policy`.
+        See `promotion_policy`.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def lenient_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], poli
     return reasons
 
 
-def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
+def promotion_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
     """Return why a candidate may not replace the champion.
 
     Parameters
@@ -262,7 +262,7 @@ def gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapp
     candidate, champion : mapping
         Their evidence; see `EVIDENCE`. What was not measured does not pass.
     policy : mapping
-        See `policy`.
+        See `promotion_policy`.
 
     Returns
     -------
@@ -292,7 +292,7 @@ def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
     Parameters
     ----------
     evidence : DataFrame
-        From `evidence`.
+        From `measure_candidates`.
     gate : callable
         Takes the evidence of candidate and champion and the policy, and returns the reasons for refusing.
 
@@ -320,7 +320,7 @@ def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
             raise UsageError(f"{name!r} was not measured", fix="measure all versions with promotion.evidence")
         if version.version == champion.version:
             continue
-        reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), policy())
+        reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), promotion_policy())
         reasons = [reasons] if isinstance(reasons, str) else list(reasons or [])
         if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
             raise UsageError(

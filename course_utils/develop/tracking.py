@@ -1,6 +1,6 @@
 """Record each training run so that it can be found, compared and built again: MLflow on SQLite, in a scratch folder.
 
-`open_store` points MLflow at a folder of its own and puts everything back when it is closed. A run is the settings of
+`open_tracking_store` points MLflow at a folder of its own and puts everything back when it is closed. A run is the settings of
 `tables/develop/tracking.toml` on one delivery of flights, a file that is named by its own hash as DVC does it; so the record
 alone, in another process, gives the same model, bit for bit.
 """
@@ -43,25 +43,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPERIMENT",
-    "Delivery",
     "Pages",
-    "Store",
-    "commands",
+    "TrackingStore",
+    "TrainingSnapshot",
+    "deck_commands",
     "deck_log",
-    "deliver",
-    "delivered",
-    "find",
     "fingerprints",
+    "load_snapshot",
     "log_model",
     "log_run",
-    "open_store",
-    "package",
+    "open_tracking_store",
     "rebuild",
     "rebuild_here",
-    "recorded",
+    "recorded_facts",
     "run_id",
-    "run_package",
+    "run_mlflow_project",
+    "save_snapshot",
+    "search_runs",
     "train",
+    "write_mlflow_project",
 ]
 
 EXPERIMENT = "flight delays"
@@ -91,8 +91,8 @@ _quieten()
 # --------------------------------------------------------------------------- the store
 
 
-class Store:
-    """A tracking store and model registry in a folder of its own; made by `open_store`.
+class TrackingStore:
+    """A tracking store and model registry in a folder of its own; made by `open_tracking_store`.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Store:
             mlflow.create_experiment(EXPERIMENT, artifact_location=(self.folder / _FILES).as_uri())
             mlflow.set_experiment(EXPERIMENT)
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> TrackingStore:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -182,10 +182,10 @@ class Store:
         self._remove()
 
 
-_STORES: list[weakref.ref[Store]] = []
+_STORES: list[weakref.ref[TrackingStore]] = []
 
 
-def open_store() -> Store:
+def open_tracking_store() -> TrackingStore:
     """Make a store in a new scratch folder and point MLflow at it; one that is open already is closed.
 
     Whatever MLflow was pointed at before stays as it is, and is in force again once the store is closed.
@@ -193,7 +193,7 @@ def open_store() -> Store:
     for reference in _STORES:
         if (known := reference()) is not None:
             known.close()
-    store = Store(Path(tempfile.mkdtemp(prefix="course-mlflow-")))
+    store = TrackingStore(Path(tempfile.mkdtemp(prefix="course-mlflow-")))
     _STORES[:] = [weakref.ref(store)]
     return store
 
@@ -290,7 +290,7 @@ def _hushed() -> Iterator[None]:
 
 
 @dataclass(frozen=True, repr=False)
-class Delivery:
+class TrainingSnapshot:
     """Flights with all that a run needs, in one file that is named by its hash.
 
     Attributes
@@ -394,7 +394,7 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype({name: object for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)})
 
 
-def deliver(store: Store, flights: pd.DataFrame) -> Delivery:
+def save_snapshot(store: TrackingStore, flights: pd.DataFrame) -> TrainingSnapshot:
     """Draw the lesson's flights, compute what was known of each, and write both to one file named by its hash.
 
     Parameters
@@ -428,7 +428,7 @@ def deliver(store: Store, flights: pd.DataFrame) -> Delivery:
     target = _file(store.folder, md5)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.replace(target)
-    return Delivery(target, md5, rows, facts)
+    return TrainingSnapshot(target, md5, rows, facts)
 
 
 def _file(folder: Path, md5: str) -> Path:
@@ -436,7 +436,7 @@ def _file(folder: Path, md5: str) -> Path:
     return folder / _DATA / md5[:2] / f"{md5[2:]}.parquet"
 
 
-def delivered(md5: str | None = None) -> Delivery:
+def load_snapshot(md5: str | None = None) -> TrainingSnapshot:
     """Read a delivery of the store that MLflow is pointed at, and make sure that it is the one.
 
     Parameters
@@ -464,7 +464,7 @@ def delivered(md5: str | None = None) -> Delivery:
         raise DataError(f"the delivery {md5[:8]}… has been changed", fix="bring the data back from where it is kept")
     rows = datasets.read_parquet(file)
     facts, rows.attrs = dict(rows.attrs), {}
-    return Delivery(file, md5, rows, facts)
+    return TrainingSnapshot(file, md5, rows, facts)
 
 
 def _folder() -> Path:
@@ -473,14 +473,16 @@ def _folder() -> Path:
 
     uri = mlflow.get_tracking_uri()
     if not (uri.startswith("sqlite:///") and uri.endswith(f"/{_STORE}")):
-        raise UsageError("MLflow is not pointed at a store of the course", fix="open one with tracking.open_store()")
+        raise UsageError(
+            "MLflow is not pointed at a store of the course", fix="open one with tracking.open_tracking_store()"
+        )
     return Path(uri.removeprefix("sqlite:///")).parent
 
 
 # --------------------------------------------------------------------------- a run
 
 
-def log_run(data: Delivery, name: str, **changes: Any) -> str:
+def log_run(data: TrainingSnapshot, name: str, **changes: Any) -> str:
     """Train one model and log all that somebody needs to find, judge and build it again.
 
     Parameters
@@ -535,7 +537,7 @@ def _settings(changes: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def train(data: Delivery, settings: Mapping[str, Any]) -> training.Fit:
+def train(data: TrainingSnapshot, settings: Mapping[str, Any]) -> training.Fit:
     """Fit XGBoost as the settings say; the same data and settings give the same model, bit for bit.
 
     Parameters
@@ -566,7 +568,7 @@ def train(data: Delivery, settings: Mapping[str, Any]) -> training.Fit:
     )
 
 
-def _relabelled(data: Delivery, how: str) -> pd.Series:
+def _relabelled(data: TrainingSnapshot, how: str) -> pd.Series:
     """Return the labels that training would get from a feed that calls all flights of one carrier on time."""
     carrier = how.removesuffix(" on time")
     late = features.label(data.rows)
@@ -576,7 +578,7 @@ def _relabelled(data: Delivery, how: str) -> pd.Series:
     return late.mask(theirs, 0.0)
 
 
-def _scores(data: Delivery, fit: training.Fit) -> dict[str, float]:
+def _scores(data: TrainingSnapshot, fit: training.Fit) -> dict[str, float]:
     """Return what a run logs as metrics: months that judge are not among them."""
     late = features.label(data.split.validation)
     probability = fit.predict(data.split.validation)
@@ -587,7 +589,7 @@ def _scores(data: Delivery, fit: training.Fit) -> dict[str, float]:
     }
 
 
-def log_model(data: Delivery, scorers: Sequence[training.Scorer]) -> Any:
+def log_model(data: TrainingSnapshot, scorers: Sequence[training.Scorer]) -> Any:
     """Log a model, or several whose mean is asked for, with the signature of its inputs, to the run that is active.
 
     Nothing is pickled: MLflow keeps the files of `training.save`, and loads them through this module.
@@ -679,7 +681,7 @@ def _model_hash(scorer: training.Scorer) -> str:
 # --------------------------------------------------------------------------- asking the records
 
 
-def find(query: str = "") -> pd.DataFrame:
+def search_runs(query: str = "") -> pd.DataFrame:
     """Find runs again.
 
     Parameters
@@ -740,7 +742,7 @@ def _run(name: str) -> Run:
     raise UsageError(f"there is no run {name!r}", fix=f"choose one of {known}" if known else "log one first")
 
 
-def recorded(*names: str) -> pd.DataFrame:
+def recorded_facts(*names: str) -> pd.DataFrame:
     """Say which of the things that a record needs some runs have.
 
     Parameters
@@ -807,9 +809,7 @@ def rebuild(name: str) -> pd.DataFrame:
         raise UsageError(
             f"the record of {name!r} lacks {', '.join(absent)}", fix="log them while training: tracking.log_run"
         )
-    code = (
-        "import sys, json; from course_utils.develop import tracking; print(json.dumps(tracking.rebuild_here(*sys.argv[1:])))"
-    )
+    code = "import sys, json; from course_utils.develop import tracking; print(json.dumps(tracking.rebuild_here(*sys.argv[1:])))"
     import mlflow
 
     command = [sys.executable, "-c", code, mlflow.get_tracking_uri(), run.info.run_id]
@@ -843,12 +843,12 @@ def rebuild_here(uri: str, run: str) -> dict[str, bool]:
 
     mlflow.set_tracking_uri(uri)
     record = mlflow.get_run(run)
-    data = delivered(record.inputs.dataset_inputs[0].dataset.digest)
+    data = load_snapshot(record.inputs.dataset_inputs[0].dataset.digest)
     fit = train(data, record.data.params)
     now = fingerprints()
     same = {name: now[name] == record.data.tags[name] for name in now}
     return {
-        "data, by its hash": True,  # `delivered` refuses any other
+        "data, by its hash": True,  # `load_snapshot` refuses any other
         "code": same["code_sha256"],
         "packages": same["lock_sha256"] and same["environment"],
         "model, bit for bit": _model_hash(fit.scorer) == record.data.tags["model_sha256"],
@@ -863,7 +863,7 @@ def deck_log() -> dict[str, Any]:
     return dict(tables.read_toml("tracking.toml")["deck_log"])
 
 
-def commands() -> pd.DataFrame:
+def deck_commands() -> pd.DataFrame:
     """Return the commands that the deck lists, and what became of each.
 
     Returns
@@ -877,7 +877,7 @@ def commands() -> pd.DataFrame:
 # --------------------------------------------------------------------------- a packaged project
 
 
-def package(store: Store) -> dict[str, str]:
+def write_mlflow_project(store: TrackingStore) -> dict[str, str]:
     """Write the project that ``mlflow run`` can run to the store's folder.
 
     Parameters
@@ -897,7 +897,7 @@ def package(store: Store) -> dict[str, str]:
     return files
 
 
-def run_package(store: Store, **parameters: Any) -> pd.DataFrame:
+def run_mlflow_project(store: TrackingStore, **parameters: Any) -> pd.DataFrame:
     """Run the packaged project as anybody would, with ``mlflow run``, in this environment and without a network.
 
     Parameters
@@ -910,7 +910,7 @@ def run_package(store: Store, **parameters: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The run that was logged, as from `find`.
+        The run that was logged, as from `search_runs`.
 
     Raises
     ------
@@ -929,4 +929,4 @@ def run_package(store: Store, **parameters: Any) -> pd.DataFrame:
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise ModelError(f"mlflow run failed: {reason}", fix="read what the project's command needs")
-    return find("attributes.run_name = 'from the project'").tail(1)
+    return search_runs("attributes.run_name = 'from the project'").tail(1)

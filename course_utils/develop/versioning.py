@@ -1,6 +1,6 @@
 """Version data, models and pipelines with DVC, in a Git repository that is thrown away afterwards.
 
-A `Project` lies in a folder of its own under the system's temporary folder. Git and DVC run there with a home folder, a
+A `DvcProject` lies in a folder of its own under the system's temporary folder. Git and DVC run there with a home folder, a
 name and a clock of their own, so that they neither read nor change a setting of this machine, and an output is the same
 everywhere. Nothing needs the network. The folder goes when the project is closed, at the latest when Python ends.
 """
@@ -36,7 +36,7 @@ __all__ = [
     "COLUMNS",
     "MODEL",
     "RAW",
-    "Project",
+    "DvcProject",
     "alternatives",
     "benchmark",
     "benchmark_note",
@@ -65,7 +65,7 @@ _CACHE = Path(".dvc", "cache", "files", "md5")
 # --------------------------------------------------------------------------- the project
 
 
-def start_project() -> Project:
+def start_project() -> DvcProject:
     """Make an empty Git repository with the pipeline's scripts and parameters, beside an empty folder for storage.
 
     Raises
@@ -74,7 +74,7 @@ def start_project() -> Project:
         There is no ``git`` on this machine.
     """
     lab = _Lab()
-    project = Project(lab, "project")
+    project = DvcProject(lab, "project")
     shutil.copytree(tables.find(_TEMPLATE), project._folder, ignore=shutil.ignore_patterns("__pycache__"))
     for room in ("data/processed", "models"):  # where results go
         (project._folder / room).mkdir(parents=True)
@@ -82,7 +82,7 @@ def start_project() -> Project:
     return project
 
 
-class Project:
+class DvcProject:
     """A small project under Git, and under DVC once ``dvc init`` was run; make it with `start_project`.
 
     Files are named from the project's folder on, such as ``data/raw/flights.csv``.
@@ -294,7 +294,7 @@ class Project:
             copy.chmod(0o444)
             os.utime(copy, ns=(was.st_atime_ns, was.st_mtime_ns))
 
-    def clone(self, name: str = "colleague") -> Project:
+    def clone(self, name: str = "colleague") -> DvcProject:
         """Clone the Git repository, as from a Git server, into a folder beside this one.
 
         Parameters
@@ -312,7 +312,7 @@ class Project:
         UsageError
             There is a folder of that name.
         """
-        other = Project(self._lab, name)
+        other = DvcProject(self._lab, name)
         if not re.fullmatch(r"[\w-]+", name) or other._folder.exists():
             raise UsageError(f"a clone cannot be called {name!r}", fix="give it a plain name that is not taken")
         self._quietly(f"git clone . ../{name}")
@@ -374,7 +374,7 @@ def changes() -> pd.DataFrame:
     return pd.DataFrame({"change": {row["key"]: row["text"] for row in rows}}).rename_axis("key")
 
 
-def what_reruns(project: Project) -> pd.DataFrame:
+def what_reruns(project: DvcProject) -> pd.DataFrame:
     """Try each change of ``tables/develop/versioning.toml`` on a project, see which stages DVC runs again, and undo it.
 
     Parameters
@@ -454,7 +454,7 @@ def s3_record() -> pd.DataFrame:
     return pd.DataFrame({"found": list(record.values())}, index=pd.Index(names, name="through S3"))
 
 
-def through_s3(project: Project) -> None:
+def through_s3(project: DvcProject) -> None:
     """Push to an S3 bucket and pull from it: the commands of a folder, at another address.
 
     The bucket is moto's, a stand-in for Amazon's service that runs on this machine and keeps all in memory. Prints the

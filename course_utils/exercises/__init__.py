@@ -1,11 +1,25 @@
-"""What the exercises of the course call: graders, knowledge checks, and two ways of showing code at work.
+"""What the exercises of the course call: checks of answers, and knowledge checks.
 
-Graders stand in ``lesson_NN.py``, one file for each lesson, and are imported when an exercise of that lesson is
-checked. They know an answer by what it can do, not by its class, so that whatever a learner builds can be looked at.
+Graders are in ``lesson_NN.py``, one file for each lesson, and are imported when an exercise of that lesson is checked.
+They know an answer by what it can do, not by its class. Imports `errors`, `tables` and `notebook.display`.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 from course_utils.exercises.grading import check
 from course_utils.exercises.quizzes import quiz
-from course_utils.notebook.source import show_error, show_source
 
-__all__ = ["check", "quiz", "show_error", "show_source"]
+__all__ = ["check", "quiz"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("show_error", "show_source"):  # where they were in version 0.1
+        from course_utils import moved, notebook
+
+        moved.warn(
+            f"course_utils.exercises.{name} is now course_utils.notebook.{name}, and goes away in the next release"
+        )
+        return getattr(notebook, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

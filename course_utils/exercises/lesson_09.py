@@ -65,7 +65,7 @@ def _names(given: Mapping[Any, Any], by_section: Mapping[str, Sequence[str]]) ->
     known = [key for keys in by_section.values() for key in keys]
     strange = [key for key in given if key not in known]
     if strange:
-        hint = "take the names of practices.sheet(), as they stand"
+        hint = "take the names of checklist.blank_score_sheet(), as they stand"
         return [wrong(f"{listed(strange[:3])} {'is no test' if len(strange) == 1 else 'are no tests'}", hint=hint)]
     begun = [keys for keys in by_section.values() if any(key in given for key in keys)]
     absent = [key for keys in begun for key in keys if key not in given]
@@ -126,7 +126,7 @@ def card_sort(answer: Any) -> Sequence[Finding]:
         return [wrong(f"a {type(answer).__name__} sorts no cards", hint="fill in the dict that the cell begins with")]
     if absent := [name for name in cards if name not in given]:
         what = f"{listed(absent[:3])} {'is' if len(absent) == 1 else 'are'} missing"
-        return [wrong(what, hint="every card of practices.cards() goes onto a pile, under its own name")]
+        return [wrong(what, hint="every card of checklist.rule_cards() goes onto a pile, under its own name")]
     findings = []
     for name, rule in cards.items():
         said = " ".join(given[name].lower().split()) if isinstance(given[name], str) else given[name]

@@ -31,34 +31,34 @@ if TYPE_CHECKING:
 __all__ = [
     "Explanation",
     "Surrogate",
-    "agreement",
+    "add_near_duplicates",
     "approval_pack",
     "as_estimator",
-    "as_numbers",
     "by_family",
-    "coalitions",
+    "coalition_values",
+    "deck_sources",
     "dependence",
     "families",
-    "influence",
-    "largest",
     "lime",
+    "mean_absolute_shap",
     "methods",
-    "near_copies",
+    "ordinal_codes",
     "package",
-    "proxies",
+    "proxy_columns",
+    "proxy_strength",
     "reasons",
     "resampled_days",
     "shap_values",
     "shapley",
-    "sources",
     "stability",
-    "stand_ins",
     "surrogate",
+    "top_contributions",
+    "top_reason_agreement",
 ]
 
 #: Values of a row may miss its log-odds by this much: a forest adds float32 numbers.
 _ADDS_UP = 1e-4
-#: What `proxies` says before it comes to single columns.
+#: What `proxy_strength` says before it comes to single columns.
 _TOTALS = ("all together", "guessing the commonest")
 
 
@@ -181,7 +181,7 @@ def _interventional(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame
         name = next(iter(scorer.encoder.categories))
         raise UsageError(
             f"the model splits by categories ({name}), for which the package shap has no interventional values",
-            fix="train on explain.as_numbers(inputs), or compare whole families with explain.coalitions",
+            fix="train on explain.ordinal_codes(inputs), or compare whole families with explain.coalitions",
         )
     if not len(background):
         raise UsageError("there is no flight to compare with", fix="pass a hundred training flights")
@@ -199,7 +199,7 @@ def package() -> ModuleType:
     return shap
 
 
-def as_numbers(inputs: pd.DataFrame) -> pd.DataFrame:
+def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
     """Replace categories by their place in the alphabet, for tools that read numbers only.
 
     Parameters
@@ -223,7 +223,7 @@ def as_numbers(inputs: pd.DataFrame) -> pd.DataFrame:
 # --------------------------------------------------------------------------- pictures of many flights
 
 
-def influence(values: pd.DataFrame) -> pd.Series:
+def mean_absolute_shap(values: pd.DataFrame) -> pd.Series:
     """Return the mean size of each column's values, the largest first: how much it moves flights, up or down.
 
     Parameters
@@ -234,7 +234,7 @@ def influence(values: pd.DataFrame) -> pd.Series:
     return values.abs().mean().sort_values(ascending=False).rename("mean size [log-odds]")
 
 
-def largest(values: pd.Series, most: int = 7) -> pd.Series:
+def top_contributions(values: pd.Series, most: int = 7) -> pd.Series:
     """Keep the values of one flight that move it most, and add the others up.
 
     Parameters
@@ -300,7 +300,7 @@ def dependence(explanation: Explanation, column: str, *, bins: int = 12) -> pd.D
 # --------------------------------------------------------------------------- columns that say the same
 
 
-def near_copies(
+def add_near_duplicates(
     inputs: pd.DataFrame, column: str, *, copies: int = 3, noise: float = 0.05, seed: int = 0
 ) -> pd.DataFrame:
     """Add columns that say nearly the same as one that is there.
@@ -387,7 +387,7 @@ def by_family(values: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = Non
     return pd.DataFrame({name: values[columns].sum(axis=1) for name, columns in groups.items()})
 
 
-def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
+def top_reason_agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
     """Return the share of flights whose strongest reason for being late is the same in two tables of values.
 
     Parameters
@@ -445,7 +445,7 @@ def reasons(
     ----------
     explanation : Explanation
     forbidden : iterable of str
-        Columns that must not be a reason, and those that stand in for them (see `proxies`). A model that uses one is
+        Columns that must not be a reason, and those that stand in for them (see `proxy_strength`). A model that uses one is
         refused: leaving it out of the text would not leave it out of the decision.
     most : int
         Reasons for each flight, at most.
@@ -504,7 +504,7 @@ def _shown(value: Any) -> str:
     return str(value) if isinstance(value, str) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def proxies(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, seed: int = 0) -> pd.Series:
+def proxy_strength(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, seed: int = 0) -> pd.Series:
     """Say how well each other column, and all of them together, give a forbidden one away.
 
     Parameters
@@ -537,7 +537,7 @@ def proxies(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, seed: i
     if len(rows) < 100:
         raise UsageError(f"{len(rows)} flights are too few to learn from", fix="pass 100 or more")
     rows = rows.sample(min(sample, len(rows)), random_state=seed)
-    others = as_numbers(rows.drop(columns=forbidden))
+    others = ordinal_codes(rows.drop(columns=forbidden))
     truth = rows[forbidden].astype(str).to_numpy()
     half = len(rows) // 2
 
@@ -555,13 +555,13 @@ def proxies(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, seed: i
     return pd.concat([pd.Series(first), alone]).rename(f"{forbidden} guessed rightly [share]")
 
 
-def stand_ins(given_away: pd.Series, limit: float | None = None) -> list[str]:
+def proxy_columns(given_away: pd.Series, limit: float | None = None) -> list[str]:
     """Name the single columns that stand in for a forbidden one.
 
     Parameters
     ----------
     given_away : Series
-        As from `proxies`.
+        As from `proxy_strength`.
     limit : float, optional
         A column stands in if it alone puts right more than this share of what a guess at the commonest value gets
         wrong; default ``gives_away`` of ``tables/model/reasons.toml``.
@@ -569,10 +569,10 @@ def stand_ins(given_away: pd.Series, limit: float | None = None) -> list[str]:
     Raises
     ------
     UsageError
-        `given_away` is not from `proxies`.
+        `given_away` is not from `proxy_strength`.
     """
     if not set(_TOTALS) <= set(given_away.index):
-        raise UsageError("this does not say how often the commonest is right", fix="pass explain.proxies(…)")
+        raise UsageError("this does not say how often the commonest is right", fix="pass explain.proxy_strength(…)")
     limit = _table()["gives_away"] if limit is None else limit
     commonest = given_away[_TOTALS[1]]
     alone = given_away.drop(list(_TOTALS))
@@ -582,7 +582,7 @@ def stand_ins(given_away: pd.Series, limit: float | None = None) -> list[str]:
 # --------------------------------------------------------------------------- the definition, and its neighbour
 
 
-def coalitions(
+def coalition_values(
     scorer: Scorer, flight: pd.DataFrame, background: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = None
 ) -> pd.Series:
     """Ask the model about a flight with some of its families only, and the others from flights to compare with.
@@ -629,7 +629,7 @@ def shapley(worth: pd.Series) -> pd.Series:
     Parameters
     ----------
     worth : Series of float
-        By frozenset of players, all sets from none to all, as from `coalitions`.
+        By frozenset of players, all sets from none to all, as from `coalition_values`.
 
     Returns
     -------
@@ -652,7 +652,7 @@ def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
     Parameters
     ----------
     worth : Series of float
-        By frozenset of players, as from `coalitions`.
+        By frozenset of players, as from `coalition_values`.
     width : float
         How far 'near' reaches, on the cosine distance between what is kept and all of it; 0.25 is LIME's own for
         pictures, whose parts are also either there or not.
@@ -803,7 +803,7 @@ def methods() -> pd.DataFrame:
     return pd.DataFrame(_table()["method"]).set_index("name").rename_axis("method")
 
 
-def sources() -> pd.DataFrame:
+def deck_sources() -> pd.DataFrame:
     """Return what the deck names for interpretability, and what became of each."""
     rows = _table()["source"]
     return pd.DataFrame(rows).set_index("name").rename_axis("the deck names")
@@ -823,7 +823,7 @@ def approval_pack(
     forbidden : str
         The column that must not be used.
     given_away : Series or mapping
-        As from `proxies`, of the inputs that the model has kept and the forbidden column.
+        As from `proxy_strength`, of the inputs that the model has kept and the forbidden column.
 
     Returns
     -------
@@ -839,7 +839,7 @@ def approval_pack(
     if "trained on" not in card:
         raise ModelError("the model has no card", fix="fit it with training.train_xgboost, which writes one")
     data = card["trained on"]
-    shares = influence(by_family(explanation.values))
+    shares = mean_absolute_shap(by_family(explanation.values))
     shares = (100 * shares / shares.sum()).round(0)
     measured = stability()
     days = measured.loc["training days"]

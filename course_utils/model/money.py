@@ -26,16 +26,16 @@ __all__ = [
     "bootstrap",
     "break_even",
     "curve",
-    "dollars",
-    "ledger",
+    "dollars_by_cell",
+    "dollars_by_flight",
+    "expected_value",
+    "matching_readings",
     "payoff",
     "policies",
-    "read_as",
     "readings",
     "sensitivity",
     "value",
     "value_table",
-    "worth",
 ]
 
 PER = 1000  # values are told in dollars per this many flights
@@ -85,7 +85,7 @@ def value(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | 
     return float((metrics.named(cells) * metrics.named(payoff)).sum())
 
 
-def ledger(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
+def dollars_by_cell(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
     """Return the dollars of each cell, so that one sees where money is made and lost; they add up to `value`.
 
     Parameters
@@ -113,7 +113,9 @@ def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float]
     return pd.Series({name: value(counts, payoff) for name, counts in misread.items()}, name="dollars")
 
 
-def read_as(total: float, cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> list[str]:
+def matching_readings(
+    total: float, cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series
+) -> list[str]:
     """Say which of `READINGS` lead to a total; more than one where the payoff cannot tell them apart.
 
     Parameters
@@ -153,7 +155,7 @@ def value_table(counts: Mapping[str, Mapping[str, float] | pd.Series], payoffs: 
     return pd.DataFrame(rows).T.astype(int).rename_axis("payoff")
 
 
-def worth(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) -> pd.DataFrame:
+def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) -> pd.DataFrame:
     """Return what a warning and silence are worth, for a flight that is late with some probability.
 
     Parameters
@@ -206,7 +208,7 @@ def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
     return float(costs / (costs + helps))
 
 
-def dollars(late: Any, warned: Any, payoff: Mapping[str, float] | pd.Series) -> np.ndarray:
+def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.Series) -> np.ndarray:
     """Return each flight's own dollars, float64, shape (flights,).
 
     Parameters
@@ -250,7 +252,7 @@ def curve(late: Any, probability: Any, payoff: Mapping[str, float] | pd.Series, 
     """
     late, probability = (np.asarray(values, dtype=float).ravel() for values in (late, probability))
     thresholds = np.round(np.arange(0, 1 + 2 * step, step), 6)
-    worth = [dollars(late, probability >= t, payoff).mean() * PER for t in thresholds]
+    worth = [dollars_by_flight(late, probability >= t, payoff).mean() * PER for t in thresholds]
     return pd.Series(worth, index=pd.Index(thresholds, name="threshold"), name=f"dollars per {PER:,} flights")
 
 
@@ -359,7 +361,7 @@ def policies(
     """
     if against is not None and against not in warnings:
         raise UsageError(f"there is no policy {against!r}", fix=f"choose one of {', '.join(warnings)}")
-    worth = {name: dollars(late, warned, payoff) for name, warned in warnings.items()}
+    worth = {name: dollars_by_flight(late, warned, payoff) for name, warned in warnings.items()}
     base = worth[against] if against else 0.0
     rows = {}
     for name, per_flight in worth.items():

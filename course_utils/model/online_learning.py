@@ -29,26 +29,26 @@ __all__ = [
     "NAMESPACES",
     "OPTIONS",
     "START",
-    "Guarded",
+    "GuardedRun",
     "Learner",
     "Stream",
     "committed",
+    "compare_label_delays",
+    "comparison_start",
+    "every_nth_flight",
     "first_days",
-    "guarded",
-    "labels_arrive",
-    "monthly",
-    "online_table",
+    "learn_guarded",
+    "learn_or_roll_back",
+    "loss_by_week",
+    "online_rate_table",
     "recalibrated",
     "replay",
-    "start",
-    "static",
     "stream",
-    "thin",
     "timetable",
-    "totals",
-    "try_batch",
-    "weekly",
-    "wide",
+    "total_loss",
+    "train_monthly",
+    "train_once",
+    "weeks_side_by_side",
 ]
 
 #: How VW runs unless a lesson says otherwise: small steps that become smaller.
@@ -180,7 +180,7 @@ def _spaces(inputs: pd.DataFrame) -> dict[str, list[str]]:
     return {name: columns for name, columns in spaces.items() if columns}
 
 
-def thin(flights: pd.DataFrame, rows: int) -> pd.DataFrame:
+def every_nth_flight(flights: pd.DataFrame, rows: int) -> pd.DataFrame:
     """Keep every so many-th flight, in order: a sample that has all days in it.
 
     Parameters
@@ -211,7 +211,7 @@ def first_days(flights: pd.DataFrame, days: int) -> pd.DataFrame:
     return flights[dates.isin(np.sort(dates.unique())[:days])]
 
 
-def start(flights: pd.DataFrame) -> str:
+def comparison_start(flights: pd.DataFrame) -> str:
     """Return the day from which on the learners are compared: before it, they only learn.
 
     Parameters
@@ -286,7 +286,7 @@ def _events(given: Stream, delay: int, until: np.datetime64 | None) -> tuple[str
     return "".join(f"{line}\n" for line in parts), np.concatenate(asked)
 
 
-def labels_arrive(given: Stream, options: Mapping[str, str], delays: Sequence[int], start: str) -> pd.DataFrame:
+def compare_label_delays(given: Stream, options: Mapping[str, str], delays: Sequence[int], start: str) -> pd.DataFrame:
     """Compare settings of VW by progressive log-loss, for several delays of the labels.
 
     Parameters
@@ -318,7 +318,7 @@ def labels_arrive(given: Stream, options: Mapping[str, str], delays: Sequence[in
 # --------------------------------------------------------------------------- its rivals
 
 
-def online_table(
+def online_rate_table(
     given: Stream, keys: pd.Series, *, delay: int = 1, half_life: float = 28, prior: float = 20
 ) -> np.ndarray:
     """Predict the mean lateness of a flight's key so far, where what is older counts less.
@@ -365,7 +365,7 @@ def online_table(
     return found
 
 
-def static(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -> np.ndarray:
+def train_once(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -> np.ndarray:
     """Fit XGBoost once, on the flights before a day, and predict all flights.
 
     Parameters
@@ -391,7 +391,7 @@ def static(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -
     return _fitted(given, inputs, given.days < np.datetime64(until), **parameters).predict(given.rows).astype(float)
 
 
-def monthly(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -> np.ndarray:
+def train_monthly(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -> np.ndarray:
     """Fit XGBoost anew on the first of each month, on all that came before, and predict the month.
 
     Parameters
@@ -413,7 +413,7 @@ def monthly(given: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) 
     UsageError
         No flight leaves before `until`.
     """
-    found = static(given, inputs, until, **parameters)
+    found = train_once(given, inputs, until, **parameters)
     months = given.days.astype("datetime64[M]")
     for month in np.unique(months[given.after(until)])[1:]:
         now = months == month
@@ -476,8 +476,8 @@ def _gap(margin: np.ndarray, share: float) -> Callable[[float], float]:
 # --------------------------------------------------------------------------- what came of it
 
 
-def totals(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: str = "deck_100") -> pd.DataFrame:
-    """Say how each learner did over all days from `start` on.
+def total_loss(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: str = "deck_100") -> pd.DataFrame:
+    """Say how each learner did over all days from `comparison_start` on.
 
     Parameters
     ----------
@@ -503,8 +503,8 @@ def totals(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: 
     return table.rename_axis("learner")
 
 
-def weekly(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: str = "deck_100") -> pd.DataFrame:
-    """Say how each learner did in each week from `start` on.
+def loss_by_week(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: str = "deck_100") -> pd.DataFrame:
+    """Say how each learner did in each week from `comparison_start` on.
 
     Parameters
     ----------
@@ -514,7 +514,7 @@ def weekly(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: 
     start : str
         The first day that counts; weeks are counted from it, and the last one may be short.
     payoff : str
-        See `totals`.
+        See `total_loss`.
 
     Returns
     -------
@@ -528,7 +528,7 @@ def weekly(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: 
     for week in np.unique(number[number >= 0]):
         now = number == week
         for name, p in scores.items():
-            dollars = money.dollars(given.late[now], p[now] >= money.break_even(worth), worth)
+            dollars = money.dollars_by_flight(given.late[now], p[now] >= money.break_even(worth), worth)
             several = len(np.unique(given.days[now])) > 1
             value = money.bootstrap(dollars, given.days[now], draws=500) if several else None
             rows.append(
@@ -545,13 +545,13 @@ def weekly(given: Stream, scores: Mapping[str, np.ndarray], start: str, payoff: 
     return pd.DataFrame(rows).sort_values(["learner", "week"], ignore_index=True, kind="stable")
 
 
-def wide(weeks: pd.DataFrame, value: str = "log-loss") -> pd.DataFrame:
+def weeks_side_by_side(weeks: pd.DataFrame, value: str = "log-loss") -> pd.DataFrame:
     """Put the learners of a table of weeks side by side.
 
     Parameters
     ----------
     weeks : DataFrame
-        As from `weekly`, or ``committed("weeks")``.
+        As from `loss_by_week`, or ``committed("weeks")``.
     value : str
         The column to show.
 
@@ -657,7 +657,7 @@ class Learner:
 
 
 @dataclass(frozen=True, repr=False)
-class Guarded:
+class GuardedRun:
     """What came of learning behind a guard.
 
     Attributes
@@ -682,17 +682,17 @@ class Guarded:
         return [str(day) for day in self.batches.index[~self.batches["learnt"]]]
 
 
-def guarded(
+def learn_guarded(
     given: Stream,
     options: str = OPTIONS,
     *,
     limit: float | None = None,
     spoiled: Collection[str] = (),
     canary: int = 1_000,
-) -> Guarded:
+) -> GuardedRun:
     """Learn day by day behind a guard: a batch of labels that makes earlier flights worse predicted is taken back.
 
-    On the morning of each day the labels of the day before arrive, and `try_batch` decides about them. What it looks at
+    On the morning of each day the labels of the day before arrive, and `learn_or_roll_back` decides about them. What it looks at
     is a sample of earlier flights, evenly spread over all batches that were let through. Until there are enough of
     them, the learner is too young to judge by, and every batch is let through.
 
@@ -729,18 +729,18 @@ def guarded(
                 if yesterday in spoiled:
                     batch = [_swapped(line) for line in batch]
                 asked = [given.lines[place] for place in known]
-                harm, learnt = try_batch(learner, batch, asked, given.late[known], limit)
+                harm, learnt = learn_or_roll_back(learner, batch, asked, given.late[known], limit)
                 rows.append({"day": yesterday, "harm": harm, "learnt": learnt, "spoiled": yesterday in spoiled})
                 trusted += [yesterday] if learnt else []
             found[places[day]] = learner.predict([given.lines[place] for place in places[day]])
-    return Guarded(found, pd.DataFrame(rows).set_index("day"))
+    return GuardedRun(found, pd.DataFrame(rows).set_index("day"))
 
 
 def _swapped(line: str) -> str:
     return line.removeprefix("-") if line.startswith("-") else f"-{line}"
 
 
-def try_batch(
+def learn_or_roll_back(
     learner: Learner, batch: Sequence[str], canary: Sequence[str], late: np.ndarray, limit: float | None
 ) -> tuple[float, bool]:
     """Learn a batch, and take it back if it makes earlier flights much worse predicted.

@@ -3,7 +3,7 @@
 All have one signature: ``check(delivery, reference, dictionary, horizon, log=None)``, and answer with a table of
 findings: check, where (columns, or none where whole rows are meant), evidence, number, severity and fix. Severity is
 'stop' or 'look' (an alarm), 'note' (worth knowing), or 'not assessable' where something is absent that the check needs:
-what could not be looked at is never called fine. `report` runs them all.
+what could not be looked at is never called fine. `run_checks` runs them all.
 
 Checks of kind 'rule' are exact. Those of kind 'statistic' compare days, not flights, since flights of one day share its
 weather; they look at whole days with at most 20,000 flights, and benchmarks/pitfalls.py measures how often they are
@@ -37,28 +37,28 @@ __all__ = [
     "changes",
     "checks",
     "correlated",
-    "costs",
+    "cost_of_missed_faults",
     "day_blocks",
-    "deliver",
     "detector",
+    "detector_error_rates",
     "duplicates",
+    "example_deliveries",
     "feedback",
     "illegal",
     "imbalance",
-    "importance",
     "labels",
     "leaky",
-    "looks_ahead",
-    "measured",
+    "make_delivery",
     "necessary",
     "omitted",
     "outliers",
+    "permutation_importance",
     "rare",
     "reliable",
-    "report",
+    "run_checks",
     "semantic",
-    "summary",
-    "two_deliveries",
+    "summarise_findings",
+    "uses_future",
     "values",
     "variance",
     "vocabulary",
@@ -161,7 +161,7 @@ def detector(name: str) -> _Detector:
 # --------------------------------------------------------------------------- deliveries
 
 
-def deliver(
+def make_delivery(
     flights: pd.DataFrame,
     known: pd.DataFrame | None = None,
     *,
@@ -355,7 +355,7 @@ def _necessary(case: _Case) -> Iterator[dict[str, Any]]:
     names = _considered(delivery, dictionary)
     _needs(names, "an input that a model may have")
     try:
-        gains = importance(delivery, names)
+        gains = permutation_importance(delivery, names)
     except DataError:
         raise _AbsentError("six days or more, with late and on-time flights") from None
     for name in names:
@@ -366,7 +366,7 @@ def _necessary(case: _Case) -> Iterator[dict[str, Any]]:
             yield _found(name, evidence, gains[name], "look")
 
 
-def importance(delivery: Delivery, names: Sequence[str], *, seed: int = 0) -> pd.Series:
+def permutation_importance(delivery: Delivery, names: Sequence[str], *, seed: int = 0) -> pd.Series:
     """Return what a small model loses, in AUC on days it did not see, when one input is shuffled.
 
     Parameters
@@ -938,7 +938,7 @@ def _mean_of_label(rows: pd.DataFrame, late: np.ndarray, name: str) -> tuple[str
     return best
 
 
-def looks_ahead(
+def uses_future(
     make: Callable[[pd.DataFrame], pd.Series], flights: pd.DataFrame, horizon: float, *, moments: int = 5, seed: int = 0
 ) -> pd.DataFrame:
     """Find out whether a feature uses what was not known yet: take the future away, and see whether it changes.
@@ -1081,7 +1081,7 @@ CHECKS = tuple(_DETECTORS)
 # --------------------------------------------------------------------------- all of them
 
 
-def report(
+def run_checks(
     delivery: Delivery,
     reference: Delivery | None = None,
     dictionary: pd.DataFrame | None = None,
@@ -1133,13 +1133,13 @@ def report(
     return found.iloc[order].reset_index(drop=True)
 
 
-def summary(findings: pd.DataFrame, *, only: Iterable[str] | None = None) -> pd.DataFrame:
+def summarise_findings(findings: pd.DataFrame, *, only: Iterable[str] | None = None) -> pd.DataFrame:
     """Tell for each check what it found: one row a check, in the deck's order.
 
     Parameters
     ----------
     findings : DataFrame
-        From `report`.
+        From `run_checks`.
     only : iterable of str, optional
         Names of checks; default all 18.
 
@@ -1176,7 +1176,7 @@ AUDITED = (
 )
 
 
-def two_deliveries(flights: pd.DataFrame, known: pd.DataFrame, seed: int) -> tuple[Delivery, Delivery]:
+def example_deliveries(flights: pd.DataFrame, known: pd.DataFrame, seed: int) -> tuple[Delivery, Delivery]:
     """Draw a delivery and a reference of other days, both clean: at most 20,000 flights each, in whole days.
 
     Days are drawn from all over the year, so that no season lies between the two, and days with a known incident are
@@ -1201,7 +1201,7 @@ def two_deliveries(flights: pd.DataFrame, known: pd.DataFrame, seed: int) -> tup
     parts = [flights[day.isin(chosen)] for chosen in (first, second)]
     for part in parts:
         part.attrs = dict(flights.attrs)
-    return tuple(deliver(part, known.loc[part.index], inputs=inputs) for part in parts)
+    return tuple(make_delivery(part, known.loc[part.index], inputs=inputs) for part in parts)
 
 
 class Audit:
@@ -1226,7 +1226,7 @@ class Audit:
     def __init__(
         self, seed: int, flights: pd.DataFrame, known: pd.DataFrame, *, planted: int | Iterable[str] = 6
     ) -> None:
-        self._clean, self.reference = two_deliveries(flights, known, seed)
+        self._clean, self.reference = example_deliveries(flights, known, seed)
         self.delivery, self._truth = faults.contaminate(self._clean, seed, planted)
 
     def __repr__(self) -> str:
@@ -1246,27 +1246,27 @@ class Audit:
             As `faults.score`, and 'dollars missed': what the missed faults cost per 1,000 flights, each by itself.
         """
         others = [name for name in CHECKS if name != "necessary"]
-        natural = report(self._clean, self.reference, only=others)[["check", "where"]]
+        natural = run_checks(self._clean, self.reference, only=others)[["check", "where"]]
         # Whether a model needs an input that was there before is a question of the model, not a fault.
         asked = pd.DataFrame({"check": "necessary", "where": list(self._clean.inputs)})
         natural = pd.concat([natural[natural["where"] != ""], asked])
         result = faults.score(findings, self._truth, natural=natural)
         missed = [name for name in result["missed"].split(", ") if name]
-        return pd.concat([result, pd.Series({"dollars missed": int(costs().reindex(missed).fillna(0).sum())})]).rename(
-            "audit"
-        )
+        return pd.concat(
+            [result, pd.Series({"dollars missed": int(cost_of_missed_faults().reindex(missed).fillna(0).sum())})]
+        ).rename("audit")
 
     def solution(self) -> pd.DataFrame:
         """Return what was planted, to be looked at afterwards."""
-        return self._truth.assign(dollars=costs().reindex(self._truth["fault"]).to_numpy())
+        return self._truth.assign(dollars=cost_of_missed_faults().reindex(self._truth["fault"]).to_numpy())
 
 
-def costs() -> pd.Series:
+def cost_of_missed_faults() -> pd.Series:
     """Return what each fault costs that nobody finds: dollars per 1,000 flights by name, 0 where none were seen."""
     return tables.read_csv("pitfall_costs.csv", comment="#").set_index("fault")["dollars"].clip(lower=0)
 
 
-def measured() -> pd.DataFrame:
+def detector_error_rates() -> pd.DataFrame:
     """Return how often each check was wrong, from benchmarks/pitfalls.py: one row a fault.
 
     Returns

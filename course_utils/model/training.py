@@ -47,10 +47,9 @@ __all__ = [
     "Fit",
     "Logistic",
     "Predictor",
+    "RateTable",
     "Scorer",
-    "Table",
     "best_rounds",
-    "card",
     "compare",
     "course_model",
     "data_hash",
@@ -58,11 +57,12 @@ __all__ = [
     "describe",
     "environment",
     "load",
-    "random_labels",
+    "model_card",
     "save",
-    "score_elsewhere",
+    "score_in_new_process",
+    "shuffle_labels",
     "train_logistic",
-    "train_table",
+    "train_rate_table",
     "train_xgboost",
 ]
 
@@ -223,12 +223,12 @@ class Scorer:
     encoder : Encoder
         Fitted on the training rows.
     card : dict
-        The model card; see `card`.
+        The model card; see `model_card`.
     """
 
     booster: xgboost.Booster
     encoder: Encoder
-    card: dict[str, Any] = field(default_factory=dict)
+    model_card: dict[str, Any] = field(default_factory=dict)
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of 'late', float32, shape (rows,).
@@ -358,7 +358,7 @@ def train_xgboost(
     losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation", "test") if name in watched})
     losses.index = pd.RangeIndex(1, len(losses) + 1, name="rounds")
     booster = booster[:kept]
-    scorer = Scorer(booster, encoder, card(split, encoder, kept, DEFAULTS | parameters, losses))
+    scorer = Scorer(booster, encoder, model_card(split, encoder, kept, DEFAULTS | parameters, losses))
     return Fit(scorer, inputs, losses, kept)
 
 
@@ -429,7 +429,7 @@ def _matrix(encoder: Encoder, rows: pd.DataFrame, late: np.ndarray) -> xgboost.D
 
 
 @dataclass(frozen=True)
-class Table:
+class RateTable:
     """A table of late shares: the baseline that anyone can compute and nobody has to deploy.
 
     Attributes
@@ -462,7 +462,9 @@ class Table:
         return _rows(self.keys, rows, "keys").map(self.rates).fillna(self.base_rate).to_numpy(dtype=float)
 
 
-def train_table(split: splits.Split, by: Mapping[str, pd.Series] | None = None, *, prior: float = 20.0) -> Table:
+def train_rate_table(
+    split: splits.Split, by: Mapping[str, pd.Series] | None = None, *, prior: float = 20.0
+) -> RateTable:
     """Average lateness over the training rows that share a key.
 
     Parameters
@@ -489,7 +491,7 @@ def train_table(split: splits.Split, by: Mapping[str, pd.Series] | None = None, 
     for name, part in (by or {}).items():
         keys = keys + "|" + _rows(part, keys.to_frame(), f"values of {name!r}").astype(str)
     sums = late.groupby(keys.loc[late.index]).agg(["sum", "count"])
-    return Table(keys, (sums["sum"] + prior * base_rate) / (sums["count"] + prior), base_rate)
+    return RateTable(keys, (sums["sum"] + prior * base_rate) / (sums["count"] + prior), base_rate)
 
 
 @dataclass(frozen=True)
@@ -590,7 +592,7 @@ def _code() -> str:
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
-def random_labels(split: splits.Split, seed: int = 0) -> pd.Series:
+def shuffle_labels(split: splits.Split, seed: int = 0) -> pd.Series:
     """Shuffle the training flights' labels among them, and leave those of validation and test as they are.
 
     Parameters
@@ -690,7 +692,7 @@ def deck_run(name: str) -> pd.Series:
     return pd.Series(run | table[name]["matrix"], name=table[name].get("title", name), dtype=object)
 
 
-def card(
+def model_card(
     split: splits.Split, encoder: Encoder, rounds: int, parameters: Mapping[str, Any], curve: pd.DataFrame
 ) -> dict[str, Any]:
     """Write down what a stranger must know before trusting a model.
@@ -761,7 +763,7 @@ def describe(scorer: Scorer) -> pd.DataFrame:
     return pd.DataFrame({"model card": lines}).rename_axis("about")
 
 
-def score_elsewhere(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
+def score_in_new_process(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
     """Save a scorer, load it in a new Python process and let that process score rows of features.
 
     Parameters

@@ -45,9 +45,9 @@ __all__ = [
     "csv2vw",
     "deck_run",
     "escape",
-    "feature",
+    "format_feature",
     "from_frame",
-    "parsed",
+    "parse_with_vw",
     "run",
     "vocabulary",
 ]
@@ -85,7 +85,7 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda found: quote(found[0], safe=""), text)
 
 
-def feature(name: str, cell: str, kind: str = "guess") -> str:
+def format_feature(name: str, cell: str, kind: str = "guess") -> str:
     """Write one cell as VW's text.
 
     Parameters
@@ -150,7 +150,7 @@ def _encodable(name: str, cell: str) -> None:
         ) from error
 
 
-class _Room:
+class _CacheBudget:
     """How many texts may be kept for all columns together: memory stays bounded, whichever column has many values."""
 
     def __init__(self) -> None:
@@ -177,7 +177,7 @@ class _Texts(dict[str, str]):
         Shared by all columns.
     """
 
-    def __init__(self, make: Callable[[str], str], room: _Room) -> None:
+    def __init__(self, make: Callable[[str], str], room: _CacheBudget) -> None:
         super().__init__()
         self.make, self.room = make, room
         room.members.append(self)
@@ -566,7 +566,7 @@ class _Plan(NamedTuple):
         inputs = _chosen(names, taken, *chosen)
         spaces = _namespaces(namespaces, inputs, names, taken)
         kinds = _kinds(names, text, all_columns=chosen[1])
-        room = _Room()
+        room = _CacheBudget()
         pieces = [_Piece(place, _Texts(lambda cell: labels.text(names[place], cell), room))]
         if importance is not None:
             pieces.append(_Piece(names.index(importance), _Texts(lambda cell: _importance(importance, cell), room)))
@@ -675,7 +675,7 @@ def _namespaces(
 
 def _writer(name: str, kind: str, lead: str) -> Callable[[str], str]:
     def write(cell: str) -> str:
-        text = feature(name, cell, kind)
+        text = format_feature(name, cell, kind)
         return f"{lead} {text}" if text else lead
 
     return write
@@ -730,7 +730,7 @@ def _lines(reader: _Reader, plan: _Plan, skipped: list[int]) -> Iterator[str]:
 # --------------------------------------------------------------------------- what VW makes of it
 
 
-def parsed(*lines: str) -> pd.DataFrame:
+def parse_with_vw(*lines: str) -> pd.DataFrame:
     """Say what VW's own parser reads in lines of text.
 
     Parameters

@@ -1,6 +1,6 @@
 """The year as it happened: requests at their horizon, labels when they would be known, day after day.
 
-`TimeMachine` replays flights in order of their date. On each day the service is asked about every flight that is
+`Backtest` replays flights in order of their date. On each day the service is asked about every flight that is
 scheduled, some hours before it should leave, with what was known at that moment (`features.as_of` sees to that); and
 the file with what became of earlier flights arrives, a day late. So a day holds what somebody who watches the service
 could know that evening, and nothing that only came later.
@@ -33,7 +33,7 @@ from course_utils.model import training
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["LIVE", "QUIET", "Day", "TimeMachine", "service_model", "unseen_scores"]
+__all__ = ["LIVE", "QUIET", "Backtest", "Day", "service_model", "unseen_scores"]
 
 #: The months that the service learnt from and that its limits are set on, but for the first day, which has no past;
 #: and the day on which it goes live.
@@ -145,7 +145,7 @@ def unseen_scores(flights: pd.DataFrame, inputs: pd.DataFrame, rounds: int = 60)
     return pd.concat(parts).rename("probability")
 
 
-class TimeMachine:
+class Backtest:
     """Replay flights in order of their date.
 
     Parameters

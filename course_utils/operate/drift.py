@@ -1,8 +1,8 @@
 """Is today like the days that the model learnt from? Signals by day, alarms with a budget.
 
-`daily` turns days of a `timemachine` into one row a day and one column a signal. Which signals there are, which of them
+`daily_signals` turns days of a `timemachine` into one row a day and one column a signal. Which signals there are, which of them
 may wake somebody and from which limit on stands in ``tables/operate/drift.toml``. `alarms` holds a daily table against the
-limits; `calibrate` sets the limits of statistics on quiet months; `budget` says what the months after them prove.
+limits; `calibrate` sets the limits of statistics on quiet months; `false_page_bounds` says what the months after them prove.
 
 Checks are composed, not written again: whether a row is as the data dictionary says is `dictionary.validate`'s
 business, through `pitfalls`, and what is planted to try an alarm comes from `faults`.
@@ -28,31 +28,31 @@ from course_utils.data import dictionary, features
 from course_utils.data.faults import Delivery
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, money, pitfalls
-from course_utils.operate.backtest import QUIET, Day, TimeMachine
+from course_utils.operate.backtest import QUIET, Backtest, Day
 
 __all__ = [
     "TEXTBOOK",
     "Reference",
     "alarms",
-    "budget",
     "calibrate",
     "committed",
-    "coverage",
-    "daily",
+    "daily_signals",
     "days_to_detect",
     "episodes",
+    "false_episodes",
+    "false_page_bounds",
     "feature_psi",
     "findings",
+    "input_coverage",
     "limits",
     "note",
     "poisson_bounds",
     "reference",
-    "resampled",
+    "replace_days",
     "sample_sizes",
     "signals",
-    "splice",
-    "textbook",
-    "weekly",
+    "textbook_alarms",
+    "weekly_evidence",
 ]
 
 #: The rules of many a textbook, and from which value on each fires.
@@ -182,7 +182,7 @@ class Reference:
         return f"Reference({len(self.scores):,} requests, {len(self.inputs)} inputs)"
 
 
-def reference(machine: TimeMachine, first: str = QUIET[0], last: str = QUIET[1]) -> Reference:
+def reference(machine: Backtest, first: str = QUIET[0], last: str = QUIET[1]) -> Reference:
     """Remember the quiet months, to compare days with.
 
     Parameters
@@ -228,7 +228,7 @@ def _keys(rows: pd.DataFrame) -> np.ndarray:
 # --------------------------------------------------------------------------- days to signals
 
 
-def daily(days: TimeMachine | Day | Iterable[Day], reference: Reference) -> pd.DataFrame:
+def daily_signals(days: Backtest | Day | Iterable[Day], reference: Reference) -> pd.DataFrame:
     """Return what could be known on the evening of each day, one row a day, one column a signal.
 
     Signals about requests and answers are of that day's flights; signals about outcomes are of the file that arrived
@@ -245,7 +245,7 @@ def daily(days: TimeMachine | Day | Iterable[Day], reference: Reference) -> pd.D
     DataFrame, index 'day' (datetime64)
         The columns of `signals`, with 'requests' and 'labels' (counts) and, for each airport, its contrast of the day
         before it is smoothed, 'gap_EWR'. NaN where nothing can be said. Contrasts are smoothed from the first of these
-        days on: put some days into a table of all with `splice`.
+        days on: put some days into a table of all with `replace_days`.
 
     Raises
     ------
@@ -260,13 +260,13 @@ def daily(days: TimeMachine | Day | Iterable[Day], reference: Reference) -> pd.D
     return _smoothed(found)
 
 
-def splice(healthy: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+def replace_days(healthy: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
     """Put days that were computed again into a table of days, and smooth its contrasts again.
 
     Parameters
     ----------
     healthy, changed : DataFrame
-        As from `daily`; every day of `changed` is among those of `healthy`.
+        As from `daily_signals`; every day of `changed` is among those of `healthy`.
 
     Raises
     ------
@@ -280,8 +280,8 @@ def splice(healthy: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
     return _smoothed(table)
 
 
-def _gathered(days: TimeMachine | Day | Iterable[Day]) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
-    if isinstance(days, TimeMachine):
+def _gathered(days: Backtest | Day | Iterable[Day]) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
+    if isinstance(days, Backtest):
         return days.table()
     days = [days] if isinstance(days, Day) else list(days)
     if not days:
@@ -407,7 +407,7 @@ def _broken(rows: pd.DataFrame, code: np.ndarray, days: int) -> np.ndarray:
         part = parts.pop()
         asked = plain[np.isin(code, part)]
         if len(part) == 1:
-            refused = pitfalls.report(Delivery(asked, ()), only="values")
+            refused = pitfalls.run_checks(Delivery(asked, ()), only="values")
             found[part[0]] = min(1.0, refused["number"].max() / len(asked)) if len(refused) else 0.0
         elif not _in_order(asked):
             parts += np.array_split(part, 2 if len(part) > 2 * _table()["block_days"] else len(part))
@@ -450,7 +450,7 @@ def findings(day: Day) -> pd.DataFrame:
     DataFrame, one row a finding
         'where' (the column; empty for whole rows), 'evidence' and 'number' (rows at fault).
     """
-    found = pitfalls.report(Delivery(_as_flown(day.rows), ()), only=("values", "duplicates"))
+    found = pitfalls.run_checks(Delivery(_as_flown(day.rows), ()), only=("values", "duplicates"))
     return found[["where", "evidence", "number"]]
 
 
@@ -479,7 +479,7 @@ def _of_labels(found: pd.DataFrame, labels: pd.DataFrame, known: Reference, awai
         losses = metrics.log_losses(late, p) if len(late) else late
         found["log_loss"] = mean(losses)
         pay = money.payoff("deck_100")
-        found["dollars"] = mean(money.dollars(late, p >= money.break_even(pay), pay)) * money.PER
+        found["dollars"] = mean(money.dollars_by_flight(late, p >= money.break_even(pay), pay)) * money.PER
         table = known.table.reindex(_keys(labels)).fillna(known.table.mean()).to_numpy()
         found["edge_day"] = mean((metrics.log_losses(late, table) if len(late) else late) - losses)
         origin = labels[_ORIGIN].astype(str).to_numpy()
@@ -517,7 +517,7 @@ def alarms(table: pd.DataFrame, limits: pd.Series | None = None) -> pd.DataFrame
     Parameters
     ----------
     table : DataFrame
-        As from `daily`.
+        As from `daily_signals`.
     limits : Series, optional
         By signal; default those of drift.toml. Only the signals named in it can alarm.
 
@@ -596,7 +596,7 @@ def calibrate(quiet: pd.DataFrame, *, budget: float | None = None, draws: int = 
     Parameters
     ----------
     quiet : DataFrame
-        As from `daily`, over days on which nothing was wrong, scored by models that had not learnt from them.
+        As from `daily_signals`, over days on which nothing was wrong, scored by models that had not learnt from them.
     budget : float, optional
         False pages a quarter; default that of drift.toml.
     draws : int
@@ -632,11 +632,11 @@ def calibrate(quiet: pd.DataFrame, *, budget: float | None = None, draws: int = 
     return pd.DataFrame(rows).T.rename_axis("group")
 
 
-def resampled(quiet: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> pd.Series:
+def false_episodes(quiet: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> pd.Series:
     """Count the false episodes of each made quarter, for the limits of drift.toml.
 
     What it proves is that the procedure does what it says on quarters like the quiet months; not that the quarters to
-    come are like them. See `budget` for that.
+    come are like them. See `false_page_bounds` for that.
 
     Parameters
     ----------
@@ -745,7 +745,7 @@ def poisson_bounds(events: int, quarters: float, level: float = 0.95) -> tuple[f
     return float(low / quarters), float(stats.chi2.ppf(level, 2 * events + 2) / 2 / quarters)
 
 
-def budget(
+def false_page_bounds(
     table: pd.DataFrame, limits: pd.Series | None = None, true: Sequence[str] = (), level: float = 0.95
 ) -> pd.Series:
     """Say what days that no limit was set on prove about false pages.
@@ -753,7 +753,7 @@ def budget(
     Parameters
     ----------
     table : DataFrame
-        As from `daily`, over days after the quiet months.
+        As from `daily_signals`, over days after the quiet months.
     limits : Series, optional
         By signal; default those of drift.toml.
     true : sequence of str
@@ -790,7 +790,7 @@ def days_to_detect(
     Parameters
     ----------
     table : DataFrame
-        As from `splice`.
+        As from `replace_days`.
     first, last : str
         The first faulty day, and the last on which a page would still be about it; default the last of all.
     limits : Series, optional
@@ -806,13 +806,13 @@ def days_to_detect(
 # --------------------------------------------------------------------------- evidence
 
 
-def weekly(table: pd.DataFrame) -> pd.DataFrame:
+def weekly_evidence(table: pd.DataFrame) -> pd.DataFrame:
     """Return the evidence by week, each day counted by its labelled flights: what is read to decide on retraining.
 
     Parameters
     ----------
     table : DataFrame
-        As from `daily`.
+        As from `daily_signals`.
 
     Returns
     -------
@@ -826,7 +826,7 @@ def weekly(table: pd.DataFrame) -> pd.DataFrame:
     return sums.div(weights.groupby(week).sum(), axis=0).assign(labels=weights.groupby(week).sum()).rename_axis("week")
 
 
-def feature_psi(days: TimeMachine | Day | Iterable[Day], known: Reference) -> pd.DataFrame:
+def feature_psi(days: Backtest | Day | Iterable[Day], known: Reference) -> pd.DataFrame:
     """Return the population stability index of every input on every day.
 
     Parameters
@@ -849,13 +849,13 @@ def feature_psi(days: TimeMachine | Day | Iterable[Day], known: Reference) -> pd
     return pd.DataFrame(found, index=scheduled.index)
 
 
-def textbook(table: pd.DataFrame, psi: pd.DataFrame) -> pd.DataFrame:
+def textbook_alarms(table: pd.DataFrame, psi: pd.DataFrame) -> pd.DataFrame:
     """Say on which days the rules of `TEXTBOOK` fire.
 
     Parameters
     ----------
     table : DataFrame
-        As from `daily`.
+        As from `daily_signals`.
     psi : DataFrame
         As from `feature_psi`, over the same days.
 
@@ -936,7 +936,7 @@ def _p_value(sample: pd.Series, known: np.ndarray, spread: _Spread) -> float:
     return float(stats.chisquare(counts, expected).pvalue)
 
 
-def coverage(known: Reference) -> pd.DataFrame:
+def input_coverage(known: Reference) -> pd.DataFrame:
     """Say by which signals each input of the model is watched: of those that page, and of those that are read.
 
     Parameters
@@ -974,7 +974,7 @@ def committed(name: str = "year") -> pd.DataFrame:
     Parameters
     ----------
     name : {'year', 'incidents', 'rules', 'streams', 'libraries'}
-        'year': the healthy year as from `daily`, the quiet months scored by models that had not learnt from them.
+        'year': the healthy year as from `daily_signals`, the quiet months scored by models that had not learnt from them.
         'incidents': days to detect and dollars lost by incident and detector set. 'rules': on what share of healthy
         days each textbook rule fires. 'streams': alarms of detectors that read row by row, or day by day. 'libraries':
         what drift libraries weigh.

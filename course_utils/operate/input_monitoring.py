@@ -1,7 +1,7 @@
 """Watch what a model is asked: inside the call that answers, or beside it, in a process of its own.
 
-`Watch` does the looking: is each input within what training saw, and are the last inputs spread as those of training
-were? `Inside` and `Beside` are two places to do it in, with the same answers; `measure` compares what they cost whoever
+`InputMonitor` does the looking: is each input within what training saw, and are the last inputs spread as those of training
+were? `InlineMonitor` and `SidecarMonitor` are two places to do it in, with the same answers; `measure_overhead` compares what they cost whoever
 waits for an answer.
 """
 
@@ -22,7 +22,16 @@ from course_utils.errors import DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LARGE", "Beside", "Inside", "Row", "Watch", "benchmark", "benchmark_note", "measure"]
+__all__ = [
+    "LARGE",
+    "InlineMonitor",
+    "InputMonitor",
+    "Row",
+    "SidecarMonitor",
+    "benchmark",
+    "benchmark_note",
+    "measure_overhead",
+]
 
 #: A model's inputs by name.
 Row = Mapping[str, Any]
@@ -33,7 +42,7 @@ _TABLE = "benchmark_watching.csv"
 _STOP = None  # ends the process beside
 
 
-class Watch:
+class InputMonitor:
     """Look at each row, and every so often at how the last rows are spread.
 
     Parameters
@@ -152,7 +161,7 @@ class _Column:
         return np.maximum(counts, 0.5) / len(values)
 
 
-class Inside:
+class InlineMonitor:
     """Answer and watch in one call: whoever waits for the answer waits for the watch too.
 
     Parameters
@@ -163,7 +172,7 @@ class Inside:
         What looks at each row.
     """
 
-    def __init__(self, answer: Callable[[Row], Any], watch: Watch) -> None:
+    def __init__(self, answer: Callable[[Row], Any], watch: InputMonitor) -> None:
         self.answer, self.watch = answer, watch
 
     def predict(self, row: Row) -> Any:
@@ -172,7 +181,7 @@ class Inside:
         return self.answer(row)
 
 
-class Beside:
+class SidecarMonitor:
     """Answer here, and hand each row to a process that watches.
 
     A row that finds the queue full is dropped and counted: the watch may miss something, the passenger may not wait.
@@ -192,7 +201,7 @@ class Beside:
         Rows that the watch did not get.
     """
 
-    def __init__(self, answer: Callable[[Row], Any], watch: Watch, *, room: int = 10_000) -> None:
+    def __init__(self, answer: Callable[[Row], Any], watch: InputMonitor, *, room: int = 10_000) -> None:
         self.answer, self.dropped = answer, 0
         context = multiprocessing.get_context("spawn")  # a fork would take over threads' locks
         self.rows = context.Queue(room)
@@ -242,7 +251,7 @@ class Beside:
         return _series(found)
 
 
-def _watch_rows(watch: Watch, rows: Any, reports: Any, started: Any) -> None:
+def _watch_rows(watch: InputMonitor, rows: Any, reports: Any, started: Any) -> None:
     """Do the other process's work: see rows until told to stop, then report."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(19)  # whoever answers goes first: without it, each row that wakes this process up may cost an answer
@@ -267,8 +276,8 @@ def _watch_rows(watch: Watch, rows: Any, reports: Any, started: Any) -> None:
 # --------------------------------------------------------------------------- what it costs
 
 
-def measure(
-    answer: Callable[[Row], Any], rows: Sequence[Row], watch: Callable[[], Watch], *, rounds: int = 5
+def measure_overhead(
+    answer: Callable[[Row], Any], rows: Sequence[Row], watch: Callable[[], InputMonitor], *, rounds: int = 5
 ) -> pd.DataFrame:
     """Measure how long answers take without a watch, with it inside, and with it beside.
 
@@ -304,8 +313,8 @@ def measure(
     times: dict[str, list[np.ndarray]] = {"without": [], "inside": [], "beside": []}
     for _ in range(rounds):
         times["without"].append(_milliseconds(answer, rows))
-        times["inside"].append(_milliseconds(Inside(answer, _warm(watch(), rows)).predict, rows))
-        other = Beside(answer, _warm(watch(), rows), room=len(rows) + 1)
+        times["inside"].append(_milliseconds(InlineMonitor(answer, _warm(watch(), rows)).predict, rows))
+        other = SidecarMonitor(answer, _warm(watch(), rows), room=len(rows) + 1)
         other.wait()
         times["beside"].append(_milliseconds(other.predict, rows))
         other.close()
@@ -315,7 +324,7 @@ def measure(
     return table.join(ratios)
 
 
-def _warm(watch: Watch, rows: Sequence[Row]) -> Watch:
+def _warm(watch: InputMonitor, rows: Sequence[Row]) -> InputMonitor:
     """Return a watch that has seen the rows, so that its window is as full as it is on any day but the first."""
     for row in rows:
         watch.see(row)
@@ -338,7 +347,7 @@ def benchmark() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As of `measure`.
+        As of `measure_overhead`.
     """
     return tables.read_csv(_TABLE, comment="#").set_index("watch")
 

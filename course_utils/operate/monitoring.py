@@ -1,7 +1,7 @@
 """Around the signals of `drift`: the deck's questions, other people's tools, a rule on trial, boards, and the runbook.
 
-`try_rule` tries an alert rule with its test, and the test with wrong rules; `boards` draws up three dashboards of which
-one hides an outage; `scrape` lets Prometheus look at a service; `runbook` is what whoever is on call reads first.
+`try_rule` tries an alert rule with its test, and the test with wrong rules; `example_dashboards` draws up three dashboards of which
+one hides an outage; `scrape_service` lets Prometheus look at a service; `runbook` is what whoever is on call reads first.
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ from course_utils.operate import telemetry
 from course_utils.serve import load_testing
 
 if TYPE_CHECKING:
-    from course_utils.operate.backtest import TimeMachine
+    from course_utils.operate.backtest import Backtest
 
-__all__ = ["Trial", "boards", "questions", "runbook", "scrape", "tools", "tools_note", "try_rule"]
+__all__ = [
+    "Trial",
+    "deck_questions",
+    "example_dashboards",
+    "monitoring_tools",
+    "monitoring_tools_note",
+    "runbook",
+    "scrape_service",
+    "try_rule",
+]
 
 
 # --------------------------------------------------------------------------- tables of words
 
 
-def questions() -> pd.DataFrame:
+def deck_questions() -> pd.DataFrame:
     """Return what the deck asks of a service in production, and what this course answers.
 
     Returns
@@ -39,14 +48,14 @@ def questions() -> pd.DataFrame:
     return pd.DataFrame(tables.read_toml("monitoring.toml")["question"]).set_index(["from", "asks"])
 
 
-def tools() -> pd.DataFrame:
+def monitoring_tools() -> pd.DataFrame:
     """Return what the parts of this lesson are called elsewhere: a row a part, a column a tool."""
     table = pd.DataFrame(tables.read_toml("monitoring.toml")["tool"]).set_index("here")
     return table.rename(columns={"sagemaker": "SageMaker and CloudWatch", "clipper": "Clipper 0.4"})
 
 
-def tools_note() -> None:
-    """Print when the makers' documents were read for `tools`."""
+def monitoring_tools_note() -> None:
+    """Print when the makers' documents were read for `monitoring_tools`."""
     print(f"as documented on {tables.read_toml('monitoring.toml')['tools']['read']}")
 
 
@@ -142,7 +151,7 @@ def try_rule(rule: Mapping[str, Any], values: Sequence[float], fires: Sequence[b
 # --------------------------------------------------------------------------- a running service
 
 
-def scrape(
+def scrape_service(
     address: str, app: str, inputs: Sequence[str], *, seconds: float = 60, rate: float = 50, every: str = "1s"
 ) -> pd.Series:
     """Let a real Prometheus scrape a running service while it is asked, and say what it saw in the end.
@@ -168,7 +177,7 @@ def scrape(
     Raises
     ------
     UsageError
-        Prometheus is not installed; or as from `load.offer`.
+        Prometheus is not installed; or as from `load_testing.open_loop_load`.
     """
     window = f"{max(5, int(seconds))}s"
     latency = f'sum by (le) (rate(clipper_latency_seconds_bucket{{app="{app}"}}[{window}]))'
@@ -180,7 +189,7 @@ def scrape(
     }
     prometheus = telemetry.Prometheus(targets=[address], rules=["service"], every=every)
     try:
-        load_testing.offer(address, app, inputs, rate=rate, seconds=seconds)
+        load_testing.open_loop_load(address, app, inputs, rate=rate, seconds=seconds)
         seen = {name: prometheus.now(expression).sum() for name, expression in asked.items()}
         seen["alerts firing"] = int((prometheus.alerts()["state"] == "firing").sum())
     finally:
@@ -191,7 +200,7 @@ def scrape(
 # --------------------------------------------------------------------------- three dashboards
 
 
-def boards(machine: TimeMachine) -> dict[str, pd.DataFrame]:
+def example_dashboards(machine: Backtest) -> dict[str, pd.DataFrame]:
     """Return three dashboards of three weeks in summer, one an airport; behind one of them was an outage.
 
     Parameters

@@ -1,11 +1,11 @@
 """When a model is fitted again, whether the new one may take over, and what a service does to its own labels.
 
-`play` runs a policy (`never`, `every` so many weeks, `alarm`, `challenger`) through the weeks of 2013 and adds up its
+`run_policy` runs a policy (`never_retrain`, `calendar_policy` so many weeks, `performance_policy`, `challenger_policy`) through the weeks of 2013 and adds up its
 dollars, of which each release costs some. `Shadow` lets a challenger answer beside the champion, and hands what both
-said to the gate of `promotion`. `warned_log` is a service whose warnings change what it measures; `probers` finds
+said to the gate of `promotion`. `simulate_feedback_log` is a service whose warnings change what it measures; `find_probing_clients` finds
 clients that feel their way to the threshold.
 
-The models of the weeks were fitted by ``benchmarks/retraining.py``; `weeks` and `learnt_from_own_log` read what came of
+The models of the weeks were fitted by ``benchmarks/retraining.py``; `weekly_values` and `retrain_on_own_log` read what came of
 it.
 """
 
@@ -36,25 +36,25 @@ __all__ = [
     "WAYS",
     "WEEKS",
     "WORLDS",
-    "Played",
     "Policy",
+    "PolicyRun",
     "Shadow",
-    "ageing",
-    "alarm",
-    "challenger",
-    "compare",
-    "cost",
-    "costs",
-    "drifted_hub",
-    "every",
-    "hold_out",
-    "learnt_from_own_log",
-    "never",
-    "play",
-    "probers",
-    "questions",
-    "warned_log",
-    "weeks",
+    "ageing_loss",
+    "calendar_policy",
+    "challenger_policy",
+    "compare_policies",
+    "compare_with_hold_out",
+    "find_probing_clients",
+    "never_retrain",
+    "performance_policy",
+    "release_cost",
+    "release_costs",
+    "retrain_on_own_log",
+    "run_policy",
+    "simulate_feedback_log",
+    "simulate_queries",
+    "weekly_values",
+    "with_drifted_hub",
 ]
 
 #: The Monday on which the first model of the table, fitted on January to March, could serve.
@@ -76,20 +76,20 @@ WAYS = ("no feedback", "the log", "hold-out")
 _HUB = "EWR"
 _MORE = 0.15  # of the hub's flights leave late that did not
 
-#: From what is known on a Sunday evening (see `play`) to whether the challenger takes over on Monday.
+#: From what is known on a Sunday evening (see `run_policy`) to whether the challenger takes over on Monday.
 Policy = Callable[[pd.DataFrame], bool]
 
 
 # --------------------------------------------------------------------------- the weeks, and what they cost
 
 
-def weeks(world: str = "as it was") -> pd.DataFrame:
+def weekly_values(world: str = "as it was") -> pd.DataFrame:
     """Return what each week of 2013 was worth under each model that could have served in it.
 
     Parameters
     ----------
     world : {'as it was', 'a hub changes'}
-        In the second, 15 in 100 more of Newark's flights are late from 5 August on: see `drifted_hub`.
+        In the second, 15 in 100 more of Newark's flights are late from 5 August on: see `with_drifted_hub`.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def weeks(world: str = "as it was") -> pd.DataFrame:
     return found.drop(columns="world").sort_values(["week", "trained"], ignore_index=True)
 
 
-def costs() -> pd.DataFrame:
+def release_costs() -> pd.DataFrame:
     """Return what it takes to release a model once: what, hours, dollars an hour or a time, and why."""
     parts = tables.read_toml("retraining.toml")["cost"]
     frame = pd.DataFrame(parts).fillna({"hours": 0})
@@ -122,18 +122,18 @@ def costs() -> pd.DataFrame:
     return frame.set_index("what")[["hours", "each", "dollars", "why"]]
 
 
-def cost() -> float:
-    """Return the dollars that a release costs: the sum of `costs`."""
-    return float(costs()["dollars"].sum())
+def release_cost() -> float:
+    """Return the dollars that a release costs: the sum of `release_costs`."""
+    return float(release_costs()["dollars"].sum())
 
 
-def ageing(world: str = "as it was", first: int = FIRST) -> pd.DataFrame:
+def ageing_loss(world: str = "as it was", first: int = FIRST) -> pd.DataFrame:
     """Say what a model loses as it ages, against one that was fitted on the Monday of the same week.
 
     Parameters
     ----------
     world : str
-        See `weeks`.
+        See `weekly_values`.
     first : int
         The first week that counts.
 
@@ -143,7 +143,7 @@ def ageing(world: str = "as it was", first: int = FIRST) -> pd.DataFrame:
         'dollars' and 'log_loss' that it is worse by (dollars per 1,000 flights), over all weeks that have a model of
         that age, and 'weeks', how many those are.
     """
-    table = weeks(world)
+    table = weekly_values(world)
     table = table[table["week"] >= first]
     fresh = table[table["trained"] == table["week"]].set_index("week")
     both = table.join(fresh[["log_loss", "dollars"]], on="week", rsuffix="_fresh")
@@ -163,12 +163,12 @@ def ageing(world: str = "as it was", first: int = FIRST) -> pd.DataFrame:
 # --------------------------------------------------------------------------- policies
 
 
-def never(seen: pd.DataFrame) -> bool:
+def never_retrain(seen: pd.DataFrame) -> bool:
     """Keep the first model whatever is `seen`."""
     return False
 
 
-def every(weeks: int) -> Policy:
+def calendar_policy(weeks: int) -> Policy:
     """Return the policy of a calendar.
 
     Parameters
@@ -186,7 +186,7 @@ def every(weeks: int) -> Policy:
     return lambda seen: len(seen) % weeks == 0
 
 
-def alarm(signal: str = "log_loss", limit: float = 0.03, window: int = 4) -> Policy:
+def performance_policy(signal: str = "log_loss", limit: float = 0.03, window: int = 4) -> Policy:
     """Return a policy that waits until the model in service looks worse than in its first weeks.
 
     Parameters
@@ -216,7 +216,7 @@ def alarm(signal: str = "log_loss", limit: float = 0.03, window: int = 4) -> Pol
     return policy
 
 
-def challenger(gain: float, window: int = 4) -> Policy:
+def challenger_policy(gain: float, window: int = 4) -> Policy:
     """Return a policy that lets a model of this week answer in the shadow, and releases it once that pays.
 
     Parameters
@@ -235,19 +235,19 @@ def challenger(gain: float, window: int = 4) -> Policy:
 
 
 @dataclass(frozen=True)
-class Played:
+class PolicyRun:
     """What came of a policy.
 
     Attributes
     ----------
     weeks : DataFrame, one row a week
-        What `play` shows to the policy, with 'released', whether it let the challenger take over after that week.
+        What `run_policy` shows to the policy, with 'released', whether it let the challenger take over after that week.
     cost : float
         Dollars a release.
     """
 
-    weeks: pd.DataFrame
-    cost: float
+    weekly_values: pd.DataFrame
+    release_cost: float
 
     @property
     def releases(self) -> int:
@@ -263,9 +263,9 @@ class Played:
         return f"{self.releases} releases, ${self.net:,.0f} net"
 
 
-def play(
+def run_policy(
     policy: Policy, *, world: str = "as it was", cost: float | None = None, first: int = FIRST, last: int = WEEKS - 1
-) -> Played:
+) -> PolicyRun:
     """Run a policy through the year, week by week, with what it could know each Sunday evening.
 
     A model that is released on a Monday was fitted the Monday before, and answered in the shadow for a week.
@@ -277,9 +277,9 @@ def play(
         'log_loss', 'gap' and 'dollars', and 'missed', the dollars that the challenger in the shadow would have earned
         more) to whether the challenger takes over.
     world : str
-        See `weeks`.
+        See `weekly_values`.
     cost : float, optional
-        Dollars a release; default `cost`.
+        Dollars a release; default `release_cost`.
     first, last : int
         Weeks from `START`; the first champion is fitted before `first`.
 
@@ -290,7 +290,7 @@ def play(
     """
     if not 0 <= first <= last < WEEKS:
         raise UsageError(f"weeks {first} to {last} are not in the table", fix=f"choose from 0 to {WEEKS - 1}")
-    table = weeks(world).set_index(["trained", "week"])
+    table = weekly_values(world).set_index(["trained", "week"])
     trained, rows = first, []
     for week in range(first, last + 1):
         champion, fresh = table.loc[(trained, week)], table.loc[(week, week)]
@@ -308,14 +308,14 @@ def play(
             trained = week
     frame = pd.DataFrame(rows)
     frame.insert(0, "monday", pd.Timestamp(START) + pd.to_timedelta(7 * frame["week"], unit="D"))
-    return Played(frame, _cost(cost))
+    return PolicyRun(frame, _cost(cost))
 
 
 def _cost(dollars: float | None) -> float:
-    return cost() if dollars is None else float(dollars)
+    return release_cost() if dollars is None else float(dollars)
 
 
-def compare(
+def compare_policies(
     policies: dict[str, Policy], *, world: str = "as it was", cost: float | None = None, against: str | None = None
 ) -> pd.DataFrame:
     """Run several policies, and say what each nets over another, with the uncertainty that weeks bring.
@@ -323,9 +323,9 @@ def compare(
     Parameters
     ----------
     policies : mapping of str to callable
-        See `play`.
+        See `run_policy`.
     world, cost
-        See `play`.
+        See `run_policy`.
     against : str, optional
         Of the policies, the one to compare with; default the first.
 
@@ -335,7 +335,7 @@ def compare(
         'releases', 'net' (dollars), 'over' (dollars more than the one to compare with) and 'low' and 'high' (95%, pairs
         of weeks drawn; releases cost what they cost).
     """
-    played = {name: play(policy, world=world, cost=cost) for name, policy in policies.items()}
+    played = {name: run_policy(policy, world=world, cost=cost) for name, policy in policies.items()}
     base = played[against or next(iter(played))]
     rows = {}
     for name, one in played.items():
@@ -403,7 +403,7 @@ class Shadow:
         return log[~log.index.duplicated(keep="last")]
 
     def evidence(self, flights: pd.DataFrame, chosen_by: pd.DataFrame, inputs: pd.DataFrame) -> pd.DataFrame:
-        """Return what `promotion.gate` asks about both.
+        """Return what `promotion.promotion_gate` asks about both.
 
         Parameters
         ----------
@@ -437,7 +437,7 @@ class Shadow:
         if whole:
             change = pd.Series(losses["challenger"] - losses["champion"])
             by = change.groupby(judged["UniqueCarrier"].astype(str).to_numpy()).agg(["mean", "size"])
-            mean = by.loc[by["size"] >= promotion.policy()["carrier_flights"], "mean"]
+            mean = by.loc[by["size"] >= promotion.promotion_policy()["carrier_flights"], "mean"]
             worst, harm = (str(mean.idxmax()), float(mean.max())) if len(mean) else ("", np.nan)
         rows = {}
         seconds = {name: _quickest(scorer, self._one) for name, scorer in scorers.items()} if whole else {}
@@ -475,7 +475,7 @@ def _known_hours(columns: Sequence[str]) -> float:
 # --------------------------------------------------------------------------- feedback
 
 
-def drifted_hub(flights: pd.DataFrame, *, week: int = 18, seed: int = 0) -> pd.DataFrame:
+def with_drifted_hub(flights: pd.DataFrame, *, week: int = 18, seed: int = 0) -> pd.DataFrame:
     """Let one hub be late more often from some week on: the same schedule, another world.
 
     Parameters
@@ -508,7 +508,7 @@ def drifted_hub(flights: pd.DataFrame, *, week: int = 18, seed: int = 0) -> pd.D
     return new
 
 
-def warned_log(
+def simulate_feedback_log(
     flights: pd.DataFrame,
     probability: Any,
     *,
@@ -559,13 +559,13 @@ def warned_log(
     return faults.Delivery(rows.drop(columns=list(faults.LOG_COLUMNS)), tuple(features.schedule(flights)), log)
 
 
-def hold_out(delivery: faults.Delivery, truth: pd.DataFrame | None = None) -> pd.DataFrame:
+def compare_with_hold_out(delivery: faults.Delivery, truth: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compare flights that were warned with those like them that were left out by lot.
 
     Parameters
     ----------
     delivery : Delivery
-        From `warned_log`.
+        From `simulate_feedback_log`.
     truth : DataFrame, optional
         The flights as they would have been without warnings, which only a simulation has.
 
@@ -589,7 +589,7 @@ def hold_out(delivery: faults.Delivery, truth: pd.DataFrame | None = None) -> pd
     return pd.DataFrame(rows).T.astype({"flights": int}).round(3)
 
 
-def learnt_from_own_log() -> pd.DataFrame:
+def retrain_on_own_log() -> pd.DataFrame:
     """Return what a model sees that learns anew each month from a log of its own warnings.
 
     Returns
@@ -604,7 +604,7 @@ def learnt_from_own_log() -> pd.DataFrame:
 # --------------------------------------------------------------------------- somebody feels the way
 
 
-def questions(
+def simulate_queries(
     rows: pd.DataFrame, scorer: Scorer, *, clients: int = 20, accounts: int = 1, flights: int = 12, seed: int = 0
 ) -> pd.DataFrame:
     """Simulate a day of questions: honest clients ask about flights, and one feels its way to the threshold.
@@ -662,13 +662,13 @@ def _probe(row: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
     return tried.iloc[: gone.argmax() + 1] if gone.any() else tried
 
 
-def probers(log: pd.DataFrame, *, limit: int = 5, by: str | None = "client") -> pd.DataFrame:
+def find_probing_clients(log: pd.DataFrame, *, limit: int = 5, by: str | None = "client") -> pd.DataFrame:
     """Find who asks the same question again and again with one value changed.
 
     Parameters
     ----------
     log : DataFrame
-        From `questions`: inputs, 'probability' and 'warned' of each question, and who asked.
+        From `simulate_queries`: inputs, 'probability' and 'warned' of each question, and who asked.
     limit : int
         From so many variants of one question on somebody is named.
     by : str, optional

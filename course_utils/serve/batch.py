@@ -1,6 +1,6 @@
 """Score a file of flights whole or not at all, publish the table by one switch, and look predictions up.
 
-`Store` is a folder of tables that never change. Building one reads a Parquet file piece by piece, scores what can be
+`PredictionStore` is a folder of tables that never change. Building one reads a Parquet file piece by piece, scores what can be
 scored, writes down why the rest could not, and ends with a rename; publishing one replaces the file ``CURRENT``, which
 names the table that readers open. So a reader finds the old table or the new one, whole, wherever a publisher dies.
 A table is one SQLite file, sorted by flight: with the same rows, model and version of SQLite its bytes are the same.
@@ -40,24 +40,24 @@ __all__ = [
     "KEY",
     "Answer",
     "Lookup",
-    "Store",
-    "bad_batches",
+    "PredictionStore",
     "benchmark",
     "benchmark_note",
-    "cover",
+    "cluster_engine",
+    "compare_scoring_paths",
+    "corrupt",
     "deck_encode",
-    "deliver",
+    "example_batches",
     "flight_keys",
-    "gate",
-    "limits",
-    "on_cluster",
-    "open_store",
+    "gate_limits",
+    "key_coverage",
+    "open_prediction_store",
+    "publication_gate",
+    "publication_steps",
+    "run_job",
     "score_rows",
-    "spoil",
-    "steps",
-    "three_ways",
+    "try_bad_batches",
     "try_dask",
-    "two_batches",
     "write_batch",
 ]
 
@@ -239,7 +239,7 @@ def _contract() -> dict[str, tuple[float, float, bool]]:
 # --------------------------------------------------------------------------- the store
 
 
-class Store:
+class PredictionStore:
     """A folder of tables of predictions: built whole, published by a switch, kept for a rollback.
 
     One publisher at a time, any number of readers: while somebody builds, publishes or rolls back, everybody else who
@@ -498,11 +498,11 @@ class Store:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
-def open_store() -> Store:
+def open_prediction_store() -> PredictionStore:
     """Return an empty store in a temporary folder, which is gone when Python ends."""
     scratch = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    return Store(Path(scratch) / "store")
+    return PredictionStore(Path(scratch) / "store")
 
 
 def _is_name(version: str) -> bool:
@@ -692,7 +692,7 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def on_cluster(client: Any) -> _Engine:
+def cluster_engine(client: Any) -> _Engine:
     """Return an engine for `Store.build` that lets a cluster's workers score the pieces.
 
     Parameters
@@ -722,14 +722,14 @@ def try_dask(source: str | os.PathLike[str], scorer: Scorer, *, workers: int = 2
         print('Dask is not installed: python -m pip install "dask[distributed]", then run this cell again.')
         return
     with tempfile.TemporaryDirectory() as scratch:
-        alone, shared = Store(Path(scratch) / "alone"), Store(Path(scratch) / "shared")
+        alone, shared = PredictionStore(Path(scratch) / "alone"), PredictionStore(Path(scratch) / "shared")
         begun = time.perf_counter()
         alone.build("v1", source, scorer)
         print(f"One process: {time.perf_counter() - begun:.1f} s.")
         begun = time.perf_counter()
         with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
             ready = time.perf_counter()
-            shared.build("v1", source, scorer, engine=on_cluster(client))
+            shared.build("v1", source, scorer, engine=cluster_engine(client))
             done = time.perf_counter()
             most = max(client.run(_megabytes).values())
         print(f"{workers} workers: {ready - begun:.1f} s to start, {done - ready:.1f} s, at most {most:.0f} MB each.")
@@ -787,13 +787,13 @@ class Lookup:
     """
 
     def __init__(
-        self, store: Store | str | os.PathLike[str], default: float, *, cache: int = 0, look_every: int = 1
+        self, store: PredictionStore | str | os.PathLike[str], default: float, *, cache: int = 0, look_every: int = 1
     ) -> None:
         if cache < 0 or look_every < 1:
             raise UsageError(
                 f"cache={cache}, look_every={look_every} cannot be used", fix="give 0 or more, and 1 or more"
             )
-        self.store = store if isinstance(store, Store) else Store(store)
+        self.store = store if isinstance(store, PredictionStore) else PredictionStore(store)
         self.default = float(default)
         self._room, self.look_every = cache, look_every
         self._cached: OrderedDict[str, Answer] = OrderedDict()
@@ -880,12 +880,12 @@ class Lookup:
 # --------------------------------------------------------------------------- the gate
 
 
-def limits() -> dict[str, float]:
+def gate_limits() -> dict[str, float]:
     """Return what a new table is held to; see ``tables/serve/batch.toml``."""
     return dict(tables.read_toml("batch.toml")["limits"])
 
 
-def gate(store: Store, version: str, source: str | os.PathLike[str], scorer: Scorer) -> list[str]:
+def publication_gate(store: PredictionStore, version: str, source: str | os.PathLike[str], scorer: Scorer) -> list[str]:
     """Say why a table should not be published: compare it with the current one, and with the scorer row by row.
 
     Parameters
@@ -910,7 +910,7 @@ def gate(store: Store, version: str, source: str | os.PathLike[str], scorer: Sco
     DataError
         The source has another schema than the scorer.
     """
-    new, limit = store.manifest(version), limits()
+    new, limit = store.manifest(version), gate_limits()
     last = None if store.current is None else store.manifest(store.current)
     rows, reasons = new["rows"], []
     if rows["in"] != rows["scored"] + rows["rejected"]:
@@ -955,7 +955,7 @@ def _psi(old: Sequence[int], new: Sequence[int]) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def _spot(store: Store, version: str, source: Path, scorer: Scorer, count: int) -> tuple[int, int]:
+def _spot(store: PredictionStore, version: str, source: Path, scorer: Scorer, count: int) -> tuple[int, int]:
     """Ask the scorer about rows one by one; return how many differ from the table, and how many were asked."""
     rejected = store.rejects(version)["row"].to_numpy()
     scored = store.manifest(version)["rows"]["scored"]
@@ -977,7 +977,7 @@ def _spot(store: Store, version: str, source: Path, scorer: Scorer, count: int) 
     return differ, len(chosen)
 
 
-def deliver(store: Store, version: str, source: str | os.PathLike[str], scorer: Scorer) -> list[str]:
+def run_job(store: PredictionStore, version: str, source: str | os.PathLike[str], scorer: Scorer) -> list[str]:
     """Build a table, hold it to the gate, and publish it if nothing speaks against it.
 
     Parameters
@@ -1002,7 +1002,7 @@ def deliver(store: Store, version: str, source: str | os.PathLike[str], scorer: 
     with store._alone():
         known = version in store.kept
         store.build(version, source, scorer)
-        reasons = gate(store, version, source, scorer)
+        reasons = publication_gate(store, version, source, scorer)
         if not reasons:
             store.publish(version)
         elif not known:
@@ -1013,7 +1013,7 @@ def deliver(store: Store, version: str, source: str | os.PathLike[str], scorer: 
 # --------------------------------------------------------------------------- for the lesson
 
 
-def cover(flights: pd.DataFrame) -> pd.DataFrame:
+def key_coverage(flights: pd.DataFrame) -> pd.DataFrame:
     """Count, for each design of a key, how many predictions 'all possible' are, and how many flights would find one.
 
     Parameters
@@ -1061,7 +1061,7 @@ def deck_encode(rows: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.
     return encoded if columns is None else encoded.reindex(columns=list(columns), fill_value=0.0)
 
 
-def three_ways(fit: Fit, flights: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+def compare_scoring_paths(fit: Fit, flights: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
     """Return the scores of flights by three roads: as training evaluates, from the table, and asked one by one.
 
     Parameters
@@ -1089,7 +1089,7 @@ def three_ways(fit: Fit, flights: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
     )
 
 
-def two_batches(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def example_batches(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the flights of two batches, one after the other; see ``tables/serve/batch.toml``.
 
     Parameters
@@ -1108,7 +1108,7 @@ def two_batches(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return flights[(when >= first) & (when < then)], flights[(when >= then) & (when < end)]
 
 
-def spoil(flights: pd.DataFrame, inputs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def corrupt(flights: pd.DataFrame, inputs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Return a batch as it comes on a bad day: impossible times, wrong clocks, flights that are there twice.
 
     Parameters
@@ -1136,7 +1136,7 @@ def _full(flights: pd.DataFrame, inputs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([flights, inputs[own].loc[flights.index]], axis=1)
 
 
-def steps() -> pd.DataFrame:
+def publication_steps() -> pd.DataFrame:
     """Return what a publisher does, in no order: 'step' and 'what it does'."""
     import pandas as pd
 
@@ -1144,7 +1144,9 @@ def steps() -> pd.DataFrame:
     return pd.DataFrame({"what it does": named}).rename_axis("step")
 
 
-def bad_batches(store: Store, flights: pd.DataFrame, inputs: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
+def try_bad_batches(
+    store: PredictionStore, flights: pd.DataFrame, inputs: pd.DataFrame, scorer: Scorer
+) -> pd.DataFrame:
     """Try to publish five batches that are wrong, each in another way, and return what the gate said.
 
     Parameters
@@ -1190,7 +1192,7 @@ def bad_batches(store: Store, flights: pd.DataFrame, inputs: pd.DataFrame, score
         for place, (rows, used) in enumerate(cases.values()):
             source = write_batch(rows, rows[list(inputs.columns)], Path(scratch) / "bad.parquet")
             store.build(f"bad-{place}", source, used)
-            said.append("; ".join(gate(store, f"bad-{place}", source, scorer)) or "published")
+            said.append("; ".join(publication_gate(store, f"bad-{place}", source, scorer)) or "published")
             shutil.rmtree(store.path(f"bad-{place}"))
     return pd.DataFrame({"reason": said}, index=pd.Index(list(cases), name="planted"))
 

@@ -24,7 +24,6 @@ from course_utils.errors import DataError, UsageError
 
 __all__ = [
     "CENT",
-    "alerts",
     "architecture",
     "assumptions",
     "availability",
@@ -33,21 +32,22 @@ __all__ = [
     "azure",
     "batch_jobs",
     "billing_export",
+    "budget_alerts",
+    "cost_controls",
     "cost_per_prediction",
     "cost_per_prediction_note",
+    "cost_tools",
     "demand",
     "erlang_c",
     "google",
     "machine",
-    "measure",
     "prices",
-    "query",
+    "processor_time_ms",
+    "queue_wait",
     "rent_or_buy",
     "servers_needed",
-    "simulate_wait",
-    "tools",
-    "wait",
-    "ways",
+    "simulate_queue_wait",
+    "sql",
 ]
 
 CENT = Decimal("0.01")
@@ -209,7 +209,7 @@ def erlang_c(servers: int, load: float) -> float:
     return lost / (1 - load / servers * (1 - lost))
 
 
-def wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTILE) -> float:
+def queue_wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTILE) -> float:
     """Return the time in the queue that a share of all requests does not exceed.
 
     Parameters
@@ -244,7 +244,7 @@ def wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTI
     return service_ms / (servers - load) * math.log(waiting / (1 - quantile))
 
 
-def simulate_wait(
+def simulate_queue_wait(
     servers: int,
     rate: float,
     service_ms: float,
@@ -254,7 +254,7 @@ def simulate_wait(
     same: bool = False,
     seed: int = 0,
 ) -> float:
-    """Return what `wait` does, from requests that queue one by one.
+    """Return what `queue_wait` does, from requests that queue one by one.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def simulate_wait(
     service_ms : float
         Milliseconds that a request takes on a server, on average.
     quantile : float
-        See `wait`.
+        See `queue_wait`.
     requests : int
         How many are simulated; the first tenth fills the queue and is not counted.
     same : bool
@@ -302,7 +302,7 @@ def servers_needed(
     service_ms, wait_ms : float
         Milliseconds that a request takes, and those that it may wait.
     quantile : float
-        See `wait`.
+        See `queue_wait`.
 
     Returns
     -------
@@ -321,7 +321,7 @@ def servers_needed(
     if not 0 <= rate < math.inf:
         raise UsageError(f"{rate!r} requests a second", fix="give a number, zero or more")
     servers = math.floor(rate * service_ms / 1000) + 1
-    while wait(servers, rate, service_ms, quantile) > wait_ms:
+    while queue_wait(servers, rate, service_ms, quantile) > wait_ms:
         servers += 1
     return servers
 
@@ -344,7 +344,7 @@ def cost_per_prediction_note() -> None:
     print("\n".join(tables.read_notes("benchmark_costs.csv")))
 
 
-def measure(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) -> float:
+def processor_time_ms(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) -> float:
     """Return the processor time of a prediction in ms: the median over many calls.
 
     Parameters
@@ -641,7 +641,7 @@ def billing_export() -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(bill)[["day", "service", "resource", "cost", "labels"]], pd.DataFrame(use)
 
 
-def query(sql: str, **frames: pd.DataFrame) -> pd.DataFrame:
+def sql(sql: str, **frames: pd.DataFrame) -> pd.DataFrame:
     """Ask tables in SQL, with DuckDB and in memory.
 
     Parameters
@@ -677,7 +677,7 @@ def query(sql: str, **frames: pd.DataFrame) -> pd.DataFrame:
         return result.df()
 
 
-def alerts(daily: pd.Series, budget: float | Decimal, shares: Sequence[float]) -> pd.DataFrame:
+def budget_alerts(daily: pd.Series, budget: float | Decimal, shares: Sequence[float]) -> pd.DataFrame:
     """Say when spending reached shares of a budget, and when it would have at an even pace.
 
     Parameters
@@ -718,7 +718,7 @@ def alerts(daily: pd.Series, budget: float | Decimal, shares: Sequence[float]) -
 # --------------------------------------------------------------------------- facts to look up
 
 
-def ways() -> pd.DataFrame:
+def cost_controls() -> pd.DataFrame:
     """Return the eleven ways of K3 to control costs: what each is, where this lesson does it, what kind of help it is.
 
     Returns
@@ -736,7 +736,7 @@ def ways() -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("way")
 
 
-def tools() -> pd.DataFrame:
+def cost_tools() -> pd.DataFrame:
     """Return the tools that the deck names for costs, what each is for, and what became of it by November 2026."""
     frame = pd.DataFrame(tables.read_toml("hosting.toml")["tool"]).set_index("name")
     return frame.rename(columns={"use": "what it is for", "today": "in November 2026"}).rename_axis("in the deck, 2018")

@@ -35,26 +35,26 @@ if TYPE_CHECKING:
 __all__ = [
     "Clients",
     "Result",
-    "as_texts",
-    "at_once",
+    "as_json_texts",
     "benchmark",
     "benchmark_note",
-    "children_mb",
+    "child_memory_mb",
     "clipper_deployers",
     "clipper_methods",
     "cluster_name",
-    "computes_20_ms",
-    "kill_a_replica",
-    "little",
-    "measure",
-    "offer",
-    "quiet",
+    "concurrent_requests",
+    "cpu_bound_20_ms",
+    "io_bound_20_ms",
+    "kill_replica",
+    "littles_law",
+    "measure_load",
+    "open_loop_load",
     "read_metrics",
+    "serve_with_ray",
     "serving_today",
-    "try_ray",
+    "silence_clipper_logs",
+    "table_or_service",
     "wait_for_replicas",
-    "waits_20_ms",
-    "which_way",
 ]
 
 MOST_CLIENTS, MOST_QUESTIONS, MOST_SECONDS = 64, 100_000, 60.0
@@ -70,7 +70,7 @@ _BENCHMARKS = {
 # --------------------------------------------------------------------------- questions
 
 
-def as_texts(rows: pd.DataFrame) -> list[str]:
+def as_json_texts(rows: pd.DataFrame) -> list[str]:
     """Write each row as a JSON text, for an application of input type 'strings'.
 
     Numbers keep all their digits, so that a server that reads them back scores the very same row. A missing value
@@ -184,7 +184,7 @@ class Result:
         return f"what came of {len(self.questions):,} questions"
 
 
-def offer(
+def open_loop_load(
     address: str, app: str, inputs: Sequence[str], *, rate: float, seconds: float, clients: int = 32, seed: int = 0
 ) -> Result:
     """Ask at random moments, `rate` times a second, whether or not earlier questions were answered.
@@ -219,7 +219,7 @@ def offer(
     return _send(address, app, inputs, np.cumsum(gaps), clients)
 
 
-def at_once(address: str, app: str, inputs: Sequence[str]) -> Result:
+def concurrent_requests(address: str, app: str, inputs: Sequence[str]) -> Result:
     """Ask all at the same moment, each from a client of its own.
 
     Parameters
@@ -439,7 +439,7 @@ class Clients:
 # --------------------------------------------------------------------------- arithmetic and tables
 
 
-def little(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFrame:
+def littles_law(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFrame:
     """Say by Little's law how busy replicas are: on average ``rate × time`` questions are being worked on.
 
     Parameters
@@ -522,12 +522,12 @@ def clipper_deployers() -> pd.DataFrame:
     return rows.set_index("deployer")[["call", "here", "why", "instead"]]
 
 
-def which_way() -> pd.DataFrame:
+def table_or_service() -> pd.DataFrame:
     """Return the questions that decide between a lookup table and an online service, and what speaks for which."""
     return tables.read_csv("inference_ways.csv", comment="#").set_index("question")
 
 
-def quiet() -> None:
+def silence_clipper_logs() -> None:
     """Keep clipper_admin from logging each of its calls; errors are raised all the same."""
     with warnings.catch_warnings():
         # Python 3.8 and later find fault with a line of its Docker manager when they first compile it.
@@ -552,7 +552,7 @@ def cluster_name(name: str) -> str:
     return f"{name}-{os.getpid()}"
 
 
-def kill_a_replica(manager: LocalContainerManager, model: str) -> None:
+def kill_replica(manager: LocalContainerManager, model: str) -> None:
     """Kill a replica's process as hard as the system can, and come back when it is gone.
 
     Parameters
@@ -649,7 +649,7 @@ def read_metrics(address: str, begins: str, **labels: str) -> pd.DataFrame:
 # --------------------------------------------------------------------------- the load picture
 
 
-def waits_20_ms(texts: Sequence[str]) -> list[float]:
+def io_bound_20_ms(texts: Sequence[str]) -> list[float]:
     """Wait 20 ms for each question, as for a feature store across the network, and answer 0.5.
 
     Parameters
@@ -661,7 +661,7 @@ def waits_20_ms(texts: Sequence[str]) -> list[float]:
     return [0.5] * len(texts)
 
 
-def computes_20_ms(texts: Sequence[str]) -> list[float]:
+def cpu_bound_20_ms(texts: Sequence[str]) -> list[float]:
     """Compute for 20 ms of processor time for each question, and answer 0.5.
 
     Parameters
@@ -675,7 +675,7 @@ def computes_20_ms(texts: Sequence[str]) -> list[float]:
     return [0.5] * len(texts)
 
 
-def measure(
+def measure_load(
     function: Callable[[Sequence[str]], Sequence[Any]],
     *,
     replicas: Sequence[int] = (1, 2, 4),
@@ -688,7 +688,7 @@ def measure(
     Parameters
     ----------
     function : callable
-        The closure: texts to answers, such as `waits_20_ms`.
+        The closure: texts to answers, such as `io_bound_20_ms`.
     replicas : sequence of int
     rates : sequence of float
         Questions a second.
@@ -719,9 +719,11 @@ def measure(
         address = connection.get_query_addr()
         for count in replicas:
             connection.set_num_replicas("picture", count)
-            offer(address, "picture", ["warm up"], rate=20, seconds=1)
+            open_loop_load(address, "picture", ["warm up"], rate=20, seconds=1)
             for rate in rates:
-                result = offer(address, "picture", ["flight"], rate=rate, seconds=seconds, clients=MOST_CLIENTS)
+                result = open_loop_load(
+                    address, "picture", ["flight"], rate=rate, seconds=seconds, clients=MOST_CLIENTS
+                )
                 rows.append((count, rate, result.throughput, result.latency(50), result.latency(99), result.in_time))
     finally:
         connection.stop_all()
@@ -733,7 +735,7 @@ def measure(
 # --------------------------------------------------------------------------- another server
 
 
-def try_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]) -> dict[str, float] | None:
+def serve_with_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]) -> dict[str, float] | None:
     """Serve a closure with Ray Serve on this machine, and print whether it answers as it does here.
 
     Without Ray, which the course does not install, it prints how to get it.
@@ -779,7 +781,7 @@ def try_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]
             asked = time.perf_counter()
             answers.append(handle.remote(text).result())
             took.append(1000 * (time.perf_counter() - asked))
-        memory = children_mb()
+        memory = child_memory_mb()
     finally:
         serve.shutdown()
         ray.shutdown()
@@ -788,7 +790,7 @@ def try_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]
     return {"start-up [s]": ready, "an answer [ms]": float(np.median(took)), "memory [MB]": memory}
 
 
-def children_mb() -> float:
+def child_memory_mb() -> float:
     """Return the memory, in MB, of all processes that this one has started and that it does not share."""
     import psutil
 

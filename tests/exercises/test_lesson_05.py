@@ -105,7 +105,7 @@ SECRETS = {
 
 def test_what_is_still_blank_is_not_answered_yet(report):
     """Before I fill anything in, each exercise says so."""
-    clock, closure, model = environments.broken()
+    clock, closure, model = environments.broken_environments()
     blank = {"clock": clock.fix(requirements=...), "closure": closure.fix(overrides=...), "model": model.fix(...)}
     assert "not answered yet" in report("05.1", dict.fromkeys(CAUSES, ...))
     assert "not answered yet" in report("05.2", blank)
@@ -114,7 +114,7 @@ def test_what_is_still_blank_is_not_answered_yet(report):
 
 def test_real_fixes_are_graded_by_what_they_do(report):
     """A bound, an override and the card's version solve it, really built; a bound that lets next year in does not."""
-    clock, closure, model = environments.broken()
+    clock, closure, model = environments.broken_environments()
     good = {
         "clock": clock.fix("flightclock==1.0"),
         "closure": closure.fix(overrides=["cloudpickle>=3,<4"]),

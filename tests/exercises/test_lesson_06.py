@@ -30,7 +30,7 @@ CELLS = metrics.CELLS
 
 
 def by_name(matrix, payoff):
-    return money.ledger(metrics.from_sklearn(matrix), payoff)
+    return money.dollars_by_cell(metrics.from_sklearn(matrix), payoff)
 
 
 def by_hand(matrix, payoff):
@@ -184,5 +184,5 @@ def test_every_product_of_the_check_tells_its_count_and_its_value():
     products = {count * value for count in np.ravel(tried["matrix"]) for value in tried["payoff"].values()}
     assert len(products) == 16
     counts = metrics.from_sklearn(tried["matrix"])
-    book = money.ledger(counts, tried["payoff"])
+    book = money.dollars_by_cell(counts, tried["payoff"])
     assert [finding.kind for finding in _decoded(book, counts, tried["payoff"])] == ["right", "right"]

@@ -21,7 +21,7 @@ WATCHED = {
     "performance": (0.5, "load test of March, report in the wiki"),
     "quality": (0, "labels come too late, we think"),
 }
-WHOLE = dict.fromkeys(checklist.sheet().index, (0, "")) | WATCHED
+WHOLE = dict.fromkeys(checklist.blank_score_sheet().index, (0, "")) | WATCHED
 SORTED = {
     "a new source": "slow growth",
     "complaints": "before",
@@ -32,7 +32,7 @@ SORTED = {
     "two numbers": "slow growth",
     "wind direction": "inputs",
 }
-TITLES = dict(checklist.piles()["about"].items())
+TITLES = dict(checklist.rule_categories()["about"].items())
 
 
 def but(key: str, points: object, said: object = "") -> dict:
@@ -46,8 +46,8 @@ RIGHT = {
         MappingProxyType({key: list(pair) for key, pair in WATCHED.items()}),
         {key: {"points": points, "evidence": said} for key, (points, said) in WATCHED.items()},
         but("quality", 1, "labels are joined a day later by a job that runs once a day and looks at each flight"),
-        dict.fromkeys(checklist.sheet("data").index, 0),
-        pd.Series(dict.fromkeys(checklist.sheet("model").index, (0.0, "nothing"))),
+        dict.fromkeys(checklist.blank_score_sheet("data").index, 0),
+        pd.Series(dict.fromkeys(checklist.blank_score_sheet("model").index, (0.0, "nothing"))),
     ],
     "09.2": [
         SORTED,
@@ -102,7 +102,9 @@ SECRETS = {
 
 def test_what_is_still_blank_is_not_answered_yet(report):
     """Before I fill anything in, each exercise says so, and names what is missing."""
-    assert "not answered yet" in report("09.1", dict.fromkeys(checklist.sheet("monitoring").index, (..., ...)))
+    assert "not answered yet" in report(
+        "09.1", dict.fromkeys(checklist.blank_score_sheet("monitoring").index, (..., ...))
+    )
     assert "still to fill in: age 1" in report("09.1", but("age", ..., "said"))
     assert "not answered yet" in report("09.2", dict.fromkeys(SORTED, ...))
 
@@ -111,11 +113,11 @@ def test_a_section_gets_its_sum_and_the_whole_sheet_its_lowest_section(report):
     """Seven rows tell me the points of their section; all 28 tell me the final score, too."""
     assert "✓ Monitoring: 3 of 7" in report("09.1", WATCHED)
     assert "final score" not in report("09.1", WATCHED)
-    everywhere = dict.fromkeys(checklist.sheet().index, (1, "a test in our repository"))
+    everywhere = dict.fromkeys(checklist.blank_score_sheet().index, (1, "a test in our repository"))
     assert "the final score of your project is 3\n" in report("09.1", everywhere | WATCHED)
 
 
 def test_the_cards_are_those_of_the_table(report):
     """Each card that I see can be laid, and none is left over."""
-    assert [*checklist.cards().index] == [*SORTED]
+    assert [*checklist.rule_cards().index] == [*SORTED]
     assert "✓ 7 of 8 cards" in report("09.2", {**SORTED, "complaints": "inputs"})

@@ -27,12 +27,12 @@ def made(answer):
         return monitoring.try_rule(*answer[1:])
     if isinstance(answer, tuple) and answer[0] == "played":
         policy, options = answer[1], {"cost": 20_000} | (answer[2] if len(answer) > 2 else {})
-        return [retraining.play(policy, world=world, **options) for world in retraining.WORLDS]
+        return [retraining.run_policy(policy, world=world, **options) for world in retraining.WORLDS]
     return answer
 
 
 def turned():
-    return made(("played", retraining.every(6)))[::-1]
+    return made(("played", retraining.calendar_policy(6)))[::-1]
 
 
 RIGHT = {
@@ -52,8 +52,8 @@ RIGHT = {
         ("trial", {"alert": "A", "expr": "max_over_time(flights_label_coverage[2d]) < 0.9"}, DAYS, FIRES),
     ],
     "16.4": [
-        ("played", retraining.challenger(20_000)),
-        ("played", retraining.every(6)),
+        ("played", retraining.challenger_policy(20_000)),
+        ("played", retraining.calendar_policy(6)),
         ("played", lambda seen: len(seen) in (6, 12, 18, 24)),
     ],
 }  # fmt: skip
@@ -95,15 +95,15 @@ WRONG = {
         (RULE, "keep what monitoring.try_rule returns"),
     ],
     "16.4": [
-        (("played", retraining.never), "goes on ageing"),
-        (("played", retraining.every(1)), "costs the fee"),
-        (("played", retraining.challenger(2_420)), "costs the fee"),
-        (("played", retraining.every(13)), "wait too long"),
-        (("played", retraining.alarm("gap", 0.01)), "wait too long"),
-        (("played", retraining.every(6), {"cost": None}), "the auditor's signature"),
-        (("played", retraining.every(6), {"first": 0}), "another question"),
+        (("played", retraining.never_retrain), "goes on ageing"),
+        (("played", retraining.calendar_policy(1)), "costs the fee"),
+        (("played", retraining.challenger_policy(2_420)), "costs the fee"),
+        (("played", retraining.calendar_policy(13)), "wait too long"),
+        (("played", retraining.performance_policy("gap", 0.01)), "wait too long"),
+        (("played", retraining.calendar_policy(6), {"cost": None}), "the auditor's signature"),
+        (("played", retraining.calendar_policy(6), {"first": 0}), "another question"),
         (turned(), "as retraining.WORLDS has them"),
-        (retraining.every(6), "once in each world"),
+        (retraining.calendar_policy(6), "once in each world"),
         ([1.0, 2.0], "retraining.play returns"),
     ],
 }

@@ -22,15 +22,15 @@ RUN = "depth 2, eta 0.1"
 
 
 @pytest.fixture(scope="module")
-def store(flights) -> Iterator[tracking.Store]:
+def store(flights) -> Iterator[tracking.TrackingStore]:
     """Log a run, and judge the candidates."""
     if BROWSER is None:
         pytest.skip("no Chromium on this machine")
-    with tracking.open_store() as opened:
-        data = tracking.deliver(opened, flights)
+    with tracking.open_tracking_store() as opened:
+        data = tracking.save_snapshot(opened, flights)
         tracking.log_run(data, RUN, max_depth=2, rounds=5)
         promotion.candidates(data)
-        promotion.promote(promotion.evidence(data), promotion.gate)
+        promotion.promote(promotion.measure_candidates(data), promotion.promotion_gate)
         yield opened
 
 
@@ -85,7 +85,7 @@ def test_a_run_shows_its_settings_its_scores_and_its_data(page, pages, store):
         assert metric in said
         assert str(value)[:6] in said
     assert "max_depth" in said
-    assert tracking.delivered().md5 in said
+    assert tracking.load_snapshot().md5 in said
 
 
 def test_a_refused_version_shows_the_reason(page, pages, store):

@@ -36,10 +36,12 @@ def label(file: Path) -> str:
 
 
 def where_tested(file: Path) -> list[Path]:
-    """Return where the tests of a module may stand: in a file of its own, or in that of its package."""
-    folder = TESTS / "exercises" if "exercises" in file.parts else TESTS / "unit"
-    parts = label(file).split(".")
-    return [folder / f"test_{part}.py" for part in dict.fromkeys((parts[-1], parts[0]))]
+    """Return where the tests of a module may be: in a file of its own, or in that of its package."""
+    stage, *rest = label(file).split(".")
+    if not rest or stage in ("exercises", "tables"):
+        folder = TESTS / "exercises" if stage == "exercises" else TESTS / "unit"
+        return [folder / f"test_{part}.py" for part in dict.fromkeys((*rest[-1:], stage))]
+    return [TESTS / "unit" / stage / f"test_{part}.py" for part in dict.fromkeys((rest[-1], rest[0]))]
 
 
 MODULES = pytest.mark.parametrize("file", FILES, ids=label)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from course_utils import tables
@@ -12,6 +14,30 @@ def test_a_table_is_read_by_its_name():
     """A TOML table comes as a dict and a CSV table as a frame, read in the way that I ask for."""
     assert tables.read_toml("constants.toml")["horizon_hours"] == 3
     assert tables.read_csv("dictionary.csv", index_col="column").loc["Year", "type"] == "integer"
+
+
+def test_a_table_is_found_by_its_name_alone():
+    """Whatever stage a table belongs to, its file name is enough, and no two tables share one."""
+    root = Path(tables.__file__).parent
+    assert tables.find("workflow.toml") == root / "workflow.toml"
+    assert tables.find("drift.toml") == root / "operate" / "drift.toml"
+    assert (tables.find("project_template") / "cookiecutter.json").is_file()
+    assert "<h1" in tables.read_text("sponsor.html.j2")
+    names = [file.name for file in root.rglob("*") if file.parent == root or file.parent.parent == root]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["", ".", "operate", "operate/drift.toml", "../errors.py"])
+def test_a_path_is_no_name_of_a_table(name: str):
+    """A folder or a path is refused, so that a table can move without its readers."""
+    with pytest.raises(UsageError, match="there is no table"):
+        tables.find(name)
+
+
+def test_the_checkout_is_where_the_course_is():
+    """What the course keeps beside its code is found from any working folder."""
+    assert (tables.checkout() / "pyproject.toml").is_file()
+    assert (tables.checkout() / "course_utils" / "tables" / "__init__.py").is_file()
 
 
 def test_nobody_changes_a_table_for_others():

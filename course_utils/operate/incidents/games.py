@@ -248,11 +248,11 @@ class _World:
                 one = served(comes, known[~known.index.duplicated(keep="last")])
                 days.append(replace(one, rows=one.rows.assign(latency_ms=latency.reindex(one.rows.index).to_numpy())))
         if days:
-            table = drift.daily(days, self.service.reference)
+            table = drift.daily_signals(days, self.service.reference)
             fresh = [key for key in keys if key not in self._memory]
             self._memory |= {key: table.iloc[[place]] for place, key in enumerate(fresh)}
         last = np.datetime64(self.days[len(keys) - 1])
-        table = drift.splice(healthy[healthy.index <= last], pd.concat([self._memory[key] for key in keys]))
+        table = drift.replace_days(healthy[healthy.index <= last], pd.concat([self._memory[key] for key in keys]))
         return table.tail(_table()["shown_before"] + len(keys))
 
     def pages(self, course: Sequence[tuple[State, bool]]) -> pd.DataFrame:
@@ -447,7 +447,7 @@ class Game:
         return [(back, f"{self._world.days[back]}: {text}")]
 
     def boards(self) -> pd.DataFrame:
-        """Return the signals of lesson 16 by day, up to yesterday evening: see `drift.daily`."""
+        """Return the signals of lesson 16 by day, up to yesterday evening: see `drift.daily_signals`."""
         return self._world.board(self._course()[: self._place])
 
     def pages(self, *, all_days: bool = False) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from course_utils.model import money, training
 from course_utils.operate import backtest, drift
 
 if TYPE_CHECKING:
-    from course_utils.operate.backtest import Day, TimeMachine
+    from course_utils.operate.backtest import Backtest, Day
 
 __all__ = ["Service", "State", "served"]
 
@@ -84,8 +84,8 @@ class Service:
         Whoever is late with this probability or more is warned.
     """
 
-    def __init__(self, flights: pd.DataFrame, machine: TimeMachine | None = None) -> None:
-        self.machine = backtest.TimeMachine(flights) if machine is None else machine
+    def __init__(self, flights: pd.DataFrame, machine: Backtest | None = None) -> None:
+        self.machine = backtest.Backtest(flights) if machine is None else machine
         self.reference = drift.reference(self.machine)
         self.settings: dict[str, Any] = tables.read_toml("incidents.toml")
         self.payoff = money.payoff("deck_100")
@@ -223,7 +223,7 @@ class Service:
         late = features.label(outcomes)
         left = late[late.notna()]
         warned = answers.reindex(left.index).to_numpy() >= self.threshold
-        return float(money.dollars(left.to_numpy(), warned, self.payoff).sum())
+        return float(money.dollars_by_flight(left.to_numpy(), warned, self.payoff).sum())
 
     # ----------------------------------------------------------------------- a healthy half year
 
@@ -244,11 +244,11 @@ class Service:
             one = self.machine.day(day)
             days.append(served(one, said))
             dollars[day] = self.value(self.machine.flights.loc[one.rows.index], said)
-        return drift.daily(days, self.reference), said, pd.Series(dollars), pd.DataFrame(shifts).T
+        return drift.daily_signals(days, self.reference), said, pd.Series(dollars), pd.DataFrame(shifts).T
 
     @property
     def boards(self) -> pd.DataFrame:
-        """What the boards show of each day if nothing happens: see `drift.daily`."""
+        """What the boards show of each day if nothing happens: see `drift.daily_signals`."""
         return self._healthy[0]
 
     @cached_property

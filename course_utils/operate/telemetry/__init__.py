@@ -6,12 +6,13 @@ are the alerts, `check_rule` tests one, `panels` are what the notebook and Grafa
 to scrape a running service.
 """
 
-from course_utils.operate.telemetry.deployment import files
-from course_utils.operate.telemetry.exposition import expose, metric_name, read
+from course_utils.operate.telemetry.deployment import deployment_files
+from course_utils.operate.telemetry.exposition import expose, metric_name, read_exposition
 from course_utils.operate.telemetry.history import History, open_history
 from course_utils.operate.telemetry.overhead import benchmark, benchmark_note
 from course_utils.operate.telemetry.panels import dashboard, panels
-from course_utils.operate.telemetry.prometheus import Prometheus, backfill, installed
+from course_utils.operate.telemetry.programs import installed
+from course_utils.operate.telemetry.prometheus import Prometheus, backfill
 from course_utils.operate.telemetry.reader import Reader
 from course_utils.operate.telemetry.rules import (
     check_rule,
@@ -32,15 +33,15 @@ __all__ = [
     "benchmark_note",
     "check_rule",
     "dashboard",
+    "deployment_files",
     "expose",
-    "files",
     "installed",
     "metric_name",
     "metrics_of",
     "open_history",
     "panels",
     "promtool",
-    "read",
+    "read_exposition",
     "rule_file",
     "rule_states",
     "rule_test",

@@ -7,12 +7,12 @@ import json
 from course_utils.operate.telemetry.panels import dashboard
 from course_utils.operate.telemetry.rules import FILES, rule_file
 
-__all__ = ["files"]
+__all__ = ["deployment_files"]
 
 _HEAD = "# Written by `course generate` from alerts.toml and drift.toml in course_utils/tables/: change those.\n"
 
 
-def files() -> dict[str, str]:
+def deployment_files() -> dict[str, str]:
     """Return what the generated files of deploy/ hold, by their path from the course's folder."""
     import yaml
 

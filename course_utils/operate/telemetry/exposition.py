@@ -14,7 +14,7 @@ from course_utils.errors import DataError
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-__all__ = ["PREFIX", "ZONE", "ends", "expose", "metric_name", "read"]
+__all__ = ["PREFIX", "ZONE", "day_ends", "expose", "metric_name", "read_exposition"]
 
 #: What the name of each day's signal begins with, so that a search for it finds all of them.
 PREFIX = "flights_"
@@ -33,7 +33,7 @@ def metric_name(signal: str) -> str:
     return PREFIX + re.sub(r"\W+", "_", str(signal).strip(), flags=re.ASCII)
 
 
-def ends(days: pd.Index) -> pd.DatetimeIndex:
+def day_ends(days: pd.Index) -> pd.DatetimeIndex:
     """Return the moment at which each day ended in New York, as UTC.
 
     Parameters
@@ -96,7 +96,7 @@ class _Days:
         from prometheus_client.core import GaugeMetricFamily
 
         told = {one["name"]: f"{one['title']} ({one['unit']})" for one in tables.read_toml("drift.toml")["signal"]}
-        times = ends(self.table.index).as_unit("s").asi8
+        times = day_ends(self.table.index).as_unit("s").asi8
         for name, column in self.names.items():
             family = GaugeMetricFamily(name, told.get(column, f"{column} of each day"))
             values = self.table[column].to_numpy(dtype=float, na_value=float("nan"))
@@ -106,7 +106,7 @@ class _Days:
             yield family
 
 
-def read(text: str) -> pd.DataFrame:
+def read_exposition(text: str) -> pd.DataFrame:
     """Read Prometheus' text format, with times (OpenMetrics) or without, as a service answers under ``/metrics``.
 
     Parameters

@@ -9,7 +9,8 @@ import pandas as pd
 from course_utils.errors import UsageError
 from course_utils.operate.telemetry.exposition import expose
 from course_utils.operate.telemetry.panels import panel_lines
-from course_utils.operate.telemetry.prometheus import Prometheus, installed
+from course_utils.operate.telemetry.programs import installed
+from course_utils.operate.telemetry.prometheus import Prometheus
 from course_utils.operate.telemetry.reader import Reader
 from course_utils.operate.telemetry.rules import rule_file, rule_states
 
@@ -27,7 +28,7 @@ class History:
     Parameters
     ----------
     daily : DataFrame, one row a day
-        As from `drift.daily`.
+        As from `drift.daily_signals`.
     engine : str
         'prometheus' or 'reader'.
 
@@ -135,7 +136,7 @@ def open_history(daily: pd.DataFrame, engine: str | None = None) -> History:
     Parameters
     ----------
     daily : DataFrame, one row a day
-        As from `drift.daily`: its index names the days, its columns are the signals.
+        As from `drift.daily_signals`: its index names the days, its columns are the signals.
     engine : {'prometheus', 'reader'}, optional
         A real Prometheus on a free port of this machine, stopped when the history is closed or the notebook ends; or
         the small reader, which gives the same numbers. Default: Prometheus where it is installed.

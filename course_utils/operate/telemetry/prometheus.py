@@ -24,13 +24,13 @@ from typing import Any
 import pandas as pd
 
 from course_utils.errors import DataError, UsageError
+from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import LOOKBACK, as_table, asked_at, parse, series_name
 from course_utils.operate.telemetry.rules import rule_file
 
-__all__ = ["Prometheus", "backfill", "installed", "program"]
+__all__ = ["Prometheus", "backfill"]
 
 _DAY = 24 * 3600
-_HOME = "https://prometheus.io/download"
 _PATIENCE = 60  # seconds for a start, or for a query
 #: Runs beside the server: ends it, and removes its folder, once whoever started it closes its input or is gone.
 _GUARD = """
@@ -55,33 +55,6 @@ last = (Path(folder) / "log").read_text(errors="replace").splitlines()[-5:]
 shutil.rmtree(folder, ignore_errors=True)
 print(*last, sep="\\n")
 """
-
-
-def installed() -> bool:
-    """Say whether this machine has Prometheus and its tool."""
-    return all(shutil.which(name) for name in ("prometheus", "promtool"))
-
-
-def program(name: str = "prometheus") -> str:
-    """Return where a program of Prometheus is.
-
-    Parameters
-    ----------
-    name : str
-        ``"prometheus"`` or ``"promtool"``.
-
-    Raises
-    ------
-    UsageError
-        It is not installed.
-    """
-    found = shutil.which(name)
-    if found is None:
-        raise UsageError(
-            f"{name} is not on this machine",
-            fix=f"install it: `apt install prometheus`, `brew install prometheus`, or the archive of {_HOME}",
-        )
-    return found
 
 
 def backfill(exposition: str, folder: Path) -> None:

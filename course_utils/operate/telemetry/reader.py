@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.errors import UsageError
-from course_utils.operate.telemetry.exposition import read
+from course_utils.operate.telemetry.exposition import read_exposition
 
 __all__ = ["LOOKBACK", "Reader", "as_table", "asked_at", "parse", "series_name"]
 
@@ -101,7 +101,7 @@ class Reader:
 
     def __init__(self, exposition: str) -> None:
         found: dict[_Labels, list[tuple[float, float]]] = {}
-        for sample in read(exposition).itertuples():
+        for sample in read_exposition(exposition).itertuples():
             key = frozenset({_NAME: sample.metric, **sample.labels}.items())
             found.setdefault(key, []).append((sample.time.timestamp(), sample.value))
         self._series = {key: tuple(np.array(sorted(samples)).T) for key, samples in found.items()}

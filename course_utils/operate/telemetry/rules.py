@@ -13,6 +13,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate.telemetry.exposition import expose, metric_name
+from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import Reader, parse
 
 __all__ = ["FILES", "Rule", "check_rule", "metrics_of", "promtool", "rule_file", "rule_states", "rule_test", "rules"]
@@ -307,8 +308,6 @@ def promtool(rule: Rule, test: str) -> tuple[bool, str]:
         The tool is not installed.
     """
     import yaml
-
-    from course_utils.operate.telemetry.prometheus import program
 
     command = [program("promtool"), "test", "rules", "test.yml"]
     with tempfile.TemporaryDirectory() as scratch:

@@ -506,7 +506,7 @@ async def _serve(folder: Path, port: socket.socket) -> None:
     web.close_slow(front.clients, loop)
     gc.freeze()  # what is there now stays: no need to look at it again
     print("ready", flush=True)
-    await wire.until_broken()
+    await wire.wait_for_parent_exit()
 
 
 def main() -> None:

@@ -61,14 +61,14 @@ class _Management:
         async with asyncio.timeout(30):
             while True:
                 try:
-                    await wire.ask_later(self.folder / "front.sock", {"state": self.state.as_dict()})
+                    await wire.ask_async(self.folder / "front.sock", {"state": self.state.as_dict()})
                     return
                 except (OSError, wire.CallError):
                     await asyncio.sleep(0.02)
 
     async def replicas(self, call: str, request: dict[str, Any]) -> Any:
         """Return what is known of the replicas, Clipper's 'containers'."""
-        running = (await wire.ask_later(self.folder / "supervisor.sock", {"call": "replicas"}))["replicas"]
+        running = (await wire.ask_async(self.folder / "supervisor.sock", {"call": "replicas"}))["replicas"]
         known = [
             {
                 "model_id": f"{one['name']}:{one['version']}",
@@ -140,7 +140,7 @@ async def _serve(folder: Path, secret: str, port: socket.socket) -> None:
     await loop.create_server(lambda: _Client(management), sock=port)
     web.close_slow(management.clients, loop)
     print("ready", flush=True)
-    await wire.until_broken()
+    await wire.wait_for_parent_exit()
 
 
 def main() -> None:

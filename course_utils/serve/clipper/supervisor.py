@@ -214,7 +214,7 @@ class _Supervisor:
         if leaving:
             names = [[one.of.name, one.of.version, one.number] for one in leaving]
             with contextlib.suppress(OSError, CallError, TimeoutError):
-                await wire.ask_later(self.folder / "front.sock", {"retire": names}, seconds=15)
+                await wire.ask_async(self.folder / "front.sock", {"retire": names}, seconds=15)
             await self.kill(leaving)
 
     async def kill(self, replicas: list[_Replica]) -> None:
@@ -305,7 +305,7 @@ class _Supervisor:
             about = ready | {"secret": self.secret, "supervisor": os.getpid()}
             (self.folder / "cluster.json").write_text(json.dumps(about), encoding="utf-8")
             _tell(about)
-            broken = self.later(wire.until_broken())
+            broken = self.later(wire.wait_for_parent_exit())
             stopped = self.later(self.stopping.wait())
             while os.getppid() == owner:  # a fork of the owner may keep the pipe open when the owner has gone
                 if (await asyncio.wait((broken, stopped), timeout=1.0, return_when=asyncio.FIRST_COMPLETED))[0]:

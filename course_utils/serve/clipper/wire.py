@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from os import PathLike, fspath
 from typing import Any
 
-__all__ = ["ANSWER", "BATCH", "CallError", "Kind", "ask", "ask_later", "listen", "pack_batch", "until_broken"]
+__all__ = ["ANSWER", "BATCH", "CallError", "Kind", "ask", "ask_async", "listen", "pack_batch", "wait_for_parent_exit"]
 
 #: Head of a batch of queries: how many, how many rows at most in one predict (0: any), bytes of the bodies. The
 #: length of each body follows, then the bodies. A head of zeros asks for the metrics.
@@ -94,7 +94,7 @@ def ask(path: str | PathLike[str], request: dict[str, Any], *, seconds: float = 
             return _checked(answer.readline())
 
 
-async def ask_later(path: str | PathLike[str], request: dict[str, Any], *, seconds: float = 60) -> dict[str, Any]:
+async def ask_async(path: str | PathLike[str], request: dict[str, Any], *, seconds: float = 60) -> dict[str, Any]:
     """Ask as `ask` does, inside an event loop.
 
     Parameters
@@ -151,7 +151,7 @@ async def listen(path: str | PathLike[str], handler: _Handler) -> asyncio.Server
     return await asyncio.start_unix_server(serve, fspath(path), limit=1 << 26)
 
 
-async def until_broken() -> None:
+async def wait_for_parent_exit() -> None:
     """Wait until the pipe that this process reads from breaks: whoever started it has ended."""
     pipe = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin)

@@ -18,7 +18,7 @@ def clean(flights: pd.DataFrame) -> faults.Delivery:
     """Return ten days of March with the weather that was known beside them."""
     rows = flights[(flights["Month"] == 3) & (flights["DayofMonth"] <= 10)]
     rows.attrs = {"dataset": "nyc2013"}
-    return pitfalls.deliver(rows, features.as_of(rows, 3, only=["schedule", "trailing", "weather"]))
+    return pitfalls.make_delivery(rows, features.as_of(rows, 3, only=["schedule", "trailing", "weather"]))
 
 
 def different(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -160,9 +160,9 @@ def test_findings_without_check_or_place_are_refused():
 
 def test_places_are_compared_column_by_column():
     """One shared column is enough, in whatever order; a fault of whole rows wants its check only."""
-    assert faults.same_place(("reliable", "dewp ,temp"), ("reliable", "temp"))
-    assert not faults.same_place(("omitted", "temp"), ("reliable", "temp"))
-    assert faults.same_place(("duplicates", "anything"), ("duplicates", ""))
+    assert faults.finding_matches(("reliable", "dewp ,temp"), ("reliable", "temp"))
+    assert not faults.finding_matches(("omitted", "temp"), ("reliable", "temp"))
+    assert faults.finding_matches(("duplicates", "anything"), ("duplicates", ""))
 
 
 def test_truths_and_deliveries_say_what_they_are(clean: faults.Delivery):

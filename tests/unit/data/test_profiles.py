@@ -64,12 +64,12 @@ def test_the_last_of_several_is_named():
     """Where a column follows two others, the nearer one is named, as the deck's profile does."""
     one = np.arange(50.0)
     numbers = pd.DataFrame({"a": one, "b": one**1.1, "c": one + 1})
-    assert profiles.followed(numbers).to_dict() == {"b": "a", "c": "b"}
+    assert profiles.rejected_by_correlation(numbers).to_dict() == {"b": "a", "c": "b"}
 
 
 def test_opposite_columns_do_not_follow_each_other():
     """A column that falls where another rises is not rejected: the rule asks for a correlation above the limit."""
-    assert profiles.followed(pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [4.0, 3, 2, 1]})).empty
+    assert profiles.rejected_by_correlation(pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [4.0, 3, 2, 1]})).empty
 
 
 def test_warnings_name_column_count_and_share(flights, found):
@@ -146,7 +146,7 @@ def test_a_maintained_profiler_counts_alike(flights, found, monkeypatch, tmp_pat
     """A maintained profiler counts the same missing cells and values, and leaves nothing in my home folder."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path / "data")
-    counted = profiles.by_skrub(flights)
+    counted = profiles.skrub_profile(flights)
     ours = found.drop("index")
     assert counted["missing"].tolist() == ours["missing"].tolist()
     assert (counted["distinct"] == ours["distinct"] - (ours["missing"] > 0)).all()
@@ -156,13 +156,13 @@ def test_a_maintained_profiler_counts_alike(flights, found, monkeypatch, tmp_pat
 def test_the_full_report_is_a_page_of_its_own(flights, monkeypatch, tmp_path):
     """The maintained profiler's report is written whole, and I am told its name and size, not where it lies."""
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path)
-    assert profiles.full_report(flights, "mine") == "mine.html: 8 columns, 200 rows"
+    assert profiles.write_skrub_report(flights, "mine") == "mine.html: 8 columns, 200 rows"
     text = (tmp_path / "processed" / "reports" / "mine.html").read_text(encoding="utf-8")
     assert "TailNum" in text
     assert "</html>" in text
 
 
-@pytest.mark.parametrize("ask", [profiles.profile, profiles.by_skrub, profiles.full_report])
+@pytest.mark.parametrize("ask", [profiles.profile, profiles.skrub_profile, profiles.write_skrub_report])
 def test_a_table_without_rows_has_no_profile(ask, flights):
     """An empty table is refused, with the fix."""
     with pytest.raises(DataError, match="without rows"):

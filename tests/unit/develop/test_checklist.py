@@ -244,7 +244,7 @@ CLAIMED = [(test["key"], one) for test in SCORE["test"] for one in test["evidenc
 
 def test_the_score_has_four_sections_of_seven_tests():
     """The 28 tests of the paper are all there, each asked once."""
-    found = checklist.evidence()
+    found = checklist.ml_test_score()
     assert found.groupby("section", sort=False).size().to_dict() == {
         "Data and features": 7, "Model development": 7, "Infrastructure": 7, "Monitoring": 7,
     }  # fmt: skip
@@ -277,10 +277,10 @@ def test_a_row_without_evidence_says_why():
 
 def test_points_count_once_their_lesson_is_written():
     """Before any lesson there are no points and each row names the lesson it waits for; a lesson brings its own."""
-    nothing = checklist.evidence(written=[])
+    nothing = checklist.ml_test_score(written=[])
     assert nothing["points"].sum() == 0
     assert nothing.loc["schema", ["lesson", "evidence"]].tolist() == ["01", "nothing before lesson 01 is written"]
-    first = checklist.evidence(written=["01", "05"])
+    first = checklist.ml_test_score(written=["01", "05"])
     assert first.index[first["points"] > 0].tolist() == ["schema", "upstream"]
     assert first["evidence"]["upstream"].endswith("(tests/unit/notebook/test_doctor.py)")
     assert nothing["evidence"]["privacy"].startswith("none: ")
@@ -302,18 +302,18 @@ def test_the_better_evidence_counts():
 
 def test_sections_add_up_their_seven_tests():
     """Points are added by section; what I leave out has none."""
-    assert checklist.sections({}).tolist() == [0, 0, 0, 0]
-    assert checklist.sections({"schema": 1, "quality": 0.5, "age": 1}).to_dict() == {
+    assert checklist.section_scores({}).tolist() == [0, 0, 0, 0]
+    assert checklist.section_scores({"schema": 1, "quality": 0.5, "age": 1}).to_dict() == {
         "Data and features": 1, "Model development": 0, "Infrastructure": 0, "Monitoring": 1.5,
     }  # fmt: skip
-    assert checklist.sections(dict.fromkeys(checklist.sheet().index, 1)).tolist() == [7, 7, 7, 7]
+    assert checklist.section_scores(dict.fromkeys(checklist.blank_score_sheet().index, 1)).tolist() == [7, 7, 7, 7]
 
 
 @pytest.mark.parametrize(("points", "said"), [({"drift": 1}, "no test 'drift'"), ({"age": 0.7}, "0.7 points")])
 def test_points_that_do_not_exist_are_refused(points, said):
     """A test that is none, or points in between, are named."""
     with pytest.raises(UsageError, match=re.escape(said)):
-        checklist.sections(points)
+        checklist.section_scores(points)
 
 
 @pytest.mark.parametrize(
@@ -323,22 +323,22 @@ def test_points_that_do_not_exist_are_refused(points, said):
 )  # fmt: skip
 def test_a_score_is_read_as_the_paper_reads_it(score, said):
     """Each score has the paper's meaning, the ends of its ranges included."""
-    assert said in checklist.meaning(score)
+    assert said in checklist.score_meaning(score)
 
 
 @pytest.mark.parametrize("score", [-0.5, 7.5, float("nan")])
 def test_a_score_that_cannot_be_is_refused(score):
     """Nobody has less than nothing, or more than seven."""
     with pytest.raises(UsageError, match="no ML Test Score"):
-        checklist.meaning(score)
+        checklist.score_meaning(score)
 
 
 def test_the_sheet_is_empty_and_can_be_had_by_section():
     """I get the questions of one section, or all 28, to fill in."""
-    assert len(checklist.sheet()) == 28
-    assert checklist.sheet("monitoring").index.tolist() == checklist.sheet().index.tolist()[-7:]
+    assert len(checklist.blank_score_sheet()) == 28
+    assert checklist.blank_score_sheet("monitoring").index.tolist() == checklist.blank_score_sheet().index.tolist()[-7:]
     with pytest.raises(UsageError, match="no section 'ops'"):
-        checklist.sheet("ops")
+        checklist.blank_score_sheet("ops")
 
 
 # --------------------------------------------------------------------------- rules of ML
@@ -346,14 +346,14 @@ def test_the_sheet_is_empty_and_can_be_had_by_section():
 
 def test_the_43_rules_lie_on_four_piles():
     """All the rules are there, in order, on the piles that their author has them on."""
-    found = checklist.rules()
+    found = checklist.rules_of_ml()
     assert found.index.tolist() == list(range(1, 44))
     ends = {pile: (rows.index.min(), rows.index.max()) for pile, rows in found.groupby("pile", sort=False)}
     assert ends == {"before": (1, 3), "pipeline": (4, 15), "inputs": (16, 37), "slow growth": (38, 43)}
-    assert checklist.piles().index.tolist() == [*ends]
-    assert checklist.rules("before").index.tolist() == [1, 2, 3]
+    assert checklist.rule_categories().index.tolist() == [*ends]
+    assert checklist.rules_of_ml("before").index.tolist() == [1, 2, 3]
     with pytest.raises(UsageError, match="no pile 'after'"):
-        checklist.rules("after")
+        checklist.rules_of_ml("after")
 
 
 def test_each_rule_is_kept_in_a_lesson_or_says_why_not():
@@ -361,13 +361,13 @@ def test_each_rule_is_kept_in_a_lesson_or_says_why_not():
     for rule in RULES["rule"]:
         assert set(rule["lessons"]) <= LESSONS.keys()
         assert bool(rule["lessons"]) is not bool(rule.get("none")), rule["number"]
-    assert checklist.rules()["in the course"].str.match(r"lesson \d\d|not: ").all()
+    assert checklist.rules_of_ml()["in the course"].str.match(r"lesson \d\d|not: ").all()
 
 
 def test_the_cards_are_two_of_each_pile_and_do_not_give_their_pile_away():
     """I get eight cards in an order that says nothing, and the name of no pile stands on one."""
-    shown = checklist.cards()
+    shown = checklist.rule_cards()
     assert shown.index.is_monotonic_increasing
     laid = {rule["card"]["name"]: rule["pile"] for rule in RULES["rule"] if "card" in rule}
-    assert sorted(laid.values()) == sorted(2 * [*checklist.piles().index])
+    assert sorted(laid.values()) == sorted(2 * [*checklist.rule_categories().index])
     assert not [name for name, text in shown["card"].items() if f"{laid[name]} " in f"{text.lower()} "]

@@ -77,7 +77,7 @@ def lock() -> dict:
 
 def test_every_command_of_the_deck_has_its_successor():
     """For each conda command of the deck I read what I type today, and none of those needs a Unix shell."""
-    table = environments.commands()
+    table = environments.conda_commands()
     assert "source activate" in table.loc["step into it", "deck"]
     assert table.loc["step into it", "today"].startswith("conda activate")
     assert table.loc["step out of it", "today"] == "conda deactivate"
@@ -88,21 +88,21 @@ def test_every_command_of_the_deck_has_its_successor():
 
 def test_packrat_is_named_with_its_successor():
     """Who works in R reads that Packrat has become renv."""
-    table = environments.tools()
+    table = environments.environment_tools()
     assert "renv" in table.loc["Packrat", "state"]
     assert table.loc["renv", "locks"] == "renv.lock"
 
 
 def test_what_no_lock_pins_comes_with_a_remedy():
     """Threads, processor, driver and the system's libraries are listed, each with what helps."""
-    table = environments.cannot_pin()
+    table = environments.unpinnable()
     assert {"number of threads", "processor", "graphics driver", "libraries of the system"} <= set(table.index)
     assert (table["remedy"].str.len() > 10).all()
 
 
 def test_every_broken_environment_has_its_cause_in_the_table():
     """The causes among which I choose hold the three right ones and others, each with what it means."""
-    table = environments.causes()
+    table = environments.failure_causes()
     assert {case["cause"] for case in read_toml("environments.toml")["case"]} < set(table.index)
     assert (table["meaning"] != "").all()
 
@@ -122,7 +122,7 @@ def test_the_lock_differs_by_system_and_python(lock):
 
 def test_only_what_was_asked_for(lock):
     """What the course itself asks for is told apart from what that needs in turn."""
-    assert environments.asked(lock) == ["click", "scipy", "uvicorn"]
+    assert environments.direct_dependencies(lock) == ["click", "scipy", "uvicorn"]
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_a_system_or_python_that_the_lock_does_not_know(lock, arguments, words):
 
 def test_an_entry_says_version_hash_needs_and_condition(lock):
     """An entry of the lock is readable: which version, which file, what it needs, and where."""
-    values = environments.entry("click", lock)["in the lock"]
+    values = environments.lock_entry("click", lock)["in the lock"]
     assert values["version"] == "8.1.0"
     assert values["hash"] == "sha256:fedcba987654…"
     assert values["bytes"] == "98,765"
     assert values["needs"] == "colorama"
     assert values["only where"] == "everywhere"
-    assert environments.entry("Colorama", lock)["in the lock"]["only where"] == "sys_platform == 'win32'"
+    assert environments.lock_entry("Colorama", lock)["in the lock"]["only where"] == "sys_platform == 'win32'"
 
 
 def test_a_package_that_is_not_locked(lock):
     """A package that the lock does not have is named."""
     with pytest.raises(UsageError, match="no package 'tensorflow'"):
-        environments.entry("tensorflow", lock)
+        environments.lock_entry("tensorflow", lock)
 
 
 def test_the_courses_lock_is_found_and_agrees_with_the_doctor():
@@ -165,7 +165,7 @@ def test_the_courses_lock_is_found_and_agrees_with_the_doctor():
     root = tables.checkout()
     assert lock == environments.course_lock(root / "uv.lock")
     wanted = {name for name, (_, direct) in doctor.locked(root / "uv.lock").items() if direct}
-    assert wanted <= set(environments.asked(lock))
+    assert wanted <= set(environments.direct_dependencies(lock))
 
 
 def test_an_installed_course_finds_the_lock_of_the_repository_that_is_open(monkeypatch, tmp_path):
@@ -178,7 +178,7 @@ def test_an_installed_course_finds_the_lock_of_the_repository_that_is_open(monke
         environments.course_lock()
     (notebooks / "uv.lock").write_text("[[package]]\nname = 'somebody-else'\n", encoding="utf-8")
     (tmp_path / "clone" / "uv.lock").write_text(LOCK, encoding="utf-8")
-    assert environments.asked(environments.course_lock()) == ["click", "scipy", "uvicorn"]
+    assert environments.direct_dependencies(environments.course_lock()) == ["click", "scipy", "uvicorn"]
 
 
 @pytest.mark.parametrize("text", [None, "not = [toml", "version = 1", "[[package]]\nname = 'somebody-else'\n"])
@@ -304,7 +304,7 @@ def test_two_builds_of_one_lock_are_equal_and_a_quick_fix_shows():
     assert first.digest == second.digest
     assert first.pins == patched.pins == {"flightclock": "2.0", "latemodel": "2.0"}
     assert first.digest != patched.digest
-    table = environments.compare(first, patched)
+    table = environments.compare_environments(first, patched)
     assert table["same version"].tolist() == [True, True]
     assert table["same files"].to_dict() == {"flightclock": False, "latemodel": True}
 
@@ -327,7 +327,7 @@ def test_environments_with_different_packages():
     """A package that only one of the two has is shown as missing in the other."""
     one = environments.build(environments.resolve("flightclock==1.0"))
     other = environments.build(environments.resolve(["flightclock==2.0", "latemodel==2.0"]))
-    table = environments.compare(one, other)
+    table = environments.compare_environments(one, other)
     assert table.loc["flightclock", ["here", "there"]].tolist() == ["1.0", "2.0"]
     assert table.loc["latemodel", "here"] is None
     assert not table["same files"].any()
@@ -341,7 +341,7 @@ def test_what_cannot_be_built_or_compared():
     with pytest.raises(UsageError, match="no package 'numpy'"):
         environments.build(locked, hotfix="numpy")
     with pytest.raises(UsageError, match="a dict is no environment"):
-        environments.compare(environments.Built({}, {}), {})
+        environments.compare_environments(environments.Built({}, {}), {})
     with pytest.raises(UsageError, match="no folder 'nowhere'"):
         environments.fingerprint("nowhere")
 
@@ -399,7 +399,7 @@ def test_what_cannot_be_written_for_conda(arguments, words):
 
 def test_the_exported_file_is_like_the_decks():
     """The export of the exercise has builds and packages of one system, and says what was asked for."""
-    table = environments.exported()
+    table = environments.conda_export()
     assert all(line.count("=") == 2 for line in table["conda"])
     names = {line.split("=")[0] for line in table["conda"]}
     assert set(read_toml("environments.toml")["exported"]["elsewhere"]) == names - set(table["asked for"])
@@ -409,8 +409,8 @@ def test_the_exported_file_is_like_the_decks():
 
 
 @pytest.fixture(scope="module")
-def cases() -> dict[str, environments.Broken]:
-    return {case.name: case for case in environments.broken()}
+def cases() -> dict[str, environments.BrokenEnvironment]:
+    return {case.name: case for case in environments.broken_environments()}
 
 
 @pytest.mark.parametrize(
@@ -540,7 +540,7 @@ def test_nothing_is_left_behind_and_nobodys_settings_matter(monkeypatch, tmp_pat
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    clock = environments.broken()[0]
+    clock = environments.broken_environments()[0]
     assert clock.fix(requirements="flightclock<2").works
     with pytest.raises(UsageError):
         environments.resolve("flightclock>9")
@@ -557,7 +557,7 @@ def test_without_uv_i_am_told_to_install_it(monkeypatch):
     monkeypatch.setattr(uv, "find_uv_bin", absent)
     monkeypatch.setattr(environments.shutil, "which", lambda *_, **__: None)
     with pytest.raises(UsageError, match="uv is not installed"):
-        environments.broken()[0].run()
+        environments.broken_environments()[0].run()
 
 
 def test_public_names_are_all_there():

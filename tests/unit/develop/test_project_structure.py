@@ -37,7 +37,7 @@ def fresh():
 @pytest.fixture(scope="module")
 def left_behind():
     """Return the inherited project, for tests that only look at it."""
-    return project_structure.inherited(ROWS)
+    return project_structure.inherited_project(ROWS)
 
 
 # --------------------------------------------------------------------------- scaffold
@@ -157,7 +157,7 @@ def test_the_settings_of_the_learner_stay_as_they_are(tmp_path):
     code = """
 import pandas as pd
 from course_utils.develop import project_structure
-project = project_structure.inherited(pd.DataFrame({"CRSDepTime": [500], "DepDelay": [20]}))
+project = project_structure.inherited_project(pd.DataFrame({"CRSDepTime": [500], "DepDelay": [20]}))
 print("Kim Lee" in project.read("LICENSE"), "2013" in project.read("LICENSE"))
 """
     around = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "XDG_"))}
@@ -257,7 +257,7 @@ def test_tables_name_the_six_roles_and_five_ways():
     assert {place for where in roles["where"] for place in where.split(", ")} <= places
     assert list(ways.index[:4]) == ["Cookiecutter Data Science", "MLflow", "Pachyderm", "ModelDB"]
     assert pd.to_datetime(ways["checked"]).notna().all()
-    assert len(set(project_structure.things_to_place())) == 8
+    assert len(set(project_structure.items_to_place())) == 8
 
 
 # --------------------------------------------------------------------------- rules
@@ -267,7 +267,7 @@ def test_the_inherited_project_breaks_each_rule(left_behind):
     """Every rule finds what was planted for it, and nothing else."""
     found = project_structure.lint(left_behind, [*project_structure.RULES, project_structure.tables_lie_in_data])
     assert {rule: list(part["found"]) for rule, part in found.groupby("rule")} == {
-        "rooms are there": ["README.md is missing", "references/ is missing", "requirements.txt is missing"],
+        "folders exist": ["README.md is missing", "references/ is missing", "requirements.txt is missing"],
         "raw is read only": ["data/raw/july.csv"],
         "notebooks are named": ["notebooks/Untitled3.ipynb"],
         "logs are dated": [f"reports/runs/run_{number}.log" for number in (10, 11, 8, 9)],
@@ -329,7 +329,7 @@ def test_the_extra_rule_knows_the_data_folder_from_others(project):
 @pytest.mark.parametrize(
     ("rule", "problem"),
     [
-        ("rooms_are_there", "is no rule"),
+        ("folders_exist", "is no rule"),
         (lambda project: True, "returns a bool"),
         (lambda project: [1], "not a list of texts"),
     ],
@@ -347,7 +347,7 @@ def test_runs_come_in_the_order_of_time(project):
     """However I logged them, the run before last is the last but one."""
     for time, loss in (("2013-12-10 09:00", 3), ("2013-12-09 09:00", 2), ("2013-12-09 08:59", 1)):
         project_structure.record_run(project, time, {"train": loss, "test": loss + 0.5})
-    logged = project_structure.runs(project)
+    logged = project_structure.read_runs(project)
     assert list(logged.index) == ["2013-12-09 08:59", "2013-12-09 09:00", "2013-12-10 09:00"]
     assert logged.iloc[-2].to_dict() == {"train": 2.0, "test": 2.5}
     assert project_structure.lint(project).empty
@@ -355,13 +355,13 @@ def test_runs_come_in_the_order_of_time(project):
 
 def test_a_project_without_runs_has_an_empty_table(fresh):
     """No log is no error."""
-    assert project_structure.runs(fresh).empty
+    assert project_structure.read_runs(fresh).empty
 
 
 def test_logs_without_a_time_are_refused(left_behind):
     """Where names do not tell the time, nobody pretends to know the order."""
     with pytest.raises(DataError, match=r"run_10\.log"):
-        project_structure.runs(left_behind)
+        project_structure.read_runs(left_behind)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2013-13-01 09:00", "2013-12-01", "", None, 5])
@@ -400,7 +400,7 @@ def test_a_planted_key_is_found_and_not_repeated(left_behind):
 
 def test_a_removed_key_stays_in_history():
     """After the output is cleared the files are clean, and the commit that brought the key is still there."""
-    project = project_structure.inherited(ROWS)
+    project = project_structure.inherited_project(ROWS)
     project_structure.clear_outputs(project, project_structure.WEATHER)
     project_structure.commit(project, "Remove key")
     assert project_structure.secrets(project).empty
@@ -437,7 +437,7 @@ def test_hashes_and_pictures_are_no_secrets(project, left_behind):
 
 def test_a_guarded_project_refuses_a_commit_with_a_key(project):
     """The hook names what it found, nothing is committed, and without the key the commit goes through."""
-    project_structure.guard(project)
+    project_structure.install_secret_hook(project)
     notebook = "notebooks/1.0-ab-weather.ipynb"
     project.write(notebook, project_structure._write_notebook(project_structure._weather_notebook()))
     with pytest.raises(UsageError, match=f"commit refused: AWS Access Key in {notebook}"):
@@ -450,8 +450,8 @@ def test_a_guarded_project_refuses_a_commit_with_a_key(project):
 
 def test_a_guarded_project_lets_a_key_be_taken_out():
     """The commit that removes a leaked key is not refused."""
-    project = project_structure.inherited(ROWS)
-    project_structure.guard(project)
+    project = project_structure.inherited_project(ROWS)
+    project_structure.install_secret_hook(project)
     project_structure.clear_outputs(project, project_structure.WEATHER)
     project_structure.commit(project, "Remove key")
     assert project_structure.secrets(project).empty
@@ -482,11 +482,11 @@ def test_the_course_itself_has_no_secrets_in_this_module():
 
 def test_the_text_of_a_notebook_shows_the_one_line_that_changed():
     """As Python text the change is two lines; as the file Git keeps it is many, the picture among them."""
-    project = project_structure.inherited(ROWS)
-    project_structure.warn_from(project, ROWS, 0.4)
+    project = project_structure.inherited_project(ROWS)
+    project_structure.set_threshold(project, ROWS, 0.4)
     project_structure.commit(project, "Warn fewer")
-    raw = project_structure.review(project, project_structure.THRESHOLDS)
-    text = project_structure.review(project, project_structure.THRESHOLDS, as_text=True)
+    raw = project_structure.review_last_change(project, project_structure.THRESHOLDS)
+    text = project_structure.review_last_change(project, project_structure.THRESHOLDS, as_text=True)
     assert text.lines == ("-warn_from = 0.25", "+warn_from = 0.40")
     assert set(text.lines) & set(raw.lines) == set()
     assert raw.changed > 5 * text.changed
@@ -506,19 +506,19 @@ def test_a_long_review_is_cut_short_and_counted_whole():
 
 def test_running_again_without_a_change_is_a_change_too():
     """In the raw diff a second run shows; in the text nothing does."""
-    project = project_structure.inherited(ROWS)
-    project_structure.warn_from(project, ROWS, 0.25)
+    project = project_structure.inherited_project(ROWS)
+    project_structure.set_threshold(project, ROWS, 0.25)
     project_structure.commit(project, "Run again")
-    assert project_structure.review(project, project_structure.THRESHOLDS).changed
-    assert project_structure.review(project, project_structure.THRESHOLDS, as_text=True).lines == ()
+    assert project_structure.review_last_change(project, project_structure.THRESHOLDS).changed
+    assert project_structure.review_last_change(project, project_structure.THRESHOLDS, as_text=True).lines == ()
 
 
 def test_a_review_needs_two_versions(left_behind, fresh):
     """I am told to commit before and after."""
     with pytest.raises(UsageError, match="do not both have"):
-        project_structure.review(left_behind, project_structure.THRESHOLDS)
+        project_structure.review_last_change(left_behind, project_structure.THRESHOLDS)
     with pytest.raises(UsageError, match="do not both have"):
-        project_structure.review(fresh, "notebooks/none.ipynb")
+        project_structure.review_last_change(fresh, "notebooks/none.ipynb")
 
 
 def test_nothing_to_commit_is_said(fresh):
@@ -531,13 +531,13 @@ def test_nothing_to_commit_is_said(fresh):
 def test_a_threshold_is_a_probability(left_behind, probability):
     """Percentages and negatives are refused."""
     with pytest.raises(UsageError, match="is no probability"):
-        project_structure.warn_from(left_behind, ROWS, probability)
+        project_structure.set_threshold(left_behind, ROWS, probability)
 
 
 def test_an_inherited_project_needs_flights():
     """Without rows there is nothing to inherit."""
     with pytest.raises(UsageError, match="without flights"):
-        project_structure.inherited(ROWS.head(0))
+        project_structure.inherited_project(ROWS.head(0))
 
 
 def test_the_template_ships_with_the_package():

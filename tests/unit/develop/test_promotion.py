@@ -24,8 +24,8 @@ BETTER = {**CHAMPION, "validation_loss": 0.36, "out_of_time_loss": 0.45, "carrie
 @pytest.fixture(scope="module")
 def data(flights):
     """Deliver the lesson's flights to a store of this file."""
-    with tracking.open_store() as store:
-        yield tracking.deliver(store, flights)
+    with tracking.open_tracking_store() as store:
+        yield tracking.save_snapshot(store, flights)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def measured(data):
     for number in range(MEMBERS):
         tracking.log_run(data, f"depth {number}", rounds=8, max_depth=4, eta=0.3, seed=number)
     promotion.candidates(data)
-    return promotion.evidence(data)
+    return promotion.measure_candidates(data)
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def fresh(measured):
 
 def test_a_candidate_that_is_better_everywhere_passes():
     """A good model is not held up."""
-    assert promotion.gate(BETTER, CHAMPION, POLICY) == []
+    assert promotion.promotion_gate(BETTER, CHAMPION, POLICY) == []
     at_the_limits = {**BETTER, "carrier_harm": 0.02, "time_ratio": 3.0}
-    assert promotion.gate(at_the_limits, CHAMPION, POLICY) == []
+    assert promotion.promotion_gate(at_the_limits, CHAMPION, POLICY) == []
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_a_candidate_that_is_better_everywhere_passes():
 )
 def test_each_fault_is_refused_with_its_own_reason(name, value, says):
     """I read why my model was refused, and that alone."""
-    assert promotion.gate({**BETTER, name: value}, CHAMPION, POLICY) == [says]
+    assert promotion.promotion_gate({**BETTER, name: value}, CHAMPION, POLICY) == [says]
 
 
 @pytest.mark.parametrize("name", promotion.EVIDENCE)
 def test_what_was_not_measured_does_not_pass(name):
     """A number that is missing is no number that is good."""
-    assert len(promotion.gate({**BETTER, name: float("nan")}, CHAMPION, POLICY)) == 1
+    assert len(promotion.promotion_gate({**BETTER, name: float("nan")}, CHAMPION, POLICY)) == 1
 
 
 def test_the_graders_candidates_are_judged_by_the_courses_gate_as_stated():
@@ -80,9 +80,9 @@ def test_the_graders_candidates_are_judged_by_the_courses_gate_as_stated():
     from course_utils import tables
 
     task = tables.read_toml("tracking.toml")["04.2"]
-    assert task["policy"] == promotion.policy()
+    assert task["policy"] == promotion.promotion_policy()
     for case in task["case"]:
-        reasons = promotion.gate(
+        reasons = promotion.promotion_gate(
             case["evidence"], case.get("champion", task["champion"]), case.get("policy", task["policy"])
         )
         assert (not reasons) is case["passes"], case["says"]
@@ -108,15 +108,15 @@ def test_each_candidate_shows_the_fault_that_it_was_made_with(measured):
 
 def test_one_score_lets_all_five_through_and_crowns_the_one_that_looks_ahead(fresh):
     """With the gate that most teams have, the model that cannot work wins."""
-    table = promotion.promote(fresh, promotion.lenient_gate)
+    table = promotion.promote(fresh, promotion.one_score_gate)
     assert list(table["verdict"]) == ["", *["passed"] * 5]
     assert table.loc[table["alias"] == "challenger", "name"].tolist() == ["clairvoyant"]
 
 
 def test_the_gate_passes_one_and_writes_each_reason_on_its_version(fresh):
     """A year later I read in the registry itself why a version was refused."""
-    promotion.promote(fresh, promotion.lenient_gate)
-    promotion.promote(fresh, promotion.gate)
+    promotion.promote(fresh, promotion.one_score_gate)
+    promotion.promote(fresh, promotion.promotion_gate)
     client = mlflow.MlflowClient()
     versions = {name: client.get_model_version(promotion.MODEL, str(place)) for place, name in enumerate(NAMES, 1)}
     assert {name: version.tags.get("verdict") for name, version in versions.items()} == {
@@ -137,7 +137,7 @@ def test_the_gate_passes_one_and_writes_each_reason_on_its_version(fresh):
 
 def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_back(fresh, data):
     """Promotion and the way back change what passengers get, and no line of the code that asks."""
-    promotion.promote(fresh, promotion.gate)
+    promotion.promote(fresh, promotion.promotion_gate)
     client = mlflow.MlflowClient()
     rows = data.requests(20)
 
@@ -154,7 +154,7 @@ def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_bac
 
 def test_where_nobody_passes_there_is_no_challenger(fresh):
     """An old challenger does not stay one when the gate has become stricter."""
-    promotion.promote(fresh, promotion.lenient_gate)
+    promotion.promote(fresh, promotion.one_score_gate)
     table = promotion.promote(fresh, lambda *_: "not this year")
     assert "challenger" not in set(table["alias"])
     assert set(table["reasons"].iloc[1:]) == {"not this year"}
@@ -170,7 +170,7 @@ def test_a_gate_that_gives_no_texts_is_refused(fresh, returned):
 def test_a_version_that_was_not_measured_is_not_judged(fresh):
     """Nobody is promoted without evidence."""
     with pytest.raises(UsageError, match="'committee' was not measured"):
-        promotion.promote(fresh.drop(index="committee"), promotion.gate)
+        promotion.promote(fresh.drop(index="committee"), promotion.promotion_gate)
 
 
 def test_registering_again_starts_afresh(measured, data):
@@ -182,10 +182,10 @@ def test_registering_again_starts_afresh(measured, data):
 
 def test_an_empty_registry_and_a_missing_sweep_say_what_to_do_first(flights):
     """Where I have skipped a step, I am told which."""
-    with tracking.open_store() as store:
+    with tracking.open_tracking_store() as store:
         with pytest.raises(ModelError, match="register some with"):
             promotion.registry()
         with pytest.raises(ModelError, match="register some with"):
-            promotion.promote(pd.DataFrame(), promotion.gate)
+            promotion.promote(pd.DataFrame(), promotion.promotion_gate)
         with pytest.raises(UsageError, match="no run begins with 'depth'"):
-            promotion.candidates(tracking.deliver(store, flights))
+            promotion.candidates(tracking.save_snapshot(store, flights))

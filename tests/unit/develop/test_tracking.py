@@ -27,14 +27,14 @@ FEW = {"rounds": 3, "max_depth": 2}
 @pytest.fixture(scope="module")
 def store():
     """Open one store for the tests of this file."""
-    with tracking.open_store() as opened:
+    with tracking.open_tracking_store() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def data(store, flights):
     """Deliver the lesson's flights once."""
-    return tracking.deliver(store, flights)
+    return tracking.save_snapshot(store, flights)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_the_decks_log_has_the_figures_of_its_slides():
 
 def test_runs_are_found_by_number_and_text(logged):
     """I ask for a range of a metric, or for a parameter's text."""
-    assert list(tracking.find("metrics.validation_auc > 0.5 and params.max_depth = '2'").index) == ["one"]
-    nothing = tracking.find("metrics.validation_auc > 1")
+    assert list(tracking.search_runs("metrics.validation_auc > 0.5 and params.max_depth = '2'").index) == ["one"]
+    nothing = tracking.search_runs("metrics.validation_auc > 1")
     assert (len(nothing), nothing.index.name) == (0, "run")
 
 
@@ -118,7 +118,7 @@ def test_runs_are_found_by_number_and_text(logged):
 def test_a_query_that_cannot_be_read_says_why_in_one_line_that_stays_the_same(logged, query, says):
     """My query is refused with what is wrong with it, word for word the same each time."""
     with pytest.raises(UsageError, match=says) as caught:
-        tracking.find(query)
+        tracking.search_runs(query)
     assert "{" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -127,7 +127,7 @@ def test_a_name_that_is_used_again_stands_for_the_latest_run(data):
     """When I run a cell a second time, I find the new run and no double."""
     for depth in (2, 3):
         tracking.log_run(data, "twice", rounds=2, max_depth=depth)
-    assert tracking.find("attributes.run_name = 'twice'")["params.max_depth"].to_dict() == {"twice": "3"}
+    assert tracking.search_runs("attributes.run_name = 'twice'")["params.max_depth"].to_dict() == {"twice": "3"}
     assert mlflow.get_run(tracking.run_id("twice")).data.params["max_depth"] == "3"
     with pytest.raises(UsageError, match=r"no run 'once'.*'twice'"):
         tracking.run_id("once")
@@ -178,14 +178,14 @@ def test_a_record_that_does_not_say_enough_is_not_built(store):
     """Of a run like the deck's I hear what its record lacks."""
     with mlflow.start_run(run_name="the deck's"):
         mlflow.log_params(tracking.deck_log())
-    assert set(tracking.recorded("the deck's")["the deck's"]) == {"no"}
+    assert set(tracking.recorded_facts("the deck's")["the deck's"]) == {"no"}
     with pytest.raises(UsageError, match="lacks the data, by its hash, the rows trained on"):
         tracking.rebuild("the deck's")
 
 
 def test_a_fresh_process_builds_it_from_the_record_alone(logged):
     """A colleague with the store and the run's name gets my model, bit for bit."""
-    assert set(tracking.recorded("one")["one"]) == {"yes"}
+    assert set(tracking.recorded_facts("one")["one"]) == {"yes"}
     assert set(tracking.rebuild("one")["built again"]) == {"as recorded"}
 
 
@@ -194,15 +194,15 @@ def test_a_fresh_process_builds_it_from_the_record_alone(logged):
 
 def test_a_delivery_is_read_back_whole(data):
     """What training reads by its hash is what was delivered."""
-    again = tracking.delivered(data.md5)
+    again = tracking.load_snapshot(data.md5)
     pd.testing.assert_frame_equal(again.rows, data.rows)
     assert again.inputs("schedule") == data.inputs("schedule")
-    assert tracking.delivered().md5 == data.md5
+    assert tracking.load_snapshot().md5 == data.md5
 
 
 def test_a_delivery_is_shown_by_its_sizes(data):
     """At the end of a cell I see how many flights each part has, and not all of them."""
-    assert isinstance(data, tracking.Delivery)
+    assert isinstance(data, tracking.TrainingSnapshot)
     sizes = tables.read_toml("tracking.toml")["delivery"]
     for part in ("train", "validation", "test"):
         assert f"{part} {sizes[part]:,}" in repr(data)
@@ -215,11 +215,11 @@ def test_a_delivery_that_was_changed_or_is_gone_is_refused(data):
     try:
         data.file.write_bytes(whole[:-1] + b"?")
         with pytest.raises(DataError, match="has been changed"):
-            tracking.delivered(data.md5)
+            tracking.load_snapshot(data.md5)
     finally:
         data.file.write_bytes(whole)
     with pytest.raises(DataError, match="no delivery 00000000"):
-        tracking.delivered("0" * 32)
+        tracking.load_snapshot("0" * 32)
 
 
 def test_inputs_say_how_early_they_are_known(data):
@@ -239,7 +239,7 @@ def test_the_commands_of_today_exist(store):
     import click
     from mlflow.cli import cli
 
-    table = tracking.commands()
+    table = tracking.deck_commands()
     assert len(table) == 9
     for today in table["today (2026)"]:
         group = cli
@@ -257,13 +257,13 @@ def test_the_project_runs_by_mlflow_run_without_a_network(store, data, tmp_path,
 
     for name, value in surroundings.guarded({}, tmp_path / "attempts").items():
         monkeypatch.setenv(name, value)
-    assert set(tracking.package(store)) == {"MLproject", "train.py"}
-    found = tracking.run_package(store, max_depth=2, eta=0.3)
+    assert set(tracking.write_mlflow_project(store)) == {"MLproject", "train.py"}
+    found = tracking.run_mlflow_project(store, max_depth=2, eta=0.3)
     assert found["params.max_depth"].tolist() == ["2"]
     assert found["params.eta"].tolist() == ["0.3"]
     assert not (tmp_path / "attempts").exists()
     with pytest.raises(ModelError, match="mlflow run failed"):
-        tracking.run_package(store, max_depth="deep")
+        tracking.run_mlflow_project(store, max_depth="deep")
 
 
 # --------------------------------------------------------------------------- nothing left behind
@@ -274,10 +274,10 @@ before = dict(os.environ)
 from course_utils.data import datasets; from course_utils.develop import tracking
 import mlflow
 here = mlflow.get_tracking_uri()
-with tracking.open_store() as store:
+with tracking.open_tracking_store() as store:
     assert mlflow.get_tracking_uri() == store.uri != here
-    tracking.deliver(store, datasets.load_flights())
-    tracking.log_run(tracking.delivered(), "one", rounds=2)
+    tracking.save_snapshot(store, datasets.load_flights())
+    tracking.log_run(tracking.load_snapshot(), "one", rounds=2)
     mlflow.start_run()  # and forgotten
     folder = store.folder
 assert not folder.exists() and not store.is_open
@@ -318,18 +318,18 @@ def test_a_store_leaves_no_file_no_setting_and_no_word_behind(tmp_path):
 
 def test_opening_a_second_store_closes_the_first():
     """When I run the first cell again I get a fresh store, and the old folder goes."""
-    first = tracking.open_store()
-    second = tracking.open_store()
+    first = tracking.open_tracking_store()
+    second = tracking.open_tracking_store()
     try:
         assert not first.folder.exists()
         assert second.is_open
         assert "closed" in repr(first)
         assert "open" in repr(second)
-        assert len(tracking.find()) == 0
+        assert len(tracking.search_runs()) == 0
     finally:
         second.close()
     with pytest.raises(UsageError, match="open one with"):
-        tracking.delivered()
+        tracking.load_snapshot()
 
 
 def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
@@ -337,7 +337,7 @@ def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
     before = mlflow.get_tracking_uri()
     folder = tmp_path / "runs"
     folder.mkdir()
-    with tracking.Store(folder) as store:
+    with tracking.TrackingStore(folder) as store:
         assert mlflow.get_tracking_uri() == store.uri != before
     assert mlflow.get_tracking_uri() == before
     assert not folder.exists()
@@ -347,7 +347,7 @@ def test_the_pages_answer_until_they_are_stopped():
     """My browser gets an answer; once I stop the pages it gets none, and stopping twice does no harm."""
     import urllib.request
 
-    with tracking.open_store() as store:
+    with tracking.open_tracking_store() as store:
         pages = store.pages(0)
         assert isinstance(pages, tracking.Pages)
         assert "open" in repr(pages)
@@ -364,7 +364,7 @@ def test_a_port_that_is_taken_is_named():
     """If something listens on the port already, I am told so at once."""
     import socket
 
-    with socket.socket() as other, tracking.open_store() as store:
+    with socket.socket() as other, tracking.open_tracking_store() as store:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]

@@ -24,7 +24,7 @@ from course_utils.develop import versioning
 from course_utils.develop.versioning import (
     MODEL,
     RAW,
-    Project,
+    DvcProject,
     alternatives,
     benchmark,
     benchmark_note,
@@ -49,7 +49,7 @@ STAGES = (
 )
 
 
-def under_dvc(*months: str) -> Project:
+def under_dvc(*months: str) -> DvcProject:
     """Return a project whose flights are added, committed and pushed."""
     project = start_project()
     project.deliver(*months)
@@ -65,7 +65,7 @@ def under_dvc(*months: str) -> Project:
 
 
 @pytest.fixture(scope="module")
-def flights_only() -> Iterator[Project]:
+def flights_only() -> Iterator[DvcProject]:
     """Give a project with the flights of January; each test leaves it as it was."""
     project = under_dvc("2013-01")
     yield project
@@ -73,7 +73,7 @@ def flights_only() -> Iterator[Project]:
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> Iterator[Project]:
+def pipeline() -> Iterator[DvcProject]:
     """Give a project with the lesson's pipeline, run, committed, tagged and pushed."""
     project = under_dvc("2013-01", "2013-02")
     project.early = project.clone("early")  # a clone older than the tag

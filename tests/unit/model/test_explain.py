@@ -52,7 +52,7 @@ def explained(fit, rows):
 
 @pytest.fixture(scope="module")
 def numeric(small, inputs):
-    return training.train_xgboost(small, explain.as_numbers(inputs), eta=0.3, rounds=15, early_stopping=None)
+    return training.train_xgboost(small, explain.ordinal_codes(inputs), eta=0.3, rounds=15, early_stopping=None)
 
 
 # --------------------------------------------------------------------------- values
@@ -99,14 +99,14 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
     """They start at the mean of those that I compare with, and are what the definition says, column by column."""
     pytest.importorskip("shap", reason="the interpretability group is not installed")
     columns = ["CRSDepTime", "UniqueCarrier", "DayOfWeek", "Distance"]
-    numbers = explain.as_numbers(inputs)[columns]
+    numbers = explain.ordinal_codes(inputs)[columns]
     scorer = training.train_xgboost(small, numbers, eta=0.3, rounds=15, early_stopping=None).scorer
     background, asked = numbers.loc[small.train.index[:20]], numbers.loc[small.test.index[:5]]
     made = explain.shap_values(scorer, asked, background)
     assert made.gap < 1e-4
     assert made.start == pytest.approx(explain.shap_values(scorer, background).log_odds.mean(), abs=1e-5)
     for label in asked.index:
-        worth = explain.coalitions(scorer, asked.loc[[label]], background, {name: [name] for name in columns})
+        worth = explain.coalition_values(scorer, asked.loc[[label]], background, {name: [name] for name in columns})
         shares = explain.shapley(worth)[columns]
         np.testing.assert_allclose(made.values.loc[label], shares, atol=1e-4)
 
@@ -117,21 +117,21 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.shap_values(f.scorer, r.head(0)), UsageError, "no flight to explain"),
         (lambda f, r: explain.shap_values(f.scorer, r.drop(columns="Distance")), DataError, "column Distance"),
         (lambda f, r: explain.shap_values(f.scorer, r, r), UsageError, r"categories \(UniqueCarrier\).*as_numbers"),
-        (lambda f, r: explain.coalitions(f.scorer, r, r), UsageError, "one flight against some others"),
-        (lambda f, r: explain.coalitions(f.scorer, r.head(1), r.head(0)), UsageError, "one flight against"),
+        (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight against some others"),
+        (lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)), UsageError, "one flight against"),
         (
-            lambda f, r: explain.coalitions(f.scorer, r.head(1), r, {str(n): [] for n in range(13)}),
+            lambda f, r: explain.coalition_values(f.scorer, r.head(1), r, {str(n): [] for n in range(13)}),
             UsageError,
             "13 families make too many",
         ),
         (lambda f, r: explain.surrogate(f.scorer, r.head(99)), UsageError, "99 rows, depth=3 make no tree"),
         (lambda f, r: explain.surrogate(f.scorer, r, depth=0), UsageError, "depth=0 make no tree"),
-        (lambda f, r: explain.proxies(r, "Captain"), UsageError, "no column 'Captain'"),
-        (lambda f, r: explain.proxies(r.head(50), "UniqueCarrier"), UsageError, "50 flights are too few"),
-        (lambda f, r: explain.stand_ins(pd.Series({"Dest": 0.5})), UsageError, "explain.proxies"),
-        (lambda f, r: explain.near_copies(r, "Origin"), UsageError, "no numeric column 'Origin'"),
-        (lambda f, r: explain.near_copies(r, "Distance", copies=0), UsageError, "copies nothing"),
-        (lambda f, r: explain.near_copies(r, "Distance", noise=0), UsageError, "copies nothing"),
+        (lambda f, r: explain.proxy_strength(r, "Captain"), UsageError, "no column 'Captain'"),
+        (lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"), UsageError, "50 flights are too few"),
+        (lambda f, r: explain.proxy_columns(pd.Series({"Dest": 0.5})), UsageError, "explain.proxies"),
+        (lambda f, r: explain.add_near_duplicates(r, "Origin"), UsageError, "no numeric column 'Origin'"),
+        (lambda f, r: explain.add_near_duplicates(r, "Distance", copies=0), UsageError, "copies nothing"),
+        (lambda f, r: explain.add_near_duplicates(r, "Distance", noise=0), UsageError, "copies nothing"),
         (lambda f, r: explain.families(["Captain"]), UsageError, "'Captain' belongs to no family"),
     ],
 )
@@ -144,7 +144,9 @@ def test_what_cannot_be_explained_is_refused_with_its_reason(fit, rows, call, er
 def test_no_background_is_refused(numeric, inputs):
     """Values that are compared with nothing are not computed."""
     with pytest.raises(UsageError, match="no flight to compare with"):
-        explain.shap_values(numeric.scorer, explain.as_numbers(inputs.head(3)), explain.as_numbers(inputs.head(0)))
+        explain.shap_values(
+            numeric.scorer, explain.ordinal_codes(inputs.head(3)), explain.ordinal_codes(inputs.head(0))
+        )
 
 
 def test_categories_become_their_place_in_the_alphabet_whatever_order_they_were_stored_in():
@@ -152,7 +154,7 @@ def test_categories_become_their_place_in_the_alphabet_whatever_order_they_were_
     texts = pd.DataFrame({"carrier": ["UA", None, "AA", "DL"], "hour": [1, 2, 3, 4]})
     stored = texts.assign(carrier=pd.Categorical(texts["carrier"], categories=["UA", "DL", "AA"]))
     for frame in (texts, stored):
-        made = explain.as_numbers(frame)
+        made = explain.ordinal_codes(frame)
         np.testing.assert_array_equal(made["carrier"], [2, np.nan, 0, 1])
         assert list(made["hour"]) == [1, 2, 3, 4]
 
@@ -163,20 +165,20 @@ def test_categories_become_their_place_in_the_alphabet_whatever_order_they_were_
 def test_influence_is_the_mean_size_whatever_its_sign():
     """A column that raises some flights and lowers others does not vanish."""
     values = pd.DataFrame({"small": [0.1, 0.1], "both": [1.0, -1.0]})
-    assert explain.influence(values).to_dict() == {"both": 1.0, "small": 0.1}
-    assert list(explain.influence(values).index) == ["both", "small"]
+    assert explain.mean_absolute_shap(values).to_dict() == {"both": 1.0, "small": 0.1}
+    assert list(explain.mean_absolute_shap(values).index) == ["both", "small"]
 
 
 def test_the_largest_values_are_kept_and_the_others_added_up(explained):
     """A picture with few bars still ends at the flight's own answer."""
     ours = explained.values.iloc[0]
-    kept = explain.largest(ours, 3)
+    kept = explain.top_contributions(ours, 3)
     assert list(kept.index[:3]) == list(ours.abs().sort_values(ascending=False).index[:3])
     assert kept.index[3] == "all other columns"
     assert kept.sum() == pytest.approx(ours.sum())
-    assert "all other columns" not in explain.largest(ours, len(ours))
+    assert "all other columns" not in explain.top_contributions(ours, len(ours))
     with pytest.raises(UsageError, match="most=0"):
-        explain.largest(ours, 0)
+        explain.top_contributions(ours, 0)
 
 
 def test_dependence_follows_the_column_from_low_to_high(explained):
@@ -195,11 +197,11 @@ def test_dependence_follows_the_column_from_low_to_high(explained):
 
 def test_near_copies_say_nearly_the_same_and_are_the_same_each_time(inputs):
     """The copies that I train with are those of the text."""
-    made = explain.near_copies(inputs.head(500), "CRSDepTime", copies=2)
+    made = explain.add_near_duplicates(inputs.head(500), "CRSDepTime", copies=2)
     added = [name for name in made if name not in inputs]
     assert added == ["CRSDepTime (copy 1)", "CRSDepTime (copy 2)"]
     assert all(made["CRSDepTime"].corr(made[name]) > 0.99 for name in added)
-    pd.testing.assert_frame_equal(made, explain.near_copies(inputs.head(500), "CRSDepTime", copies=2))
+    pd.testing.assert_frame_equal(made, explain.add_near_duplicates(inputs.head(500), "CRSDepTime", copies=2))
 
 
 def test_families_add_up_what_their_columns_have(explained):
@@ -226,11 +228,11 @@ def test_agreement_is_the_share_with_the_same_strongest_reason():
     """Half of the flights keep their reason: one half."""
     one = pd.DataFrame({"a": [2.0, 2.0], "b": [1.0, 1.0]})
     other = pd.DataFrame({"b": [1.0, 3.0], "a": [2.0, -9.0]})
-    assert explain.agreement(one, other) == 0.5
-    assert explain.agreement(one, one) == 1
+    assert explain.top_reason_agreement(one, other) == 0.5
+    assert explain.top_reason_agreement(one, one) == 1
     for wrong in (one.iloc[:1], one.rename(columns={"a": "c"}), one.set_axis([5, 6])):
         with pytest.raises(DataError, match="not of the same flights and columns"):
-            explain.agreement(one, wrong)
+            explain.top_reason_agreement(one, wrong)
 
 
 def test_resampled_days_keep_days_whole_and_the_other_parts_as_they_are(split):
@@ -310,14 +312,14 @@ def test_what_gives_a_forbidden_column_away_is_found():
             "wind": rng.normal(size=2000),
         }
     )
-    found = explain.proxies(frame, "UniqueCarrier")
+    found = explain.proxy_strength(frame, "UniqueCarrier")
     assert list(found.index[:3]) == ["all together", "guessing the commonest", "rate"]
     assert found["rate"] == found["all together"] == 1
     assert 0.8 < found["Dest"] < 0.95
     assert found["guessing the commonest"] == pytest.approx(0.5, abs=0.05)
-    assert explain.stand_ins(found) == ["rate", "Dest"]
-    assert explain.stand_ins(found, 0.95) == ["rate"]
-    pd.testing.assert_series_equal(found, explain.proxies(frame, "UniqueCarrier"))
+    assert explain.proxy_columns(found) == ["rate", "Dest"]
+    assert explain.proxy_columns(found, 0.95) == ["rate"]
+    pd.testing.assert_series_equal(found, explain.proxy_strength(frame, "UniqueCarrier"))
 
 
 # --------------------------------------------------------------------------- the definition, and other tools
@@ -348,7 +350,7 @@ def test_lime_finds_a_straight_line_where_there_is_one_and_does_not_add_up_elsew
 def test_coalitions_go_from_the_background_to_the_flight(fit, rows, small, inputs):
     """With no family of its own a flight is like the others, with all of them it is itself."""
     background = inputs.loc[small.train.index[:30]]
-    worth = explain.coalitions(fit.scorer, rows.iloc[[0]], background)
+    worth = explain.coalition_values(fit.scorer, rows.iloc[[0]], background)
     assert len(worth) == 8
     itself = explain.shap_values(fit.scorer, rows.iloc[[0]]).log_odds.iloc[0]
     assert worth[frozenset(["timetable", "holidays", "traffic"])] == pytest.approx(itself, abs=1e-5)
@@ -402,13 +404,13 @@ def test_the_measured_stability_is_that_of_twenty_seeds_and_twenty_draws():
 def test_methods_and_sources_are_complete():
     """Each way says when it is right and when it misleads; each source of the deck says what became of it."""
     assert (explain.methods()[["answers", "right", "misleads"]].map(len) > 10).all(axis=None)
-    assert (explain.sources()[["then", "now", "here"]].map(len) > 10).all(axis=None)
-    assert len(explain.sources()) == 4
+    assert (explain.deck_sources()[["then", "now", "here"]].map(len) > 10).all(axis=None)
+    assert len(explain.deck_sources()) == 4
 
 
 def test_the_approval_pack_answers_every_question_and_leaves_the_signatures_open(fit, explained, inputs):
     """Legal reads what the model rests on and whether it uses what it must not; the last two lines are theirs."""
-    left = explain.proxies(inputs, "UniqueCarrier")
+    left = explain.proxy_strength(inputs, "UniqueCarrier")
     pack = explain.approval_pack(fit.scorer, explained, "UniqueCarrier", left)
     assert pack.loc["Does it use what it must not?", "answer"] == "UniqueCarrier: used"
     assert pack.loc["What do its answers rest on?", "answer"].startswith("timetable ")

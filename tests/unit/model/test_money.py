@@ -28,7 +28,7 @@ def test_a_table_of_readings_and_payoffs():
 
 def test_the_two_ways_cross_at_break_even():
     """Below the break-even probability silence is worth more, above it a warning."""
-    lines = money.worth(FOUR, step=0.01)
+    lines = money.expected_value(FOUR, step=0.01)
     cross = lines.index[(lines["warn"] >= lines["stay silent"]).to_numpy().argmax()]
     assert cross == pytest.approx(money.break_even(FOUR), abs=0.01)
     assert lines.loc[[0.0, 1.0], "warn"].tolist() == [FOUR["warned, on time"], FOUR["warned, late"]]
@@ -58,7 +58,7 @@ def test_no_threshold_where_warning_is_free_or_useless(harm):
 def test_each_flights_dollars_add_up_to_the_value():
     """Summing flights one by one gives the value of the counted cells."""
     late, warned = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 1, 0, 0])
-    assert money.dollars(late, warned, FOUR).sum() == money.value(metrics.confusion(late, warned), FOUR) == -3
+    assert money.dollars_by_flight(late, warned, FOUR).sum() == money.value(metrics.confusion(late, warned), FOUR) == -3
 
 
 def test_curve_ends_at_always_and_never():
@@ -107,7 +107,7 @@ def test_policies_are_compared_on_the_same_flights():
 
 def test_a_ledger_shows_where_the_dollars_come_from():
     """Each cell's dollars stand under its name, and together they are the value."""
-    book = money.ledger(
+    book = money.dollars_by_cell(
         {"warned, late": 10, "warned, on time": 20, "not warned, late": 3, "not warned, on time": 50}, FOUR
     )
     assert book.to_dict() == {
@@ -116,16 +116,19 @@ def test_a_ledger_shows_where_the_dollars_come_from():
         "not warned, late": -33,
         "not warned, on time": 100,
     }
-    assert money.ledger(DECK, FOUR).sum() == money.value(DECK, FOUR)
+    assert money.dollars_by_cell(DECK, FOUR).sum() == money.value(DECK, FOUR)
 
 
 def test_the_decks_total_is_read_backwards():
     """The published 4,738,300 and the -857,300 at $100 turn out as exchanged mistakes, the others as read rightly."""
     for name, slip, right in (("deck_700", 4_738_300, 5_205_900), ("deck_100", -857_300, -389_700)):
         payoff = money.payoff(name)
-        assert money.read_as(slip, DECK, payoff) == ["mistakes exchanged (transposed)", "other class positive (both)"]
-        assert money.read_as(right, DECK, payoff) == ["read rightly", "right answers exchanged"]
-        assert money.read_as(right + 1, DECK, payoff) == []
+        assert money.matching_readings(slip, DECK, payoff) == [
+            "mistakes exchanged (transposed)",
+            "other class positive (both)",
+        ]
+        assert money.matching_readings(right, DECK, payoff) == ["read rightly", "right answers exchanged"]
+        assert money.matching_readings(right + 1, DECK, payoff) == []
 
 
 def test_four_different_values_tell_all_readings_apart():
@@ -133,7 +136,7 @@ def test_four_different_values_tell_all_readings_apart():
     for payoff in (FOUR, money.payoff("finance")):
         worth = money.readings(DECK, payoff)
         assert worth.is_unique
-        assert [money.read_as(total, DECK, payoff) for total in worth] == [[name] for name in money.READINGS]
+        assert [money.matching_readings(total, DECK, payoff) for total in worth] == [[name] for name in money.READINGS]
 
 
 def test_a_transposed_matrix_is_one_with_its_mistakes_exchanged():
@@ -166,7 +169,8 @@ def test_the_advantage_is_the_value_over_the_best_without_the_model():
     payoff = money.payoff("deck_100")
     at = money.break_even(payoff)
     worth = {
-        name: money.dollars(late, told, payoff).mean() * 1000 for name, told in _policies(late, p, rival, at).items()
+        name: money.dollars_by_flight(late, told, payoff).mean() * 1000
+        for name, told in _policies(late, p, rival, at).items()
     }
     best = max(worth[name] for name in ("never", "always", "rival"))
     wanted = worth["model"] - best - 1500
@@ -247,7 +251,7 @@ def test_impossible_assumptions_are_refused(changed, words):
         (UsageError, lambda: money.policies([1], {"a": [True]}, FOUR, [0], against="b"), "choose one of a"),
         (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "give each flight its day"),
         (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "more than one day"),
-        (DataError, lambda: money.dollars([1, 0], [True], FOUR), "same flights"),
+        (DataError, lambda: money.dollars_by_flight([1, 0], [True], FOUR), "same flights"),
     ],
 )
 def test_bad_input_is_refused(error, call, words):

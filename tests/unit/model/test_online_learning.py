@@ -94,10 +94,12 @@ def test_namespaces_can_be_chosen(flights, inputs):
 
 def test_a_sample_has_all_days(flights):
     """A fifth of the flights is a fifth of each day."""
-    assert set(online_learning.thin(flights, len(flights) // 5).groupby(["Month", "DayofMonth"]).size()) == {EACH // 5}
-    assert len(online_learning.thin(flights, 10 * len(flights))) == len(flights)
+    assert set(
+        online_learning.every_nth_flight(flights, len(flights) // 5).groupby(["Month", "DayofMonth"]).size()
+    ) == {EACH // 5}
+    assert len(online_learning.every_nth_flight(flights, 10 * len(flights))) == len(flights)
     with pytest.raises(UsageError, match="keeps no flight"):
-        online_learning.thin(flights, 0)
+        online_learning.every_nth_flight(flights, 0)
 
 
 def test_the_first_days(flights, given):
@@ -105,7 +107,7 @@ def test_the_first_days(flights, given):
     assert given.calendar[0] == "2013-01-01" and len(given.calendar) == DAYS
     few = online_learning.first_days(flights, 3)
     assert few["DayofMonth"].unique().tolist() == [1, 2, 3] and len(few) == 3 * EACH
-    assert online_learning.start(flights) == "2013-04-01"
+    assert online_learning.comparison_start(flights) == "2013-04-01"
 
 
 @pytest.mark.parametrize("delay", [0, 1, 7])
@@ -161,7 +163,7 @@ def test_a_delay_is_a_number_of_days(given, delay):
 
 def test_settings_are_compared_for_each_delay(given):
     """I get one row a setting and one column a delay; with late labels everybody loses."""
-    table = online_learning.labels_arrive(
+    table = online_learning.compare_label_delays(
         given, {"small": online_learning.OPTIONS, "large": "--loss_function logistic -l 1"}, [0, 1], START
     )
     assert table.index.tolist() == ["small", "large"] and table.columns.tolist() == ["at once", "1 day"]
@@ -174,33 +176,34 @@ def test_settings_are_compared_for_each_delay(given):
 def test_the_table_knows_no_more_than_has_arrived(flights, given):
     """The mean of a key moves when its labels have arrived, not before; what is old counts less."""
     keys = flights["UniqueCarrier"]
-    before = online_learning.online_table(given, keys, half_life=5)
-    changed = given.days[before != online_learning.online_table(spoilt(given, "2013-02-10"), keys, half_life=5)]
+    before = online_learning.online_rate_table(given, keys, half_life=5)
+    changed = given.days[before != online_learning.online_rate_table(spoilt(given, "2013-02-10"), keys, half_life=5)]
     assert changed.min() == np.datetime64("2013-02-11")
     last = given.days == given.days[-1]
     xx = (given.rows["UniqueCarrier"] == "XX").to_numpy()
     assert before[last & xx].mean() < 0.25 < 0.5 < before[last & ~xx].mean()
-    assert online_learning.online_table(given, keys, half_life=1e6, prior=0)[last & xx].mean() == pytest.approx(
+    assert online_learning.online_rate_table(given, keys, half_life=1e6, prior=0)[last & xx].mean() == pytest.approx(
         given.late[xx & ~last].mean(), abs=1e-4
     )
     with pytest.raises(UsageError, match="cannot be updated"):
-        online_learning.online_table(given, keys, delay=0)
+        online_learning.online_rate_table(given, keys, delay=0)
 
 
 def test_xgboost_static_and_monthly_know_what_came_before(given, inputs):
     """The static model is that of the training months; the monthly one is the same in its first month."""
-    still = online_learning.static(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    still = online_learning.train_once(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
     assert np.array_equal(
-        still, online_learning.static(spoilt(given, "2013-01-20"), inputs, "2013-01-20", rounds=5, min_child_weight=1)
+        still,
+        online_learning.train_once(spoilt(given, "2013-01-20"), inputs, "2013-01-20", rounds=5, min_child_weight=1),
     )
-    anew = online_learning.monthly(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    anew = online_learning.train_monthly(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
     february = given.after(START)
     assert np.array_equal(still[~february], anew[~february]) and not np.array_equal(still, anew)
-    other = online_learning.monthly(spoilt(given, START), inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    other = online_learning.train_monthly(spoilt(given, START), inputs, "2013-01-20", rounds=5, min_child_weight=1)
     march = given.after("2013-03-01")
     assert np.array_equal(anew[~march], other[~march]) and not np.array_equal(anew[march], other[march])
     with pytest.raises(UsageError, match="nothing to learn from"):
-        online_learning.static(given, inputs, "2013-01-01")
+        online_learning.train_once(given, inputs, "2013-01-01")
 
 
 def test_an_intercept_from_the_last_days_brings_the_mean_back(given):
@@ -221,16 +224,16 @@ def test_an_intercept_from_the_last_days_brings_the_mean_back(given):
 def test_weeks_and_totals_say_how_each_learner_did(given):
     """Log-loss, AUC and dollars with their interval, over all days and week by week."""
     scores = {"knows": np.where(given.late == 1, 0.9, 0.1), "coin": np.full(len(given.late), 0.5)}
-    total = online_learning.totals(given, scores, START)
+    total = online_learning.total_loss(given, scores, START)
     assert total.loc["knows", ["log-loss", "AUC"]].tolist() == [0.105, 1.0]
     assert total.loc["knows", "dollars"] == 100_000 and total.loc["coin", "dollars"] < 0
-    weeks = online_learning.weekly(given, scores, START)
+    weeks = online_learning.loss_by_week(given, scores, START)
     assert weeks["week"].unique().tolist() == ["2013-02-01", "2013-02-08", "2013-02-15", "2013-02-22", "2013-03-01"]
     assert weeks.groupby("learner")["flights"].sum().tolist() == [given.after(START).sum()] * 2
     coin = weeks[weeks["learner"] == "coin"]
     assert (coin["log-loss"] == 0.6931).all()
-    assert online_learning.wide(weeks)["coin"].tolist() == [0.6931] * 5
-    assert online_learning.wide(weeks, "dollars").index[1] == pd.Timestamp("2013-02-08")
+    assert online_learning.weeks_side_by_side(weeks)["coin"].tolist() == [0.6931] * 5
+    assert online_learning.weeks_side_by_side(weeks, "dollars").index[1] == pd.Timestamp("2013-02-08")
     full = coin.dropna()
     assert len(full) == 4 and (full["low"] < full["dollars"]).all() and (full["dollars"] < full["high"]).all()
 
@@ -266,14 +269,14 @@ def test_a_guard_takes_back_what_does_harm(given):
         [line for line, kept in zip(given.lines, days, strict=True) if kept],
         given.late[days], given.days[days], given.rows[days],
     )  # fmt: skip
-    open_ = online_learning.guarded(january, spoiled=[bad], canary=300)
+    open_ = online_learning.learn_guarded(january, spoiled=[bad], canary=300)
     assert open_.batches["harm"].idxmax() == bad and open_.refused == []
     assert (open_.batches["harm"] == 0).tolist() == [True] * 8 + [False] * 22  # until there are 300 flights to look at
-    closed = online_learning.guarded(
+    closed = online_learning.learn_guarded(
         january, spoiled=[bad], canary=300, limit=float(open_.batches["harm"].drop(bad).max()) + 1e-6
     )
     assert (
-        isinstance(closed, online_learning.Guarded)
+        isinstance(closed, online_learning.GuardedRun)
         and closed.refused == [bad]
         and repr(closed) == f"30 batches, 1 refused: {bad}"
     )
@@ -281,18 +284,20 @@ def test_a_guard_takes_back_what_does_harm(given):
     losses = [metrics.log_loss(january.late[after], run.predictions[after]) for run in (open_, closed)]
     assert losses[1] < losses[0]
     assert np.array_equal(open_.predictions[~after], closed.predictions[~after])
-    assert online_learning.guarded(january).predictions == pytest.approx(online_learning.replay(january), abs=1e-5)
+    assert online_learning.learn_guarded(january).predictions == pytest.approx(
+        online_learning.replay(january), abs=1e-5
+    )
 
 
 def test_a_batch_is_tried_and_taken_back(given):
     """One batch at a time: its harm is told, and above the limit the learner is as it was."""
     good, bad, late = given.lines[:800], spoilt(given, "2013-01-01").lines[800:1_000], given.late[:300]
     with online_learning.Learner() as learner:
-        assert online_learning.try_batch(learner, good, [], np.array([]), 0.0) == (0.0, True)
+        assert online_learning.learn_or_roll_back(learner, good, [], np.array([]), 0.0) == (0.0, True)
         before = learner.predict(given.lines[:300])
-        harm, learnt = online_learning.try_batch(learner, bad, given.lines[:300], late, 0.001)
+        harm, learnt = online_learning.learn_or_roll_back(learner, bad, given.lines[:300], late, 0.001)
         assert harm > 0.001 and not learnt and np.array_equal(learner.predict(given.lines[:300]), before)
-        assert online_learning.try_batch(learner, bad, given.lines[:300], late, None) == (harm, True)
+        assert online_learning.learn_or_roll_back(learner, bad, given.lines[:300], late, None) == (harm, True)
         assert metrics.log_loss(late, learner.predict(given.lines[:300])) == pytest.approx(
             metrics.log_loss(late, before) + harm
         )
@@ -307,9 +312,9 @@ def test_a_snapshot_of_something_else_is_refused():
 def test_a_guard_must_be_possible(given):
     """A negative limit or a day without flights is refused."""
     with pytest.raises(UsageError, match="lets nothing through"):
-        online_learning.guarded(given, limit=-0.1)
+        online_learning.learn_guarded(given, limit=-0.1)
     with pytest.raises(UsageError, match="no flight leaves on 2014-01-01"):
-        online_learning.guarded(given, spoiled=["2014-01-01"])
+        online_learning.learn_guarded(given, spoiled=["2014-01-01"])
 
 
 def test_the_committed_year_is_complete():

@@ -29,7 +29,7 @@ def known(flights: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def pair(flights: pd.DataFrame, known: pd.DataFrame) -> tuple[pitfalls.Delivery, pitfalls.Delivery]:
     """Return clean days and other clean days."""
-    return pitfalls.two_deliveries(flights, known, 4)
+    return pitfalls.example_deliveries(flights, known, 4)
 
 
 def checked(name: str, delivery, reference=None, words=WORDS, horizon=3.0, log=None) -> pd.DataFrame:
@@ -73,15 +73,15 @@ def test_what_cannot_be_looked_at_is_never_called_fine(pair, name: str):
     found = checked(name, pair[0])
     assert "not assessable" in set(found["severity"])
     assert found["evidence"].str.startswith("not assessable: needs").any()
-    told = pitfalls.summary(found)
+    told = pitfalls.summarise_findings(found)
     assert told.loc[name, "verdict"] != "nothing found"
 
 
 def test_a_report_asks_them_all_in_the_decks_order(pair):
     """The report has every check that found something, the summary all 18."""
-    found = pitfalls.report(*pair, only=[name for name in pitfalls.CHECKS if name != "necessary"])
+    found = pitfalls.run_checks(*pair, only=[name for name in pitfalls.CHECKS if name != "necessary"])
     assert list(dict.fromkeys(found["check"])) == [name for name in pitfalls.CHECKS if name in set(found["check"])]
-    told = pitfalls.summary(found)
+    told = pitfalls.summarise_findings(found)
     assert list(told.index) == list(pitfalls.CHECKS)
     assert told.loc["values", "verdict"] == "nothing found"
 
@@ -90,11 +90,11 @@ def test_a_report_refuses_what_it_cannot_use(pair):
     """An unknown check, a horizon after departure and an empty delivery are named."""
     delivery, _ = pair
     with pytest.raises(UsageError, match="no check 'luck'"):
-        pitfalls.report(delivery, only="luck")
+        pitfalls.run_checks(delivery, only="luck")
     with pytest.raises(UsageError, match="after departure"):
-        pitfalls.report(delivery, horizon=-1)
+        pitfalls.run_checks(delivery, horizon=-1)
     with pytest.raises(DataError, match="no rows"):
-        pitfalls.report(pitfalls.Delivery(delivery.rows.head(0), delivery.inputs))
+        pitfalls.run_checks(pitfalls.Delivery(delivery.rows.head(0), delivery.inputs))
 
 
 # --------------------------------------------------------------------------- rules are exact
@@ -186,7 +186,7 @@ def test_every_broken_column_is_named_at_once(rows: pd.DataFrame, broken: set[st
 
 def test_weather_is_held_to_its_own_part_of_the_dictionary(flights, known):
     """1,048 miles an hour is found on 12 February."""
-    delivery = pitfalls.deliver(flights, known, months=[2])
+    delivery = pitfalls.make_delivery(flights, known, months=[2])
     found = checked("values", delivery)
     assert found["where"].tolist() == ["wind_speed"]
     assert "1,048" in found["evidence"].iloc[0]
@@ -204,14 +204,14 @@ def test_each_fault_is_found_by_its_check(pair, name: str):
     found = alarms(checked(check, faulty, reference))
     places = list(found[["check", "where"]].itertuples(index=False, name=None))
     if name != "flattering_carrier":  # found in about half of the seeds: see the benchmark
-        assert any(faults.same_place(place, (check, truth["where"].item())) for place in places)
+        assert any(faults.finding_matches(place, (check, truth["where"].item())) for place in places)
     assert alarms(checked(check, clean, reference)).empty
 
 
 def test_noise_is_called_unnecessary_and_the_hour_is_not(pair):
     """A column of random numbers is no better than others of its kind; the scheduled hour is."""
     faulty, _ = faults.contaminate(pair[0], 4, ["useless"])
-    gains = pitfalls.importance(faulty, faulty.inputs)
+    gains = pitfalls.permutation_importance(faulty, faulty.inputs)
     found = set(checked("necessary", faulty)["where"])
     assert found == {name for name in gains.index if name != "chance" and gains[name] <= gains["chance"]}
     assert "gate_code" in found
@@ -223,11 +223,11 @@ def test_false_alarms_and_power_are_what_the_committed_table_says(flights, known
     from scipy.stats import binom
 
     seeds = range(1000, 1010)
-    table = pitfalls.measured().reset_index()
+    table = pitfalls.detector_error_rates().reset_index()
     table = table[~table["check"].isin(["necessary", "values"]) & (table["kind"] == "statistic")]
     false, found = dict.fromkeys(table["check"], 0), dict.fromkeys(table["fault"], 0)
     for seed in seeds:
-        clean, reference = pitfalls.two_deliveries(flights, known, seed)
+        clean, reference = pitfalls.example_deliveries(flights, known, seed)
         log = faults.contaminate(clean, seed, [])[0].log
         for check in false:
             false[check] += not alarms(checked(check, clean, reference, log=log)).empty
@@ -235,7 +235,7 @@ def test_false_alarms_and_power_are_what_the_committed_table_says(flights, known
             check = faults.catalogue().loc[fault, "check"]
             faulty, truth = faults.contaminate(clean, seed, [fault])
             places = alarms(checked(check, faulty, reference))[["check", "where"]].itertuples(index=False, name=None)
-            found[fault] += any(faults.same_place(place, (check, truth["where"].item())) for place in places)
+            found[fault] += any(faults.finding_matches(place, (check, truth["where"].item())) for place in places)
     for row in table.itertuples():
         for seen, rate in ((false[row.check], row.false_alarms), (found[row.fault], row.power)):
             # The table's own rate is known from 100 seeds only: a rate of 0 may be 0.03 in truth.
@@ -250,8 +250,8 @@ def test_false_alarms_and_power_are_what_the_committed_table_says(flights, known
 
 def test_the_day_without_weather_is_an_outage(flights, known):
     """On 31 December every report is missing, and none was on any day of training."""
-    before = pitfalls.deliver(flights, known, months=range(1, 9))
-    found = checked("reliable", pitfalls.deliver(flights, known, months=[12]), before)
+    before = pitfalls.make_delivery(flights, known, months=range(1, 9))
+    found = checked("reliable", pitfalls.make_delivery(flights, known, months=[12]), before)
     assert found["evidence"].str.contains("2013-12-31").all()
     assert {"temp", "wind_speed"} <= set(found["where"].iloc[0].split(", "))
     assert found["severity"].eq("stop").all()
@@ -340,8 +340,8 @@ def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
     def today(table: pd.DataFrame) -> pd.Series:
         return features.as_of(table, 3, only=["airport_today"])["late_3h_origin"]
 
-    ahead = pitfalls.looks_ahead(day_mean, rows, 3)
-    fair = pitfalls.looks_ahead(today, rows, 3)
+    ahead = pitfalls.uses_future(day_mean, rows, 3)
+    fair = pitfalls.uses_future(today, rows, 3)
     assert (ahead["changed"] > 0.5).any()
     assert (fair["changed"] == 0).all()
     assert (fair["flights"] > 0).all()
@@ -349,8 +349,8 @@ def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
     def two_hours_too_late(table: pd.DataFrame) -> pd.Series:
         return features.as_of(table, 1, only=["airport_today"])["late_1h_origin"]
 
-    assert (pitfalls.looks_ahead(two_hours_too_late, rows, 3)["changed"] > 0).any()
-    assert (pitfalls.looks_ahead(two_hours_too_late, rows, 1)["changed"] == 0).all()
+    assert (pitfalls.uses_future(two_hours_too_late, rows, 3)["changed"] > 0).any()
+    assert (pitfalls.uses_future(two_hours_too_late, rows, 1)["changed"] == 0).all()
 
 
 # --------------------------------------------------------------------------- deliveries and audits
@@ -358,16 +358,16 @@ def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
 
 def test_a_delivery_is_made_of_flights_and_features(flights, known):
     """Features stand beside the raw columns; an input that is not there is refused."""
-    delivery = pitfalls.deliver(flights, known, months=[6])
+    delivery = pitfalls.make_delivery(flights, known, months=[6])
     assert set(delivery.inputs) == set(known.columns)
     assert set(delivery.rows["Month"]) == {6}
-    raw = pitfalls.deliver(flights, months=[6])
+    raw = pitfalls.make_delivery(flights, months=[6])
     assert "IsDepDelayed" not in raw.inputs
     assert len(raw.inputs) == 30
     with pytest.raises(DataError, match="nonsense"):
-        pitfalls.deliver(flights, inputs=["nonsense"])
+        pitfalls.make_delivery(flights, inputs=["nonsense"])
     with pytest.raises(DataError, match="lack flights"):
-        pitfalls.deliver(flights, known.head(10))
+        pitfalls.make_delivery(flights, known.head(10))
 
 
 def test_samples_are_whole_days(flights):
@@ -383,7 +383,7 @@ def test_samples_are_whole_days(flights):
 
 def test_deliveries_for_audits_leave_known_incidents_out(flights, known):
     """Neither side of an audit has a day of the three incidents, and no day is on both sides."""
-    delivery, reference = pitfalls.two_deliveries(flights, known, 9)
+    delivery, reference = pitfalls.example_deliveries(flights, known, 9)
     days = [set(rows["Month"] * 100 + rows["DayofMonth"]) for rows in (delivery.rows, reference.rows)]
     assert not days[0] & days[1]
     assert not (days[0] | days[1]) & {101, 212, 1231}
@@ -394,7 +394,7 @@ def test_deliveries_for_audits_leave_known_incidents_out(flights, known):
 def test_an_audit_scores_what_is_handed_in_and_tells_the_price(flights, known):
     """Handing in the alarms finds most of what was planted; handing in nothing costs dollars."""
     audit = pitfalls.Audit(2, flights, known)
-    found = pitfalls.report(audit.delivery, audit.reference)
+    found = pitfalls.run_checks(audit.delivery, audit.reference)
     result = audit.score(alarms(found))
     assert result["recall"] >= 0.8
     assert result["precision"] >= 0.8
@@ -407,8 +407,8 @@ def test_an_audit_scores_what_is_handed_in_and_tells_the_price(flights, known):
 
 def test_committed_tables_cover_every_check_and_every_fault():
     """Each fault has a measured power, a false-alarm rate of its check, and a price."""
-    table = pitfalls.measured().reset_index()
-    assert set(table["fault"]) == set(faults.catalogue().index) == set(pitfalls.costs().index)
+    table = pitfalls.detector_error_rates().reset_index()
+    assert set(table["fault"]) == set(faults.catalogue().index) == set(pitfalls.cost_of_missed_faults().index)
     assert set(table["check"]) == set(pitfalls.CHECKS)
     rules = table[table["kind"] == "rule"]
     assert rules["false_alarms"].eq(0).all()

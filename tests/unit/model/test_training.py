@@ -190,7 +190,7 @@ def test_threads_do_not_change_a_score(split: splits.Split, inputs: pd.DataFrame
 
 def test_the_model_learns_what_there_is_to_learn(fit: training.Fit, split: splits.Split):
     """Out of time the model ranks late flights above others, and its mean score is near the share late."""
-    table = training.compare({"model": fit, "constant": training.train_table(split)}, split.test)
+    table = training.compare({"model": fit, "constant": training.train_rate_table(split)}, split.test)
     assert table.loc["model", "AUC"] > 0.75
     assert table.loc["constant", "AUC"] == 0.5
     assert table.loc["model", "log-loss"] < table.loc["constant", "log-loss"]
@@ -251,7 +251,7 @@ def test_inputs_of_other_flights_are_refused(split: splits.Split, inputs: pd.Dat
     with pytest.raises(DataError, match="labels lack flight 960"):
         training.train_xgboost(split, inputs, labels=labels)
     with pytest.raises(DataError, match="flight 7 has no label"):
-        training.train_xgboost(split, inputs, labels=training.random_labels(split).where(inputs.index != 7))
+        training.train_xgboost(split, inputs, labels=training.shuffle_labels(split).where(inputs.index != 7))
 
 
 def test_a_column_that_is_empty_in_training_does_no_harm(split: splits.Split, inputs: pd.DataFrame, fit: training.Fit):
@@ -267,8 +267,8 @@ def test_a_column_that_is_empty_in_training_does_no_harm(split: splits.Split, in
 
 def test_a_table_answers_with_the_share_late_of_the_key(split: splits.Split, world: pd.DataFrame):
     """Without a prior the table says the share late of the training flights with the same key."""
-    table = training.train_table(split, {"carrier": world["UniqueCarrier"]}, prior=0)
-    assert isinstance(table, training.Table)
+    table = training.train_rate_table(split, {"carrier": world["UniqueCarrier"]}, prior=0)
+    assert isinstance(table, training.RateTable)
     late = features.label(split.train).groupby(split.train["UniqueCarrier"], observed=True).mean()
     wanted = split.test["UniqueCarrier"].astype(str).map(late.to_dict()).to_numpy(dtype=float)
     np.testing.assert_allclose(table.predict(split.test), wanted)
@@ -280,27 +280,27 @@ def test_the_prior_quietens_a_rare_key(split: splits.Split, world: pd.DataFrame)
     late = features.label(split.train)
     one = late.index[late == 1][0]
     key[[one, split.test.index[0]]] = "rare"
-    rates = [training.train_table(split, {"key": key}, prior=prior).predict(split.test)[0] for prior in (0, 20)]
+    rates = [training.train_rate_table(split, {"key": key}, prior=prior).predict(split.test)[0] for prior in (0, 20)]
     assert rates[0] == 1
     assert rates[1] == pytest.approx((1 + 20 * late.mean()) / 21)
     with pytest.raises(UsageError, match="prior=-1"):
-        training.train_table(split, prior=-1)
+        training.train_rate_table(split, prior=-1)
 
 
 def test_a_key_that_training_never_saw_gets_the_base_rate(split: splits.Split, world: pd.DataFrame):
     """A month that training lacks, and a table without a key, are told the share late of all training flights."""
     base_rate = features.label(split.train).mean()
-    by_month = training.train_table(split, {"month": world["Month"], "carrier": world["UniqueCarrier"]})
-    for table in (by_month, training.train_table(split)):
+    by_month = training.train_rate_table(split, {"month": world["Month"], "carrier": world["UniqueCarrier"]})
+    for table in (by_month, training.train_rate_table(split)):
         np.testing.assert_allclose(table.predict(split.test), base_rate)
 
 
 def test_a_table_names_flights_that_it_knows_nothing_of(split: splits.Split, world: pd.DataFrame):
     """A key that does not cover the split, or a flight that is not of the split, is refused in words."""
     with pytest.raises(DataError, match="values of 'carrier' lack flight 0"):
-        training.train_table(split, {"carrier": world["UniqueCarrier"].iloc[1:]})
+        training.train_rate_table(split, {"carrier": world["UniqueCarrier"].iloc[1:]})
     with pytest.raises(DataError, match="keys lack flight 99999"):
-        training.train_table(split).predict(world.tail(1).set_axis([99_999]))
+        training.train_rate_table(split).predict(world.tail(1).set_axis([99_999]))
 
 
 def test_a_logistic_regression_is_asked_like_the_others(split: splits.Split, inputs: pd.DataFrame):
@@ -322,14 +322,14 @@ def test_a_logistic_regression_is_asked_like_the_others(split: splits.Split, inp
 
 def test_random_labels_keep_the_count_and_lose_the_order(split: splits.Split, inputs: pd.DataFrame):
     """Shuffled training labels have the same mean, can be had again, and leave nothing to be learnt."""
-    shuffled = training.random_labels(split, seed=0)
+    shuffled = training.shuffle_labels(split, seed=0)
     true = features.label(split.train)
     mixed = shuffled.loc[split.train.index]
     assert mixed.sum() == true.sum()
     assert not mixed.equals(true)
     assert shuffled.loc[split.test.index].equals(features.label(split.test))
-    assert shuffled.equals(training.random_labels(split, seed=0))
-    assert not shuffled.equals(training.random_labels(split, seed=1))
+    assert shuffled.equals(training.shuffle_labels(split, seed=0))
+    assert not shuffled.equals(training.shuffle_labels(split, seed=1))
     fit = training.train_xgboost(split, inputs, **FAST, labels=shuffled)
     assert training.compare({"nonsense": fit}, split.test)["AUC"].item() == pytest.approx(0.5, abs=0.15)
     assert features.label(split.train).equals(true)
@@ -394,7 +394,7 @@ def test_the_card_tells_a_stranger_what_the_model_is(fit: training.Fit, split: s
     assert len(card["learning curve"]["validation"]) == card["rounds"] == 15
     assert card["environment"] == training.environment()
     assert card["environment"]["xgboost"] == xgboost.__version__
-    assert card == training.card(split, fit.scorer.encoder, 15, card["parameters"], fit.curve)
+    assert card == training.model_card(split, fit.scorer.encoder, 15, card["parameters"], fit.curve)
 
 
 def test_the_card_can_be_read_as_a_table(fit: training.Fit):
@@ -635,14 +635,14 @@ def test_a_model_that_this_xgboost_cannot_read_says_so(
 def test_another_process_gives_the_same_scores(fit: training.Fit, inputs: pd.DataFrame):
     """A fresh Python that knows nothing but the saved folder scores to the last bit what this one does."""
     rows = inputs.tail(100)
-    np.testing.assert_array_equal(training.score_elsewhere(fit.scorer, rows), fit.scorer.score(rows))
+    np.testing.assert_array_equal(training.score_in_new_process(fit.scorer, rows), fit.scorer.score(rows))
 
 
 @pytest.mark.slow
 def test_what_went_wrong_in_the_other_process_is_told(fit: training.Fit, inputs: pd.DataFrame):
     """When the other process cannot score I read its own last words."""
     with pytest.raises(ModelError, match=r"could not score: .*column carrier: the model needs this column"):
-        training.score_elsewhere(fit.scorer, inputs[["hour"]])
+        training.score_in_new_process(fit.scorer, inputs[["hour"]])
 
 
 # --------------------------------------------------------------------------- the model of the case

@@ -111,7 +111,7 @@ def test_namespaces_weights_and_tags(write):
     path = write("y,a,b,c,w,id", ["1", "5", "x", "0", "2", "EWR to LAX"], ["-1", "0", "y", "3", "0.5", ""])
     lines = text(path, namespaces={"when": ["a", "c"], "who": ["b"]}, importance="w", tag="id")
     assert lines == ["1 2.0 'EWR%20to%20LAX |when a:5 |who b=x", "-1 0.5 ' |when c:3 |who b=y"]
-    assert vowpal.parsed(*lines)["importance"].tolist() == [2.0, 0.5]
+    assert vowpal.parse_with_vw(*lines)["importance"].tolist() == [2.0, 0.5]
 
 
 def test_a_column_named_as_text_keeps_its_digits(write):
@@ -126,7 +126,7 @@ def test_rows_without_a_label_are_refused_left_out_or_kept(write):
         text(path)
     assert text(path, unlabelled="skip") == ["1 |f a:5", "-1 |f a:7"]
     kept = text(path, unlabelled="keep")
-    assert np.isnan(vowpal.parsed(*kept)["label"]).tolist() == [False, True, False]
+    assert np.isnan(vowpal.parse_with_vw(*kept)["label"]).tolist() == [False, True, False]
 
 
 def test_a_value_can_be_mapped_to_no_label(write):
@@ -222,7 +222,7 @@ def test_vw_reads_one_feature_of_the_meant_weight(write, cell, written):
     (line,) = text(write(["y", "d", "z"], ["1", cell, "7"]))
     assert line == f"1 |f {written} z:7"
     weight = float(cell) if written.startswith("d:") else 1.0
-    assert vowpal.parsed(line)["values"].item() == f"{weight:g}, 7"
+    assert vowpal.parse_with_vw(line)["values"].item() == f"{weight:g}, 7"
 
 
 @pytest.mark.parametrize("cell", ["0", "0.0", "-0", "1e-50"])
@@ -268,7 +268,7 @@ def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
 
 def test_vw_itself_complains_about_none_of_it():
     """The faults are silent: VW reads a missing number as 1, a label that is no number as 0, and eats what follows."""
-    seen = vowpal.parsed("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
+    seen = vowpal.parse_with_vw("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
     assert seen["values"].tolist() == ["1, 7", "1", "5", "1", "16", "5"]
     assert seen["label"].tolist()[:5] == [1, 1, 0, 1, 1]
     assert math.isnan(seen["label"].iloc[5])  # a label right before the bar is a tag
@@ -352,12 +352,12 @@ def test_different_texts_stay_different(one, other):
 def test_name_and_value_keep_apart(name, cell, other_name, other_cell):
     """Column a=b with value c is not column a with value b=c."""
     same = (name, cell) == (other_name, other_cell)
-    assert (vowpal.feature(name, cell, "text") == vowpal.feature(other_name, other_cell, "text")) == same
+    assert (vowpal.format_feature(name, cell, "text") == vowpal.format_feature(other_name, other_cell, "text")) == same
 
 
 def test_an_equals_sign_in_a_name_is_no_end_of_it():
     """The same with an equals sign in the name, which chance seldom finds."""
-    assert vowpal.feature("a=b", "c") == "a%3Db=c" != vowpal.feature("a", "b=c") == "a=b=c"
+    assert vowpal.format_feature("a=b", "c") == "a%3Db=c" != vowpal.format_feature("a", "b=c") == "a=b=c"
 
 
 @settings(max_examples=40, deadline=None)
@@ -625,6 +625,6 @@ def test_the_converter_loads_nothing_heavy():
 
 def test_lines_that_vw_reads_can_be_looked_at():
     """The table shows label, weight, tag and features as VW sees them."""
-    seen = vowpal.parsed("1 2.5 'me |f a:3 b=x")
+    seen = vowpal.parse_with_vw("1 2.5 'me |f a:3 b=x")
     assert isinstance(seen, pd.DataFrame)
     assert seen.iloc[0].to_dict() == {"label": 1.0, "importance": 2.5, "tag": "me", "features": 2, "values": "3, 1"}

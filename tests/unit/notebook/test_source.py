@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import DataError, UsageError
-from course_utils.exercises import show_error, show_source
-from course_utils.notebook import source
+from course_utils.notebook import show_error, show_source, source
 
 
 def sample(x: int) -> str:

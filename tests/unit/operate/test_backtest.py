@@ -39,8 +39,8 @@ def fit(winter: pd.DataFrame) -> training.Fit:
 
 
 @pytest.fixture
-def machine(winter: pd.DataFrame, fit: training.Fit) -> backtest.TimeMachine:
-    return backtest.TimeMachine(winter, fit)
+def machine(winter: pd.DataFrame, fit: training.Fit) -> backtest.Backtest:
+    return backtest.Backtest(winter, fit)
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -81,7 +81,7 @@ def test_the_future_is_not_needed(machine, winter, fit):
     later = splits.day(winter) >= FIRST
     unknown.loc[later, ["DepDelay", "ArrDelay", "DepTime", "ArrTime", "TailNum", "IsDepDelayed"]] = np.nan
     unknown.attrs = dict(winter.attrs)
-    blind = backtest.TimeMachine(unknown, fit.scorer)
+    blind = backtest.Backtest(unknown, fit.scorer)
     morning = machine.day(FIRST).rows["CRSDepTime"] < 800  # later ones know of the first departures
     for other in (blind.day("2013-01-19").rows, blind.day(FIRST).rows[morning]):
         assert same(other, machine.day(str(other["day"].iloc[0].date())).rows.loc[other.index])
@@ -89,7 +89,7 @@ def test_the_future_is_not_needed(machine, winter, fit):
 
 def test_the_same_year_twice(winter, fit):
     """Two machines of one seed agree; another seed changes how long answers take and nothing else."""
-    rows = [backtest.TimeMachine(winter, fit, seed=seed).day(FIRST).rows for seed in (1, 1, 2)]
+    rows = [backtest.Backtest(winter, fit, seed=seed).day(FIRST).rows for seed in (1, 1, 2)]
     assert rows[0].equals(rows[1])
     assert not rows[0]["latency_ms"].equals(rows[2]["latency_ms"])
     assert rows[0].drop(columns="latency_ms").equals(rows[2].drop(columns="latency_ms"))
@@ -99,13 +99,13 @@ def test_shuffled_flights_are_played_in_order(machine, winter, fit):
     """In which order the flights are given does not matter."""
     mixed = winter.sample(frac=1, random_state=0)
     mixed.attrs = dict(winter.attrs)
-    days = [one.day(FIRST).rows for one in (backtest.TimeMachine(mixed, fit), machine)]
+    days = [one.day(FIRST).rows for one in (backtest.Backtest(mixed, fit), machine)]
     assert same(*(rows.drop(columns="latency_ms").sort_index() for rows in days))
 
 
 def test_labels_can_take_longer(winter, fit):
     """With a delay of three days, the file of a day is that of three days before."""
-    machine = backtest.TimeMachine(winter, fit, label_delay_days=3, start="2013-01-10", until="2013-01-12")
+    machine = backtest.Backtest(winter, fit, label_delay_days=3, start="2013-01-10", until="2013-01-12")
     days = machine.run()
     assert [day.date for day in days] == ["2013-01-10", "2013-01-11", "2013-01-12"]
     assert (splits.day(days[0].labels) == "2013-01-07").all()
@@ -137,15 +137,15 @@ def test_save_and_load(machine, winter, fit, tmp_path):
     """A saved machine goes on where it stood; other flights, or a file of something else, are refused."""
     machine.run("2013-01-05")
     file = machine.save(tmp_path / "new" / "state.json")
-    again = backtest.TimeMachine.load(file, winter, fit)
+    again = backtest.Backtest.load(file, winter, fit)
     assert again.today == "2013-01-06" and same(again.step().rows, machine.step().rows)
     other = winter.assign(DepDelay=winter["DepDelay"] + 1)
     other.attrs = dict(winter.attrs)
     with pytest.raises(DataError, match=r"state.json: was saved with other flights"):
-        backtest.TimeMachine.load(file, other, fit)
+        backtest.Backtest.load(file, other, fit)
     file.write_text("[]", encoding="utf-8")
     with pytest.raises(DataError, match="holds no time machine"):
-        backtest.TimeMachine.load(file, winter, fit)
+        backtest.Backtest.load(file, winter, fit)
     assert [path.name for path in file.parent.iterdir()] == ["state.json"]
 
 
@@ -157,7 +157,7 @@ def test_a_service_is_asked_once(winter, fit, tmp_path):
         asked.append(rows)
         return [float("nan"), *[0.25] * (len(rows) - 1)]
 
-    machine = backtest.TimeMachine(winter, fit, predict=service)
+    machine = backtest.Backtest(winter, fit, predict=service)
     days = machine.run("2013-01-02")
     machine.day("2013-01-01")
     assert len(asked) == 2 and list(asked[0].columns) == machine.inputs
@@ -165,7 +165,7 @@ def test_a_service_is_asked_once(winter, fit, tmp_path):
     assert (days[0].rows["latency_ms"] > 0).all()
     with pytest.raises(UsageError, match="cannot be saved"):
         machine.save(tmp_path / "state.json")
-    short = backtest.TimeMachine(winter, fit, predict=lambda rows: rows["Distance"].head(3))
+    short = backtest.Backtest(winter, fit, predict=lambda rows: rows["Distance"].head(3))
     with pytest.raises(DataError, match="3 answers to"):
         short.step()
 
@@ -173,8 +173,8 @@ def test_a_service_is_asked_once(winter, fit, tmp_path):
 def test_scores_that_are_known_already(winter, fit):
     """Scores that are handed in stand in place of the model's."""
     known = pd.Series(0.5, winter.index[:10])
-    probability = backtest.TimeMachine(winter, fit, scores=known).day("2013-01-01").rows["probability"]
-    plain = backtest.TimeMachine(winter, fit).day("2013-01-01").rows["probability"]
+    probability = backtest.Backtest(winter, fit, scores=known).day("2013-01-01").rows["probability"]
+    plain = backtest.Backtest(winter, fit).day("2013-01-01").rows["probability"]
     assert (probability.loc[known.index] == 0.5).all() and probability.iloc[10:].equals(plain.iloc[10:])
 
 
@@ -246,7 +246,7 @@ def test_another_world_is_felt_by_the_inputs(machine, winter, fit):
     now = splits.day(winter).between(FIRST, LAST)
     changed = pd.concat([winter[~now], worse(winter[now])]).loc[winter.index]
     changed.attrs = dict(winter.attrs)
-    whole = backtest.TimeMachine(changed, fit.scorer)
+    whole = backtest.Backtest(changed, fit.scorer)
     again = machine.replay(FIRST, LAST, outcomes=worse)
     for day in again:
         assert same(day.rows, whole.day(day.date).rows) and same(day.labels, whole.day(day.date).labels)
@@ -261,7 +261,7 @@ def test_another_model_answers(machine):
     assert (days[4].labels["probability"] == 0.125).all() and not (days[0].labels["probability"] == 0.125).any()
 
 
-REFUSED: dict[str, tuple[Callable[[backtest.TimeMachine], object], str]] = {
+REFUSED: dict[str, tuple[Callable[[backtest.Backtest], object], str]] = {
     "a day that it lacks": (lambda machine: machine.day("2013-02-01"), "has no '2013-02-01'"),
     "no change": (lambda machine: machine.replay(FIRST, LAST), "nothing is changed"),
     "a lost column": (
@@ -287,11 +287,11 @@ def test_what_cannot_be_made(winter, fit):
     """A machine needs a year, days in it, a delay that can be waited for and a horizon before departure."""
     for options in ({"label_delay_days": 0}, {"label_delay_days": 1.5}, {"start": "2014-01-01"}, {"horizon": -1}):
         with pytest.raises(UsageError):
-            backtest.TimeMachine(winter, fit, **options)
+            backtest.Backtest(winter, fit, **options)
     sample = winter.head()
     sample.attrs["dataset"] = "allyears2k"
     with pytest.raises(UsageError, match="nyc2013"):
-        backtest.TimeMachine(sample, fit)
+        backtest.Backtest(sample, fit)
 
 
 # --------------------------------------------------------------------------- models

@@ -22,7 +22,7 @@ TRUE = ["2013-12-31"]
 
 
 @pytest.fixture(scope="module")
-def machine(flights: pd.DataFrame) -> backtest.TimeMachine:
+def machine(flights: pd.DataFrame) -> backtest.Backtest:
     """Return a machine of January, with a small model of its first days."""
     winter = flights[flights["Month"] == 1]
     winter.attrs = dict(flights.attrs)
@@ -30,17 +30,17 @@ def machine(flights: pd.DataFrame) -> backtest.TimeMachine:
     parts = [left[left["DayofMonth"].between(*days)] for days in ((1, 12), (13, 15), (16, 31))]
     split = splits.Split(*parts, "January")
     fit = training.train_xgboost(split, features.as_of(winter, 3), rounds=30, early_stopping=None)
-    return backtest.TimeMachine(winter, fit, start="2013-01-02")
+    return backtest.Backtest(winter, fit, start="2013-01-02")
 
 
 @pytest.fixture(scope="module")
-def known(machine: backtest.TimeMachine) -> drift.Reference:
+def known(machine: backtest.Backtest) -> drift.Reference:
     return drift.reference(machine, "2013-01-02", "2013-01-19")
 
 
 @pytest.fixture(scope="module")
-def healthy(machine: backtest.TimeMachine, known: drift.Reference) -> pd.DataFrame:
-    return drift.daily(machine, known)
+def healthy(machine: backtest.Backtest, known: drift.Reference) -> pd.DataFrame:
+    return drift.daily_signals(machine, known)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_table_of_signals_is_complete(healthy):
 
 def test_which_inputs_are_watched(known, machine):
     """Every input is read as evidence, and those that come as they are in a request are held to contracts."""
-    covered = drift.coverage(known)
+    covered = drift.input_coverage(known)
     assert sorted(covered.index) == sorted(machine.inputs) and (covered["evidence"] == "PSI").all()
     assert (covered.loc[covered["group"].isin(["schedule", "weather"]), "pages"] != "").all()
     assert covered.loc["UniqueCarrier", "kind"] == "text" and covered.loc["temp", "kind"] == "number"
@@ -98,13 +98,13 @@ def test_healthy_days_break_no_contract(healthy):
 
 def test_days_one_by_one_or_at_once(machine, known, healthy):
     """A list of days gives the same table as the whole machine, apart from what is smoothed along the days before."""
-    days = drift.daily([machine.day(FIRST), machine.day("2013-01-23")], known)
+    days = drift.daily_signals([machine.day(FIRST), machine.day("2013-01-23")], known)
     raw = [name for name in days if name not in drift.signals().query("part == 'D'").index]
     pd.testing.assert_frame_equal(days[raw], healthy.loc[days.index, raw], check_freq=False)
-    one = drift.daily(machine.day(FIRST), known)
+    one = drift.daily_signals(machine.day(FIRST), known)
     assert one.shape == (1, days.shape[1])
     with pytest.raises(UsageError, match="no day"):
-        drift.daily([], known)
+        drift.daily_signals([], known)
 
 
 def test_numbers_are_those_of_the_course(machine, known, healthy):
@@ -168,7 +168,7 @@ FAULTS = {
 def test_a_fault_moves_its_signal_on_the_first_day(case, machine, known, healthy):
     """Each fault pages on its first evening, by the signal that names what is wrong, and its end ends the page."""
     change, wanted = FAULTS[case]
-    table = drift.splice(healthy, drift.daily(machine.replay(FIRST, LAST, **change), known))
+    table = drift.replace_days(healthy, drift.daily_signals(machine.replay(FIRST, LAST, **change), known))
     assert wanted <= contracts(table, FIRST, FIRST)
     assert contracts(table, "2013-01-28", "2013-01-31") == set()
     days, by = drift.days_to_detect(table, FIRST, LAST)
@@ -184,7 +184,7 @@ def test_broken_rows_are_counted(machine, known):
         return rows
 
     days = machine.replay(FIRST, LAST, requests=spoil)
-    broken = drift.daily(days, known)["broken"]
+    broken = drift.daily_signals(days, known)["broken"]
     assert broken["2013-01-23"] == pytest.approx(30 / days[1].scheduled) and broken.drop("2013-01-23").eq(0).all()
     said = drift.findings(days[1])
     assert said["where"].tolist() == ["CRSArrTime"] and said["number"].iloc[0] == 30
@@ -200,7 +200,7 @@ def test_one_hub_against_the_others(machine, known, healthy):
         return rows.assign(DepDelay=rows["DepDelay"].mask(at_newark, 60.0))
 
     days = machine.replay(FIRST, "2013-01-28", labels=worse)
-    table = drift.splice(healthy, drift.daily(days, known))
+    table = drift.replace_days(healthy, drift.daily_signals(days, known))
     assert (table["gap_EWR"] - healthy["gap_EWR"])[FIRST:"2013-01-28"].min() > 0.2
     assert 0 <= drift.days_to_detect(table, FIRST, "2013-01-30")[0] <= 3
     assert "hub_EWR" in drift.alarms(table)["signal"].tolist() and contracts(table) == set()
@@ -210,7 +210,7 @@ def test_one_hub_against_the_others(machine, known, healthy):
 def test_a_model_that_is_worse_than_its_table(machine, known, healthy):
     """A model that answers the wrong way round loses against the table of airline and hour within days."""
     days = machine.replay(FIRST, "2013-01-28", predict=lambda rows: 1 - machine.scorer.score(rows))
-    table = drift.splice(healthy, drift.daily(days, known))
+    table = drift.replace_days(healthy, drift.daily_signals(days, known))
     worse = table.loc["2013-01-23":"2013-01-29"]
     assert (worse["edge_day"] < healthy.loc[worse.index, "edge_day"] - 0.2).all()
     assert "edge" in drift.alarms(worse)["signal"].tolist() and (worse["edge"].diff().dropna() < 0).sum() >= 4
@@ -218,15 +218,15 @@ def test_a_model_that_is_worse_than_its_table(machine, known, healthy):
 
 def test_only_changed_days_are_replaced(machine, known, healthy):
     """In a table with some days computed again the others stay, but for contrasts, which remember."""
-    days = drift.daily(machine.replay(FIRST, FIRST, predict=lambda rows: 1 - machine.scorer.score(rows)), known)
-    table = drift.splice(healthy, days)
+    days = drift.daily_signals(machine.replay(FIRST, FIRST, predict=lambda rows: 1 - machine.scorer.score(rows)), known)
+    table = drift.replace_days(healthy, days)
     smoothed = drift.signals().query("part == 'D'").index
     rest = table.index.difference(days.index)
     assert table.loc[rest].drop(columns=smoothed).equals(healthy.loc[rest].drop(columns=smoothed))
     assert table.loc["2013-01-27", "edge"] < healthy.loc["2013-01-27", "edge"]
     assert table.loc[:"2013-01-21"].equals(healthy.loc[:"2013-01-21"])
     with pytest.raises(UsageError, match="not in the table"):
-        drift.splice(healthy.loc[:"2013-01-10"], days)
+        drift.replace_days(healthy.loc[:"2013-01-10"], days)
 
 
 # --------------------------------------------------------------------------- alarms
@@ -323,20 +323,20 @@ def test_limits_in_use_are_the_calibrated_ones(quiet):
     assert limit["hub_EWR"] == limit["hub_JFK"] == limit["hub_LGA"] == pytest.approx(found["hubs"], abs=0.003)
     assert limit["edge"] == pytest.approx(found["model"], abs=0.01)
     assert limit["psi_dest"] > found["schedule"]
-    assert drift.resampled(quiet)["all"] <= 1
+    assert drift.false_episodes(quiet)["all"] <= 1
 
 
 def test_a_run_of_bad_days_is_one_episode(calm):
     """In made quarters as in real ones, days beyond a limit that follow each other wake somebody once."""
     calm["gap_EWR"] = 1.0
-    made = drift.resampled(calm, draws=20)
+    made = drift.false_episodes(calm, draws=20)
     assert made["hubs"] == 1 and made["all"] == 1
 
 
 def test_late_files_do_not_make_up_for_those_that_are_due(machine, known):
     """The day on which late files arrive is judged by its own: nobody has more labels than flights."""
     days = machine.replay(FIRST, FIRST, labels=lambda rows: rows.assign(day=rows["day"] + pd.Timedelta(days=2)))
-    found = drift.daily(days, known)
+    found = drift.daily_signals(days, known)
     assert found["label_coverage"].tolist() == [0, 1, 1] and found["labels"].iloc[2] > found["requests"].iloc[2]
 
 
@@ -351,7 +351,7 @@ def test_what_cannot_be_calibrated(quiet, options):
 def test_the_budget_counts_false_pages(calm):
     """An episode on a day on which something was wrong is no false page."""
     calm.loc["2013-06-10", "repeated"] = calm.loc["2013-07-10", "psi_dest"] = 0.5
-    found = drift.budget(calm, true=["2013-06-10"])
+    found = drift.false_page_bounds(calm, true=["2013-06-10"])
     assert (found["pages"], found["false"]) == (2, 1)
     assert found["at least"] < found["false a quarter"] < found["at most"]
     assert found["quarters"] == pytest.approx(60 / 91.25)
@@ -362,7 +362,7 @@ def test_the_year_after_wakes_people_in_vain_once_at_most(year):
     live = year.loc[backtest.LIVE :]
     found = drift.episodes(drift.alarms(live))
     assert found["group"].tolist() == ["hubs", "missing"] and found["last"].iloc[1] == pd.Timestamp(TRUE[0])
-    proved = drift.budget(live, true=TRUE)
+    proved = drift.false_page_bounds(live, true=TRUE)
     assert proved["false a quarter"] <= 1 < proved["at most"]
 
 
@@ -373,16 +373,16 @@ def test_weeks_count_flights_not_days(calm):
     """A week's evidence is the mean over its flights: a day with three times as many counts three times."""
     calm["log_loss"] = 0.4
     calm.loc["2013-06-04", ["log_loss", "labels"]] = 0.8, 300
-    week = drift.weekly(calm).loc["2013-06-03"]
+    week = drift.weekly_evidence(calm).loc["2013-06-03"]
     assert week["labels"] == 900 and week["log_loss"] == pytest.approx((6 * 100 * 0.4 + 300 * 0.8) / 900)
-    assert drift.weekly(calm).index[0] == pd.Timestamp("2013-05-27")
+    assert drift.weekly_evidence(calm).index[0] == pd.Timestamp("2013-05-27")
 
 
 def test_the_textbook_rules_fire_on_healthy_days(machine, known, healthy):
     """On days on which no contract speaks some rule of the textbook fires every day."""
     psi = drift.feature_psi(machine, known)
     assert list(psi.columns) == list(known.inputs) and psi.index.equals(healthy.index)
-    fires = drift.textbook(healthy, psi)
+    fires = drift.textbook_alarms(healthy, psi)
     assert list(fires.columns) == list(drift.TEXTBOOK) and fires.any(axis=1).all()
     assert fires["PSI of any input > 0.2"].all()
 
@@ -431,8 +431,8 @@ def test_detectors_row_by_row(quiet):
 @pytest.mark.slow
 def test_the_committed_year_is_the_year(flights, year):
     """From June on, the kept table is what a machine with the service's model gives."""
-    machine = backtest.TimeMachine(flights)
-    table = drift.daily(machine, drift.reference(machine))
+    machine = backtest.Backtest(flights)
+    table = drift.daily_signals(machine, drift.reference(machine))
     live = table.loc["2013-06-02":]  # the first file tells of May
     smoothed = drift.signals().query("part == 'D'").index
     kept = year.loc["2013-06-02":]

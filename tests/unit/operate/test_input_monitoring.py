@@ -14,7 +14,7 @@ import pytest
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import input_monitoring
-from course_utils.operate.input_monitoring import Beside, Inside, Watch
+from course_utils.operate.input_monitoring import InlineMonitor, InputMonitor, SidecarMonitor
 
 
 def flights(rows: int, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def asked(frame: pd.DataFrame) -> list[dict]:
     return frame.to_dict("records")
 
 
-def seen(watch: Watch, frame: pd.DataFrame) -> pd.Series:
+def seen(watch: InputMonitor, frame: pd.DataFrame) -> pd.Series:
     for row in asked(frame):
         watch.see(row)
     return watch.report()
@@ -48,19 +48,19 @@ def double(row: dict) -> float:
 
 def test_rows_like_those_of_training_raise_nothing():
     """On an ordinary day every row is counted and no column is named."""
-    report = seen(Watch(TRAINING, window=500, every=50), TRAINING.sample(1000, random_state=1))
+    report = seen(InputMonitor(TRAINING, window=500, every=50), TRAINING.sample(1000, random_state=1))
     assert report.to_dict() == {"rows": 1000, "outside training": 0, "spread another way": ""}
 
 
 def test_a_column_that_moved_is_named_and_only_that():
     """When delays grow I read which column has moved."""
-    report = seen(Watch(TRAINING, window=500, every=50), flights(1000, seed=1, shift=1.5))
+    report = seen(InputMonitor(TRAINING, window=500, every=50), flights(1000, seed=1, shift=1.5))
     assert report["spread another way"] == "delay"
 
 
 def test_a_column_that_runs_empty_is_named():
     """A feed that stops without an error shows as a column that is spread another way."""
-    report = seen(Watch(TRAINING, window=500, every=50), flights(1000, seed=1).assign(delay=None))
+    report = seen(InputMonitor(TRAINING, window=500, every=50), flights(1000, seed=1).assign(delay=None))
     assert report["spread another way"] == "delay"
 
 
@@ -69,25 +69,25 @@ def test_what_training_never_had_is_counted_row_by_row():
     rows = TRAINING.iloc[1:6].astype(object)
     rows.iloc[0, 0], rows.iloc[0, 1], rows.iloc[1, 2] = 24.0, 99.0, "XX"  # two faults in one row, one in the next
     rows.iloc[2, 1], rows.iloc[3, 1] = None, float("nan")
-    assert seen(Watch(TRAINING), rows)["outside training"] == 2
+    assert seen(InputMonitor(TRAINING), rows)["outside training"] == 2
 
 
 def test_columns_are_compared_only_once_the_window_is_full():
     """A handful of rows is no distribution: nothing is said about it."""
-    assert seen(Watch(TRAINING, window=500, every=50), flights(499, 1, shift=3))["spread another way"] == ""
-    assert seen(Watch(TRAINING, window=500, every=50), flights(500, 1, shift=3))["spread another way"] == "delay"
+    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(499, 1, shift=3))["spread another way"] == ""
+    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(500, 1, shift=3))["spread another way"] == "delay"
 
 
 def test_only_the_last_rows_count():
     """Once the delays are what they were, the column is named no more."""
-    watch = Watch(TRAINING, window=500, every=50)
+    watch = InputMonitor(TRAINING, window=500, every=50)
     seen(watch, flights(500, 1, shift=3))
     assert seen(watch, flights(500, 2))["spread another way"] == ""
 
 
 def test_the_psi_is_the_textbooks():
     """What is compared with the limit is the population stability index over tenths of training and missing values."""
-    watch = Watch(TRAINING[["delay"]], window=1000, every=1000)
+    watch = InputMonitor(TRAINING[["delay"]], window=1000, every=1000)
     now = flights(1000, seed=3, shift=0.3)["delay"]
     seen(watch, now.to_frame())
     edges = [-np.inf, *np.nanquantile(TRAINING["delay"], np.linspace(0.1, 0.9, 9)), np.inf]
@@ -107,27 +107,27 @@ def test_categories_may_come_as_categories():
     """How training stores a text does not matter."""
     stored = TRAINING.astype({"carrier": "category"})
     rows = flights(600, seed=1)
-    reports = [seen(Watch(training, window=500), rows).to_dict() for training in (TRAINING, stored)]
+    reports = [seen(InputMonitor(training, window=500), rows).to_dict() for training in (TRAINING, stored)]
     assert reports[0] == reports[1]
 
 
 def test_an_absent_input_is_named():
     """A row without one of the model's inputs is refused by the input's name."""
     with pytest.raises(DataError, match="column delay: the row lacks it"):
-        Watch(TRAINING).see({"hour": 9.0, "carrier": "UA"})
+        InputMonitor(TRAINING).see({"hour": 9.0, "carrier": "UA"})
 
 
 @pytest.mark.parametrize("options", [{"window": 0}, {"every": -1}, {"window": 1.5}])
 def test_impossible_numbers_of_rows_are_refused(options):
     """I am told which option cannot be used."""
     with pytest.raises(UsageError, match=next(iter(options))):
-        Watch(TRAINING, **options)
+        InputMonitor(TRAINING, **options)
 
 
 def test_without_training_rows_there_is_nothing_to_compare_with():
     """An empty table is refused at once."""
     with pytest.raises(DataError, match="nothing to compare with"):
-        Watch(TRAINING.iloc[:0])
+        InputMonitor(TRAINING.iloc[:0])
 
 
 # --------------------------------------------------------------------------- where it is done
@@ -136,8 +136,8 @@ def test_without_training_rows_there_is_nothing_to_compare_with():
 def test_inside_and_beside_answer_the_same_and_see_the_same():
     """Moving the watch out of the call changes no answer, and no row gets lost on the way."""
     rows = asked(flights(700, seed=1, shift=1.5))
-    inside = Inside(double, Watch(TRAINING, window=500))
-    beside = Beside(double, Watch(TRAINING, window=500))
+    inside = InlineMonitor(double, InputMonitor(TRAINING, window=500))
+    beside = SidecarMonitor(double, InputMonitor(TRAINING, window=500))
     answers = [beside.predict(row) for row in rows]
     report = beside.close()
     assert answers == [inside.predict(row) for row in rows]
@@ -150,8 +150,8 @@ def test_a_watch_that_fails_inside_takes_the_answer_along_and_beside_it_does_not
     """A row that the watch chokes on costs the passenger the answer inside, and nothing beside."""
     row = {"hour": 9.0}
     with pytest.raises(DataError, match="lacks it"):
-        Inside(double, Watch(TRAINING)).predict(row)
-    beside = Beside(double, Watch(TRAINING))
+        InlineMonitor(double, InputMonitor(TRAINING)).predict(row)
+    beside = SidecarMonitor(double, InputMonitor(TRAINING))
     assert beside.predict(row) == 18.0
     with pytest.raises(UsageError, match="column delay: the row lacks it"):
         beside.close()
@@ -159,7 +159,7 @@ def test_a_watch_that_fails_inside_takes_the_answer_along_and_beside_it_does_not
 
 def test_answers_go_on_when_the_watch_is_dead_and_what_it_misses_is_counted():
     """After a crash of the other process nobody waits; rows beyond the queue's room are dropped, and I see how many."""
-    beside = Beside(double, Watch(TRAINING), room=100)
+    beside = SidecarMonitor(double, InputMonitor(TRAINING), room=100)
     beside.wait()
     beside.kill()
     rows = asked(flights(400))
@@ -207,7 +207,9 @@ def _runs(pid: int) -> bool:
 
 def test_each_way_is_measured_against_none():
     """The table has the three ways, times in milliseconds, and ratios to the way without a watch."""
-    table = input_monitoring.measure(double, asked(flights(60)), lambda: Watch(TRAINING, window=50), rounds=2)
+    table = input_monitoring.measure_overhead(
+        double, asked(flights(60)), lambda: InputMonitor(TRAINING, window=50), rounds=2
+    )
     assert [*table.index] == ["without", "inside", "beside"]
     assert (table[["p50_ms", "p99_ms"]] > 0).all(axis=None)
     assert table.loc["without", ["p50_ratio", "p99_ratio"]].tolist() == [1, 1]
@@ -218,7 +220,7 @@ def test_each_way_is_measured_against_none():
 def test_nothing_cannot_be_measured(rows, rounds):
     """Without rows or rounds I get a word, not a division by zero."""
     with pytest.raises(UsageError, match="nothing to measure"):
-        input_monitoring.measure(double, rows, lambda: Watch(TRAINING), rounds=rounds)
+        input_monitoring.measure_overhead(double, rows, lambda: InputMonitor(TRAINING), rounds=rounds)
 
 
 def test_the_committed_table_says_when_and_where_it_was_measured(capsys):

@@ -90,7 +90,7 @@ def machine() -> SimpleNamespace:
 def test_just_one_board_repeats_itself_and_only_in_the_days_of_the_outage(machine):
     """The board that hides the outage shows each panel's last value on its days; all else was measured."""
     plan = tables.read_toml("monitoring.toml")["boards"]
-    boards = monitoring.boards(machine)
+    boards = monitoring.example_dashboards(machine)
     assert list(boards) == ["A", "B", "C"]
     for name, board in boards.items():
         repeats = (board.diff() == 0).all(axis=1)
@@ -123,7 +123,7 @@ def test_an_entry_says_what_to_look_at_what_it_was_what_to_do_and_what_not():
 
 def test_each_question_of_the_deck_has_an_answer_and_a_section_of_the_lesson():
     """The deck's four questions and the seven of its table are answered where it is said."""
-    table = monitoring.questions()
+    table = monitoring.deck_questions()
     assert table.groupby(level="from").size().to_dict() == {"Monitoring": 4, "Step 6": 7}
     lesson = (Path(__file__).parents[2] / "lessons" / "16_monitoring.py").read_text(encoding="utf-8")
     headings = {line.lstrip("# ").lower() for line in lesson.splitlines() if line.startswith(("# ## ", "# ### "))}
@@ -132,8 +132,8 @@ def test_each_question_of_the_deck_has_an_answer_and_a_section_of_the_lesson():
 
 def test_the_table_of_tools_is_dated(capsys):
     """What maps to what is told with the day on which it was read."""
-    assert monitoring.tools().notna().all(axis=None)
-    monitoring.tools_note()
+    assert monitoring.monitoring_tools().notna().all(axis=None)
+    monitoring.monitoring_tools_note()
     assert "20" in capsys.readouterr().out
 
 
@@ -147,7 +147,7 @@ def test_a_real_prometheus_sees_the_questions_of_a_running_service():
     from course_utils.serve import load_testing
     from course_utils.serve.clipper import LocalContainerManager
 
-    load_testing.quiet()
+    load_testing.silence_clipper_logs()
     name = load_testing.cluster_name("test-monitoring")
     connection = ClipperConnection(LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0))
     connection.start_clipper()
@@ -156,7 +156,7 @@ def test_a_real_prometheus_sees_the_questions_of_a_running_service():
         image = "clipper/python36-closure-container:0.4.1"
         deploy_python_closure(connection, "echo", 1, "strings", lambda texts: texts, base_image=image)
         connection.link_model_to_app("echo", "echo")
-        seen = monitoring.scrape(connection.get_query_addr(), "echo", ["1", "2"], seconds=6, rate=20)
+        seen = monitoring.scrape_service(connection.get_query_addr(), "echo", ["1", "2"], seconds=6, rate=20)
     finally:
         connection.stop_all()
     assert seen["targets that answer"] == 1

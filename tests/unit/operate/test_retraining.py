@@ -20,7 +20,7 @@ from course_utils.operate import retraining
 def test_each_week_was_asked_of_every_model_that_could_have_served_in_it():
     """No week lacks a model, none is answered by a model fitted after it, and all models saw the same flights."""
     for world in retraining.WORLDS:
-        table = retraining.weeks(world)
+        table = retraining.weekly_values(world)
         assert (table["trained"] <= table["week"]).all()
         assert (table.groupby("week").size() == np.arange(1, retraining.WEEKS + 1)).all()
         assert (table.groupby("week")["flights"].nunique() == 1).all()
@@ -28,7 +28,9 @@ def test_each_week_was_asked_of_every_model_that_could_have_served_in_it():
 
 def test_the_two_worlds_part_in_the_week_in_which_the_hub_changes():
     """Until August it is the same year, and from then on the old models do worse in the other one."""
-    same, other = (retraining.weeks(world).set_index(["trained", "week"])["log_loss"] for world in retraining.WORLDS)
+    same, other = (
+        retraining.weekly_values(world).set_index(["trained", "week"])["log_loss"] for world in retraining.WORLDS
+    )
     parted = (same != other).groupby("week").any()
     assert parted.index[parted].min() == retraining.WORLDS["a hub changes"]
     late = other.index.get_level_values("week") > 20
@@ -38,14 +40,14 @@ def test_the_two_worlds_part_in_the_week_in_which_the_hub_changes():
 def test_a_policy_sees_the_past_only():
     """What a policy is shown on a Sunday ends with that week, and grows by one week at a time."""
     seen = []
-    retraining.play(lambda weeks: bool(seen.append(weeks.copy())))
+    retraining.run_policy(lambda weeks: bool(seen.append(weeks.copy())))
     assert [len(weeks) for weeks in seen] == list(range(1, len(seen) + 1))
     assert [weeks["week"].iloc[-1] for weeks in seen] == list(range(retraining.FIRST, retraining.WEEKS - 1))
 
 
 def test_a_released_model_serves_from_the_next_week_on_and_was_fitted_a_week_before():
     """The challenger of a week, which answered in its shadow, is the champion of the next one."""
-    played = retraining.play(retraining.every(4)).weeks
+    played = retraining.run_policy(retraining.calendar_policy(4)).weeks
     released = played.index[played["released"]]
     assert list(released) == [3, 7, 11, 15, 19, 23, 27]
     assert (played["trained"].to_numpy()[released + 1] == played["week"].to_numpy()[released]).all()
@@ -55,64 +57,74 @@ def test_a_released_model_serves_from_the_next_week_on_and_was_fitted_a_week_bef
 
 def test_dollars_are_those_of_the_models_that_served_less_the_releases():
     """The net is the sum over weeks of the champion's own dollars, less a fee for each release."""
-    played = retraining.play(retraining.every(10), cost=1_000)
-    table = retraining.weeks().set_index(["trained", "week"])["dollars"]
+    played = retraining.run_policy(retraining.calendar_policy(10), cost=1_000)
+    table = retraining.weekly_values().set_index(["trained", "week"])["dollars"]
     serving = zip(played.weeks["trained"], played.weeks["week"], strict=True)
     assert played.net == sum(table[key] for key in serving) - 2 * 1_000
-    assert retraining.play(retraining.never, cost=1e9).releases == 0
-    assert isinstance(played, retraining.Played)
-    assert retraining.play(retraining.every(10)).cost == retraining.cost() == retraining.costs()["dollars"].sum()
+    assert retraining.run_policy(retraining.never_retrain, cost=1e9).releases == 0
+    assert isinstance(played, retraining.PolicyRun)
+    assert (
+        retraining.run_policy(retraining.calendar_policy(10)).cost
+        == retraining.release_cost()
+        == retraining.release_costs()["dollars"].sum()
+    )
 
 
 def test_a_shadow_that_earns_more_than_the_fee_is_released_and_another_is_not():
     """The challenger takes over once it has earned what its release costs, and never for a fortune."""
-    cheap = retraining.play(retraining.challenger(5_000)).weeks
+    cheap = retraining.run_policy(retraining.challenger_policy(5_000)).weeks
     first = int(cheap["released"].to_numpy().argmax())
     assert cheap["missed"].iloc[max(0, first - 3) : first + 1].sum() > 5_000
     assert cheap["missed"].iloc[max(0, first - 4) : first].sum() <= 5_000
-    assert retraining.play(retraining.challenger(1e9)).releases == 0
+    assert retraining.run_policy(retraining.challenger_policy(1e9)).releases == 0
 
 
 def test_an_alarm_waits_for_its_own_models_first_weeks():
     """An alarm compares a model with itself: none comes before it has served for two windows."""
     for signal in ("log_loss", "gap"):
-        played = retraining.play(retraining.alarm(signal, limit=-1, window=3)).weeks
+        played = retraining.run_policy(retraining.performance_policy(signal, limit=-1, window=3)).weeks
         assert played["age"][played["released"]].min() >= 5
     calm = pd.DataFrame({"trained": 0, "log_loss": [0.4, 0.4, 0.5, 0.5], "gap": [0.0, 0.0, -0.1, -0.1]})
-    assert retraining.alarm("log_loss", limit=0.05, window=2)(calm)
-    assert retraining.alarm("gap", limit=0.05, window=2)(calm)
-    assert not retraining.alarm("log_loss", limit=0.2, window=2)(calm)
+    assert retraining.performance_policy("log_loss", limit=0.05, window=2)(calm)
+    assert retraining.performance_policy("gap", limit=0.05, window=2)(calm)
+    assert not retraining.performance_policy("log_loss", limit=0.2, window=2)(calm)
 
 
 def test_policies_are_compared_week_by_week_with_an_interval():
     """The policy compared with gains nothing over itself; the others' gain lies within its interval."""
-    table = retraining.compare({"never": retraining.never, "quarterly": retraining.every(13)})
+    table = retraining.compare_policies(
+        {"never": retraining.never_retrain, "quarterly": retraining.calendar_policy(13)}
+    )
     assert table.loc["never", ["over", "low", "high"]].tolist() == [0, 0, 0]
     assert table.loc["quarterly", "low"] < table.loc["quarterly", "over"] < table.loc["quarterly", "high"]
-    dear = retraining.compare({"never": retraining.never, "quarterly": retraining.every(13)}, cost=1e6)
+    dear = retraining.compare_policies(
+        {"never": retraining.never_retrain, "quarterly": retraining.calendar_policy(13)}, cost=1e6
+    )
     for end in ("over", "low", "high"):  # two releases, each dearer by the same
-        assert dear.loc["quarterly", end] - table.loc["quarterly", end] == -2 * (1e6 - retraining.cost())
-    turned = retraining.compare({"never": retraining.never, "quarterly": retraining.every(13)}, against="quarterly")
+        assert dear.loc["quarterly", end] - table.loc["quarterly", end] == -2 * (1e6 - retraining.release_cost())
+    turned = retraining.compare_policies(
+        {"never": retraining.never_retrain, "quarterly": retraining.calendar_policy(13)}, against="quarterly"
+    )
     assert turned.loc["never", "over"] == -table.loc["quarterly", "over"]
 
 
 def test_the_older_a_model_the_more_it_loses():
     """A model of this week loses nothing, one of two months something, one of a quarter more."""
-    lost = retraining.ageing()["dollars"]
+    lost = retraining.ageing_loss()["dollars"]
     assert lost[0] == 0
     assert 0 < lost[1] < lost[8] < lost[13]
-    assert (retraining.ageing("a hub changes")["dollars"].iloc[4:20] > lost.iloc[4:20]).all()
+    assert (retraining.ageing_loss("a hub changes")["dollars"].iloc[4:20] > lost.iloc[4:20]).all()
 
 
 @pytest.mark.parametrize(
     ("wrong", "fix"),
     [
-        (lambda: retraining.weeks("elsewhere"), "a hub changes"),
-        (lambda: retraining.every(0), "1 week or more"),
-        (lambda: retraining.alarm("auc"), "log_loss"),
-        (lambda: retraining.play(retraining.never, first=40), "from 0 to 38"),
-        (lambda: retraining.play(lambda seen: None), "True or False"),
-        (lambda: retraining.warned_log(pd.DataFrame(), [], cured=1.5), "cured"),
+        (lambda: retraining.weekly_values("elsewhere"), "a hub changes"),
+        (lambda: retraining.calendar_policy(0), "1 week or more"),
+        (lambda: retraining.performance_policy("auc"), "log_loss"),
+        (lambda: retraining.run_policy(retraining.never_retrain, first=40), "from 0 to 38"),
+        (lambda: retraining.run_policy(lambda seen: None), "True or False"),
+        (lambda: retraining.simulate_feedback_log(pd.DataFrame(), [], cured=1.5), "cured"),
     ],
 )
 def test_what_cannot_be_played_is_refused_with_the_fix(wrong, fix):
@@ -177,7 +189,7 @@ def test_callers_get_the_champions_answers_whatever_the_challenger_does(some, sc
     assert (shadow.predict(rows) == scorer.score(rows)).all()
     assert shadow.failed == len(rows)
     found = shadow.evidence(some.iloc[4000:], some.iloc[3000:4000], features.schedule(some))
-    assert promotion.gate(found.loc["challenger"], found.loc["champion"], promotion.policy())
+    assert promotion.promotion_gate(found.loc["challenger"], found.loc["champion"], promotion.promotion_policy())
 
 
 def test_the_gate_reads_what_both_said_in_the_shadow(some, scorer):
@@ -195,8 +207,8 @@ def test_the_gate_reads_what_both_said_in_the_shadow(some, scorer):
     assert found.loc["champion", "out_of_time_loss"] == metrics.log_loss(late, 1 - scorer.score(inputs.iloc[4000:]))
     assert set(promotion.EVIDENCE) <= set(found.columns)
     passed = {**found.loc["challenger"], "time_ratio": 1.0}
-    assert promotion.gate(passed, found.loc["champion"], promotion.policy()) == []
-    assert promotion.gate(found.loc["champion"], passed | {"carrier_harm": 0}, promotion.policy())
+    assert promotion.promotion_gate(passed, found.loc["champion"], promotion.promotion_policy()) == []
+    assert promotion.promotion_gate(found.loc["champion"], passed | {"carrier_harm": 0}, promotion.promotion_policy())
 
 
 def test_an_input_that_is_known_too_late_shows_in_the_evidence(some, scorer):
@@ -206,7 +218,11 @@ def test_an_input_that_is_known_too_late_shows_in_the_evidence(some, scorer):
     shadow = retraining.Shadow(scorer, ahead)
     shadow.predict(features.schedule(some).iloc[4000:])
     found = shadow.evidence(some, some.iloc[3000:4000], features.schedule(some))
-    assert found["known_hours"].tolist()[0] >= promotion.policy()["known_hours"] > found["known_hours"].tolist()[1]
+    assert (
+        found["known_hours"].tolist()[0]
+        >= promotion.promotion_policy()["known_hours"]
+        > found["known_hours"].tolist()[1]
+    )
 
 
 def test_the_last_word_counts_where_a_flight_was_asked_about_twice(some, scorer):
@@ -233,13 +249,13 @@ def test_a_shadow_that_was_asked_nothing_is_no_evidence(some, scorer):
 def test_warned_delays_vanish_from_the_log_and_stay_among_those_left_out_by_lot(some):
     """Half of the warned delays do not happen; flights that were never warned are late as ever."""
     p = some["CRSDepTime"].to_numpy() / 3000
-    delivery = retraining.warned_log(some, p, cured=0.5, hold_out=0.2, seed=1)
+    delivery = retraining.simulate_feedback_log(some, p, cured=0.5, hold_out=0.2, seed=1)
     log = delivery.log
     before, after = features.label(some), features.label(delivery.rows)
     assert after[~log["warned"]].equals(before[~log["warned"]])
     assert after[log["warned"]].sum() == pytest.approx(before[log["warned"]].sum() / 2, abs=1)
     assert not (log["warned"] & log["held_out"]).any()
-    table = retraining.hold_out(delivery, some)
+    table = retraining.compare_with_hold_out(delivery, some)
     assert table.loc["warned", "share late"] < 0.6 * table.loc["warned", "late without warnings"]
     assert table.loc["left out by lot", "share late"] == table.loc["left out by lot", "late without warnings"]
 
@@ -248,14 +264,14 @@ def test_the_check_of_feedback_reads_the_log_and_is_silent_where_warnings_change
     """Feedback is found by its hold-out; a service whose warnings do nothing is not accused."""
     p = some["CRSDepTime"].to_numpy() / 3000
     for cured, verdicts in ((0.5, ["stop"]), (0.0, [])):
-        delivery = retraining.warned_log(some, p, cured=cured, hold_out=0.2)
+        delivery = retraining.simulate_feedback_log(some, p, cured=cured, hold_out=0.2)
         assert isinstance(delivery, faults.Delivery)
-        assert pitfalls.report(delivery, only=["feedback"])["severity"].tolist() == verdicts
+        assert pitfalls.run_checks(delivery, only=["feedback"])["severity"].tolist() == verdicts
 
 
 def test_learning_from_its_own_log_a_model_finds_fewer_delays_and_a_hold_out_gives_most_of_them_back():
     """Month after month the log's model warns less; the one with a hold-out finds more late flights."""
-    table = retraining.learnt_from_own_log()
+    table = retraining.retrain_on_own_log()
     assert tuple(table["way"].unique()) == retraining.WAYS
     found = table[table["month"] > 5].groupby("way")["found"].mean()
     assert found["the log"] + 0.05 < found["hold-out"] < found["no feedback"]
@@ -265,7 +281,7 @@ def test_learning_from_its_own_log_a_model_finds_fewer_delays_and_a_hold_out_giv
 
 def test_a_changed_hub_is_late_more_often_and_the_rest_of_the_world_is_as_it_was(some):
     """From the week on, 15 in 100 more of the hub's flights are late, and arrive later too; nothing else moves."""
-    changed = retraining.drifted_hub(some, week=18)
+    changed = retraining.with_drifted_hub(some, week=18)
     since = splits.day(some) >= pd.Timestamp(retraining.START) + pd.Timedelta(weeks=18)
     hub = (some["Origin"] == "EWR") & since
     more = features.label(changed) - features.label(some)
@@ -286,30 +302,32 @@ def rows(some: pd.DataFrame) -> pd.DataFrame:
 
 def test_whoever_changes_one_value_again_and_again_is_named_and_nobody_else(rows, scorer):
     """The client that feels its way is named with the value it changes; honest ones, who ask twice, are not."""
-    log = retraining.questions(rows, scorer, clients=10, flights=6)
-    found = retraining.probers(log)
+    log = retraining.simulate_queries(rows, scorer, clients=10, flights=6)
+    found = retraining.find_probing_clients(log)
     assert found.index[found["named"]].tolist() == ["client 11"]
     assert found.loc["client 11", "column"] == "CRSDepTime"
-    assert not retraining.probers(retraining.questions(rows, scorer, clients=10, accounts=0))["named"].any()
+    assert not retraining.find_probing_clients(retraining.simulate_queries(rows, scorer, clients=10, accounts=0))[
+        "named"
+    ].any()
 
 
 def test_many_accounts_hide_a_prober_from_a_count_by_client_and_not_from_one_of_all(rows, scorer):
     """Spread over accounts nobody is named; looked at as one, the questions are."""
-    log = retraining.questions(rows, scorer, clients=10, accounts=40, flights=6)
-    assert not retraining.probers(log)["named"].any()
-    everybody = retraining.probers(log, by=None)
+    log = retraining.simulate_queries(rows, scorer, clients=10, accounts=40, flights=6)
+    assert not retraining.find_probing_clients(log)["named"].any()
+    everybody = retraining.find_probing_clients(log, by=None)
     assert everybody["named"].tolist() == [True]
 
 
 def test_a_day_of_questions_says_what_the_service_answered(rows, scorer):
     """Each question stands with its answer, and the same seed gives the same day."""
-    log = retraining.questions(rows, scorer, seed=3)
+    log = retraining.simulate_queries(rows, scorer, seed=3)
     assert (log["probability"] == scorer.score(log)).all()
     assert (log["warned"] == (log["probability"] >= money.break_even(money.payoff("deck_100")))).all()
-    pd.testing.assert_frame_equal(log, retraining.questions(rows, scorer, seed=3))
+    pd.testing.assert_frame_equal(log, retraining.simulate_queries(rows, scorer, seed=3))
 
 
 def test_a_log_that_does_not_say_who_asked_is_refused(rows, scorer):
     """Without clients, nobody can be named by client."""
     with pytest.raises(DataError, match="client"):
-        retraining.probers(retraining.questions(rows, scorer).drop(columns="client"))
+        retraining.find_probing_clients(retraining.simulate_queries(rows, scorer).drop(columns="client"))

@@ -22,9 +22,9 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import drift, telemetry
 from course_utils.operate.telemetry.deployment import FILES
-from course_utils.operate.telemetry.exposition import ends
+from course_utils.operate.telemetry.exposition import day_ends
 from course_utils.operate.telemetry.panels import panel_lines
-from course_utils.operate.telemetry.prometheus import program
+from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import as_table, asked_at, parse, series_name
 
 ROOT = Path(course_utils.__file__).parent.parent
@@ -96,21 +96,21 @@ def test_a_days_value_carries_the_moment_at_which_the_day_ended():
 def test_what_is_missing_is_left_out():
     """A day on which nothing is known of a signal has no sample, and stays a gap."""
     table = short(0.5, np.nan, 0.7)
-    assert len(telemetry.read(telemetry.expose(table))) == 2
+    assert len(telemetry.read_exposition(telemetry.expose(table))) == 2
     assert telemetry.open_history(table, "reader").query("flights_log_loss").isna().sum().item() == 1
 
 
 def test_what_was_written_can_be_read():
     """Reading gives back the same values at the same moments, to the last digit."""
     table = short(0.1, 1 / 3, 1e-17)
-    found = telemetry.read(telemetry.expose(table))
+    found = telemetry.read_exposition(telemetry.expose(table))
     assert found["value"].tolist() == table["log_loss"].tolist()
-    assert found["time"].tolist() == ends(table.index).tolist()
+    assert found["time"].tolist() == day_ends(table.index).tolist()
 
 
 def test_true_and_false_are_numbers():
     """A yes is 1 and a no is 0."""
-    assert telemetry.read(telemetry.expose(short(True, False)))["value"].tolist() == [1, 0]
+    assert telemetry.read_exposition(telemetry.expose(short(True, False)))["value"].tolist() == [1, 0]
 
 
 def test_a_name_becomes_one_that_prometheus_takes():
@@ -121,7 +121,7 @@ def test_a_name_becomes_one_that_prometheus_takes():
 
 def test_what_a_service_answers_can_be_read_too():
     """Of a service's answer without times I read labels and values."""
-    found = telemetry.read('# TYPE queries_total counter\nqueries_total{app="a",model="b"} 7\nup 1\n')
+    found = telemetry.read_exposition('# TYPE queries_total counter\nqueries_total{app="a",model="b"} 7\nup 1\n')
     assert found["metric"].tolist() == ["queries_total", "up"]
     assert found["labels"].tolist() == [{"app": "a", "model": "b"}, {}]
     assert found["value"].tolist() == [7, 1]
@@ -142,7 +142,7 @@ def test_tables_that_cannot_be_written_are_refused():
 def test_what_is_no_exposition_is_refused(text: str):
     """Anything else than Prometheus' text is refused, with the fix."""
     with pytest.raises(DataError, match="pass what /metrics answers"):
-        telemetry.read(text)
+        telemetry.read_exposition(text)
 
 
 # --------------------------------------------------------------------------- queries
@@ -247,7 +247,7 @@ def test_one_series_is_written_as_in_promql():
 def test_days_are_asked_about_when_they_are_over():
     """Each day is asked about an hour or two after it ended, in winter and in summer, and before the next one ends."""
     days = pd.date_range("2013-01-01", "2013-12-31")
-    waited = asked_at(days) - ends(days).as_unit("s").asi8
+    waited = asked_at(days) - day_ends(days).as_unit("s").asi8
     assert set(waited) == {3600, 7200}
 
 
@@ -488,10 +488,10 @@ def test_grafana_draws_the_limits_that_page():
     assert drawn["Log-loss, mean of 7 days"] == []
 
 
-@pytest.mark.parametrize("path", telemetry.files())
+@pytest.mark.parametrize("path", telemetry.deployment_files())
 def test_the_files_of_deploy_follow_from_the_tables(path: str):
     """Rules and dashboards in deploy/ are those of the tables."""
-    assert (ROOT / path).read_text(encoding="utf-8") == telemetry.files()[path], "run `course generate`"
+    assert (ROOT / path).read_text(encoding="utf-8") == telemetry.deployment_files()[path], "run `course generate`"
 
 
 @needs_prometheus

@@ -25,7 +25,7 @@ def main(count: int) -> float:
                 # In no order, so that there is something to sort.
                 keys = [f"2013-11-07 UA {row * 7919 % count:09} EWR 0515" for row in range(first, first + PIECE)]
                 file.write_table(pa.table([keys, [600] * PIECE], schema=schema))
-        store = batch.Store(Path(scratch) / "store")
+        store = batch.PredictionStore(Path(scratch) / "store")
         store.build("v1", source, Marked(1))
         assert store.manifest("v1")["rows"]["scored"] == count
     status = Path("/proc/self/status").read_text().splitlines()

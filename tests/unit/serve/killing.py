@@ -50,7 +50,7 @@ class Marked:
 
 def publish_on(folder: Path, source: Path) -> None:
     """Publish one version after the other, going on after the last that is there."""
-    store = batch.Store(folder)
+    store = batch.PredictionStore(folder)
     done = int(store.current[1:]) if store.current else 0
     for version in itertools.count(done + 1):
         store.publish(store.build(f"v{version}", source, Marked(version)))
@@ -88,7 +88,7 @@ def main(kills: int, seed: int = 0) -> dict:
         folder, source, stop = Path(scratch) / "store", Path(scratch) / "rows.parquet", Path(scratch) / "stop"
         frame = pd.DataFrame({batch.KEY: [f"f{row:05}" for row in range(ROWS)], "CRSDepTime": 600})
         batch.write_batch(frame, frame[["CRSDepTime"]], source, rows=500)
-        store = batch.Store(folder)
+        store = batch.PredictionStore(folder)
         store.publish(store.build("v1", source, Marked(1)))
         answers = [Path(scratch) / f"answer{reader}" for reader in range(2)]
         readers = [fork(read_on, folder, stop, answer) for answer in answers]
@@ -103,7 +103,7 @@ def main(kills: int, seed: int = 0) -> dict:
         stop.touch()
         ended = [os.waitpid(reader, 0)[1] for reader in readers]
         fresh = Path(scratch) / "fresh"
-        again = batch.Store(fresh)
+        again = batch.PredictionStore(fresh)
         again.build(f"v{last}", source, Marked(last))
         same = all(
             (folder / f"v{last}" / name.name).read_bytes() == name.read_bytes()

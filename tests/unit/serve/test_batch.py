@@ -47,16 +47,16 @@ def source(fit, flights, tmp_path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path) -> batch.Store:
+def store(tmp_path) -> batch.PredictionStore:
     """Return an empty store."""
-    return batch.Store(tmp_path / "store")
+    return batch.PredictionStore(tmp_path / "store")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def table(store: batch.Store, version: str) -> dict[str, float]:
+def table(store: batch.PredictionStore, version: str) -> dict[str, float]:
     with sqlite3.connect(store.path(version) / "table.sqlite") as connection:
         return dict(connection.execute("SELECT flight, score FROM predictions"))
 
@@ -83,7 +83,7 @@ def test_keys_sort_by_day_and_tell_flights_apart(flights):
 def test_a_row_has_one_score_wherever_it_is_computed(fit, flights, source, store):
     """Training, batch and single-row code give each flight the same score, bit for bit."""
     store.publish(store.build("v1", source, fit.scorer))
-    ways = batch.three_ways(fit, flights.head(100), batch.Lookup(store, 0.2))
+    ways = batch.compare_scoring_paths(fit, flights.head(100), batch.Lookup(store, 0.2))
     assert (ways["batch"] == ways["training"]).all()
     assert (ways["batch"] == ways["one by one"]).all()
     import xgboost
@@ -106,10 +106,10 @@ def test_ten_thousand_rows_have_one_score_wherever_it_is_computed(tmp_path):
     model = training.course_model()
     flights = splits.split_by_time(datasets.load_flights()).test.iloc[::5].head(10_000)
     assert len(flights) == 10_000
-    store = batch.Store(tmp_path / "store")
+    store = batch.PredictionStore(tmp_path / "store")
     source = batch.write_batch(flights, model.inputs, tmp_path / "rows.parquet")
     store.publish(store.build("v1", source, model.scorer))
-    assert batch.three_ways(model, flights, batch.Lookup(store, 0.2)).nunique(axis=1).eq(1).all()
+    assert batch.compare_scoring_paths(model, flights, batch.Lookup(store, 0.2)).nunique(axis=1).eq(1).all()
 
 
 BAD = {
@@ -221,13 +221,13 @@ def test_the_same_batch_gives_the_same_bytes(fit, flights, source, tmp_path):
     """Rows and model decide every byte of a table, however large the pieces and in whatever order the rows come."""
     made = []
     for place, rows in enumerate((150, 150, 600)):
-        store = batch.Store(tmp_path / f"store{place}")
+        store = batch.PredictionStore(tmp_path / f"store{place}")
         piece = batch.write_batch(flights, fit.inputs, tmp_path / f"rows{place}", rows=rows)
         store.build("v1", piece, fit.scorer)
         made.append(contents(store.folder))
     assert made[0] == made[1]
     assert made[0]["v1/table.sqlite"] == made[2]["v1/table.sqlite"]
-    store = batch.Store(tmp_path / "shuffled")
+    store = batch.PredictionStore(tmp_path / "shuffled")
     shuffled = flights.sample(frac=1, random_state=0)
     store.build("v1", batch.write_batch(shuffled, fit.inputs, tmp_path / "shuffled.parquet"), fit.scorer)
     assert contents(store.folder)["v1/table.sqlite"] == made[0]["v1/table.sqlite"]
@@ -235,7 +235,7 @@ def test_the_same_batch_gives_the_same_bytes(fit, flights, source, tmp_path):
 
 def test_another_engine_gives_the_same_bytes(fit, source, tmp_path):
     """Whatever works through the pieces, one after the other or two at a time, the table is the same."""
-    one, two = batch.Store(tmp_path / "one"), batch.Store(tmp_path / "two")
+    one, two = batch.PredictionStore(tmp_path / "one"), batch.PredictionStore(tmp_path / "two")
     one.build("v1", source, fit.scorer)
     with ThreadPoolExecutor(2) as pool:
         two.build("v1", source, fit.scorer, engine=pool.map)
@@ -286,16 +286,16 @@ def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, mo
 
 def test_a_cluster_gives_the_same_bytes(fit, source, tmp_path):
     """One changed argument hands the pieces to a cluster's workers; what they send back makes the same table."""
-    one, two = batch.Store(tmp_path / "one"), batch.Store(tmp_path / "two")
+    one, two = batch.PredictionStore(tmp_path / "one"), batch.PredictionStore(tmp_path / "two")
     one.build("v1", source, fit.scorer)
-    two.build("v1", source, fit.scorer, engine=batch.on_cluster(Cluster()))
+    two.build("v1", source, fit.scorer, engine=batch.cluster_engine(Cluster()))
     assert contents(one.folder) == contents(two.folder)
 
 
 def test_a_spoilt_batch_has_rejects_of_three_kinds(flights, fit, store, tmp_path):
     """The lesson's dirty week has impossible times, wrong clocks and doubles, and is the same each time."""
-    rows = batch.spoil(flights, fit.inputs)
-    assert rows.equals(batch.spoil(flights, fit.inputs))
+    rows = batch.corrupt(flights, fit.inputs)
+    assert rows.equals(batch.corrupt(flights, fit.inputs))
     store.build("v1", batch.write_batch(rows, rows[fit.inputs.columns], tmp_path / "b"), fit.scorer)
     kinds = store.manifest("v1")["reasons"]
     assert {"CRSElapsedTime", "is a flight that an earlier row holds already"} <= set(kinds)
@@ -303,7 +303,7 @@ def test_a_spoilt_batch_has_rejects_of_three_kinds(flights, fit, store, tmp_path
 
 def test_the_lessons_batches_follow_one_another():
     """The lesson's two batches are the weeks from 4 and from 11 November, and no flight is in both."""
-    first, second = batch.two_batches(datasets.load_flights())
+    first, second = batch.example_batches(datasets.load_flights())
     days = [splits.day(rows).dt.strftime("%m-%d") for rows in (first, second)]
     assert [(day.min(), day.max()) for day in days] == [("11-04", "11-10"), ("11-11", "11-17")]
     assert not set(first.index) & set(second.index)
@@ -311,7 +311,7 @@ def test_the_lessons_batches_follow_one_another():
 
 def test_a_store_for_a_lesson_is_empty_and_its_inbox_lies_beside_it():
     """I can try things in a store that is gone in the end; batches wait outside, where no sweep finds them."""
-    store = batch.open_store()
+    store = batch.open_prediction_store()
     assert store.current is None
     assert repr(store) == "Store(0 tables, none is current)"
     assert store.folder not in store.inbox("week").parents
@@ -319,7 +319,7 @@ def test_a_store_for_a_lesson_is_empty_and_its_inbox_lies_beside_it():
 
 def test_the_steps_of_a_publication_stand_in_no_order():
     """The table of exercise 14.1 does not give the order away."""
-    assert list(batch.steps().index) == sorted(batch.steps().index)
+    assert list(batch.publication_steps().index) == sorted(batch.publication_steps().index)
 
 
 class Killed(BaseException):
@@ -330,13 +330,13 @@ def test_killed_at_any_step_readers_see_the_old_table_and_the_next_run_makes_the
     fit, flights, source, tmp_path, monkeypatch
 ):
     """Whichever write, rename or switch is the last one done, nothing is broken, and running again completes it."""
-    wanted = batch.Store(tmp_path / "wanted")
+    wanted = batch.PredictionStore(tmp_path / "wanted")
     for version, rows in (("v1", flights.head(300)), ("v2", flights)):
         file = batch.write_batch(rows, fit.inputs, tmp_path / f"{version}.parquet", rows=150)
         wanted.publish(wanted.build(version, file, fit.scorer))
     steps = 0
     while True:
-        store = batch.Store(tmp_path / f"store{steps}")
+        store = batch.PredictionStore(tmp_path / f"store{steps}")
         store.publish(store.build("v1", tmp_path / "v1.parquet", fit.scorer))
         left = [steps]
 
@@ -401,11 +401,11 @@ def test_a_larger_batch_needs_no_more_memory(tmp_path):
 
 def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store, tmp_path):
     """While another process publishes I am told so at once, and nothing changes; when it is gone, I can."""
-    batch.deliver(store, "v1", source, fit.scorer)
+    batch.run_job(store, "v1", source, fit.scorer)
     other = batch.write_batch(flights.iloc[1:], fit.inputs, tmp_path / "other", rows=150)
     code = (
         "import sys; from course_utils.serve import batch\n"
-        "with batch.Store(sys.argv[1])._alone(): print('in', flush=True); sys.stdin.read()"
+        "with batch.PredictionStore(sys.argv[1])._alone(): print('in', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(store.folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
@@ -413,7 +413,7 @@ def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store
         before = contents(store.folder)
         tries = [
             lambda: store.build("v2", other, fit.scorer),
-            lambda: batch.deliver(store, "v2", other, fit.scorer),
+            lambda: batch.run_job(store, "v2", other, fit.scorer),
             lambda: store.publish("v1"),
             store.rollback,
         ]
@@ -423,7 +423,7 @@ def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store
         assert contents(store.folder) == before
         assert batch.Lookup(store, 0.2).version == "v1"
         publisher.kill()
-    assert batch.deliver(store, "v2", other, fit.scorer) == []
+    assert batch.run_job(store, "v2", other, fit.scorer) == []
 
 
 # --------------------------------------------------------------------------- publish and roll back
@@ -552,9 +552,9 @@ def test_a_lookup_that_cannot_be_is_refused(store, options):
 
 def test_a_good_batch_passes_and_is_published(fit, flights, source, store, tmp_path):
     """A batch like the last one goes through, and readers see it."""
-    assert batch.deliver(store, "v1", source, fit.scorer) == []
+    assert batch.run_job(store, "v1", source, fit.scorer) == []
     later = batch.write_batch(flights.iloc[5:], fit.inputs, tmp_path / "later")
-    assert batch.deliver(store, "v2", later, fit.scorer) == []
+    assert batch.run_job(store, "v2", later, fit.scorer) == []
     assert store.current == "v2"
 
 
@@ -563,13 +563,13 @@ def test_each_of_five_bad_batches_is_refused_for_its_own_reason(tmp_path):
     """Missing weather, a new carrier, wrong times, wrong shares and a wrong encoder: each is named, none is seen."""
     model, flights = training.course_model(), datasets.load_flights()
     day = splits.day(flights)
-    store = batch.Store(tmp_path / "store")
+    store = batch.PredictionStore(tmp_path / "store")
     for version, first, last in (("w1", "2013-11-04", "2013-11-10"), ("w2", "2013-11-11", "2013-11-17")):
         rows = flights[(day >= first) & (day <= last)]
         source = batch.write_batch(rows, model.inputs, tmp_path / "rows")
-        assert batch.deliver(store, version, source, model.scorer) == []
+        assert batch.run_job(store, version, source, model.scorer) == []
     before = contents(store.folder)
-    said = batch.bad_batches(store, rows, model.inputs, model.scorer)["reason"]
+    said = batch.try_bad_batches(store, rows, model.inputs, model.scorer)["reason"]
     assert len(said) == 5
     assert [reason.split(":")[0] for reason in said] == ["missing", "unseen", "rejected", "scores", "spot check"]
     assert not any(";" in reason for reason in said)
@@ -578,10 +578,10 @@ def test_each_of_five_bad_batches_is_refused_for_its_own_reason(tmp_path):
 
 def test_a_refused_batch_leaves_readers_with_the_last_one(fit, flights, source, store, tmp_path):
     """A batch that shrank is refused, its table removed, and the answers stay as they were."""
-    batch.deliver(store, "v1", source, fit.scorer)
+    batch.run_job(store, "v1", source, fit.scorer)
     before = contents(store.folder)
     short = batch.write_batch(flights.head(100), fit.inputs, tmp_path / "short")
-    assert batch.deliver(store, "v2", short, fit.scorer) == ["rows: 100 came in, 600 in the batch before"]
+    assert batch.run_job(store, "v2", short, fit.scorer) == ["rows: 100 came in, 600 in the batch before"]
     assert contents(store.folder) == before
 
 
@@ -591,7 +591,7 @@ def test_the_gate_finds_a_table_of_another_model(fit, source, store):
 
     other = replace(fit.scorer, booster=fit.scorer.booster[:2])
     store.build("v1", source, other)
-    assert batch.gate(store, "v1", source, fit.scorer) == [
+    assert batch.publication_gate(store, "v1", source, fit.scorer) == [
         "spot check: 100 of 100 rows have another score when asked one by one"
     ]
 
@@ -602,7 +602,7 @@ def test_the_gate_finds_a_table_of_another_model(fit, source, store):
 def test_more_detailed_keys_find_fewer_flights():
     """I read off how many predictions each design takes, and how many flights would find theirs."""
     flights = datasets.load_flights()
-    found = batch.cover(flights)
+    found = batch.key_coverage(flights)
     assert found.index[0] == "carrier × route"
     assert found["found"].is_monotonic_decreasing
     seen = flights[flights["DepTime"].notna()]
@@ -637,4 +637,4 @@ def test_a_benchmark_that_is_none_is_refused():
 
 def test_every_limit_of_the_gate_is_there():
     """The gate's limits are data."""
-    assert set(batch.limits()) == {"rows", "rejected", "missing", "unseen", "psi", "spot"}
+    assert set(batch.gate_limits()) == {"rows", "rejected", "missing", "unseen", "psi", "spot"}

@@ -791,10 +791,10 @@ def test_processes_ask_each_other(tmp_path):
 
     async def both() -> None:
         server = await wire.listen(tmp_path / "s", answer)
-        assert await wire.ask_later(tmp_path / "s", {"number": 4}) == {"twice": 8}
+        assert await wire.ask_async(tmp_path / "s", {"number": 4}) == {"twice": 8}
         assert await asyncio.to_thread(wire.ask, tmp_path / "s", {"number": 5}) == {"twice": 10}
         with pytest.raises(wire.CallError, match="never"):
-            await wire.ask_later(tmp_path / "s", {"no": 1})
+            await wire.ask_async(tmp_path / "s", {"no": 1})
         server.close()
 
     asyncio.run(both())
@@ -919,9 +919,7 @@ def test_a_model_may_use_a_module_beside_the_notebook(names, tmp_path, monkeypat
 
 def test_a_process_notices_that_its_owner_has_ended():
     """Whoever reads from a pipe that breaks goes on at once, and ends itself."""
-    code = (
-        "import asyncio; from course_utils.serve.clipper import wire; asyncio.run(wire.until_broken()); print('alone')"
-    )
+    code = "import asyncio; from course_utils.serve.clipper import wire; asyncio.run(wire.wait_for_parent_exit()); print('alone')"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.poll() is None
     assert process.communicate(timeout=PATIENT)[0] == b"alone\n"  # communicate closes the pipe

@@ -78,27 +78,27 @@ def test_erlang_c_is_that_of_the_textbooks():
 @pytest.mark.parametrize(("servers", "rate"), [(1, 50), (1, 80), (3, 206), (8, 700)])
 def test_formula_and_simulation_agree(servers, rate):
     """The queue that is simulated request by request waits as long as Erlang's formula says."""
-    assert costs.simulate_wait(servers, rate, 10) == pytest.approx(costs.wait(servers, rate, 10), rel=0.08)
+    assert costs.simulate_queue_wait(servers, rate, 10) == pytest.approx(costs.queue_wait(servers, rate, 10), rel=0.08)
 
 
 def test_even_requests_wait_less():
     """Where all requests take the same time, the queue is about half as long as where they differ."""
-    assert 0.35 < costs.simulate_wait(1, 80, 10, same=True) / costs.wait(1, 80, 10) < 0.65
+    assert 0.35 < costs.simulate_queue_wait(1, 80, 10, same=True) / costs.queue_wait(1, 80, 10) < 0.65
 
 
 def test_a_server_that_cannot_keep_up_never_catches_up():
     """A hundred requests a second of 10 ms are too much for one server, and nobody waits where few come."""
-    assert costs.wait(1, 100, 10) == math.inf
-    assert costs.wait(3, 1, 10) == 0
-    assert costs.wait(2, 100, 10, quantile=0.5) < costs.wait(2, 100, 10)
+    assert costs.queue_wait(1, 100, 10) == math.inf
+    assert costs.queue_wait(3, 1, 10) == 0
+    assert costs.queue_wait(2, 100, 10, quantile=0.5) < costs.queue_wait(2, 100, 10)
 
 
 @pytest.mark.parametrize("rate", [90, 206, 290, 1990])
 def test_servers_are_as_few_as_the_wait_allows(rate):
     """One server fewer would let passengers wait too long, however nearly the others are busy."""
     servers = costs.servers_needed(rate, 10, 50)
-    fewer = costs.wait(servers - 1, rate, 10) if servers > 1 else math.inf
-    assert costs.wait(servers, rate, 10) <= 50 < fewer
+    fewer = costs.queue_wait(servers - 1, rate, 10) if servers > 1 else math.inf
+    assert costs.queue_wait(servers, rate, 10) <= 50 < fewer
     assert costs.servers_needed(rate, 10, 5) >= servers
 
 
@@ -115,7 +115,7 @@ def test_what_a_prediction_takes_is_measured_or_looked_up(capsys):
     costs.cost_per_prediction_note()
     assert re.search(r"measured \d{4}-\d\d-\d\d, .*cores", capsys.readouterr().out)
     calls = []
-    assert costs.measure(lambda: calls.append(sum(range(20_000))), repeat=5, predictions=10) >= 0
+    assert costs.processor_time_ms(lambda: calls.append(sum(range(20_000))), repeat=5, predictions=10) >= 0
     assert len(calls) == 6
 
 
@@ -199,7 +199,7 @@ def test_the_whole_bill_names_every_part_of_the_deck():
         assert part in bill.index
     assert bill["built"].sum() == Decimal("1339.24")
     assert (bill["lean"] < bill["built"]).all()
-    assert set(bill["way"]) <= set(costs.ways().index)
+    assert set(bill["way"]) <= set(costs.cost_controls().index)
     assert bill.loc["object storage", "lean"] == Decimal("4.60") + Decimal("7.20")
 
 
@@ -217,7 +217,7 @@ def test_more_nines_cost_minutes_first_and_servers_later():
 def test_the_teams_do_not_add_up_where_labels_are_missing():
     """Grouping by label leaves out what has none, and the rest of the bill is just that."""
     bill, _ = costs.billing_export()
-    teams = costs.query(
+    teams = costs.sql(
         "SELECT label.value AS team, sum(cost) AS dollars FROM bill, UNNEST(labels) AS t(label) "
         "WHERE label.key = 'team' GROUP BY team",
         bill=bill,
@@ -230,9 +230,7 @@ def test_the_teams_do_not_add_up_where_labels_are_missing():
 def test_money_is_exact_in_sql():
     """A hundred tenths are ten, which floats would miss."""
     frame = pd.DataFrame({"cost": [Decimal("0.1")] * 100})
-    assert costs.query("SELECT sum(cost) = 10 AS exact, typeof(sum(cost)) AS type FROM bill", bill=frame).iloc[0][
-        "exact"
-    ]
+    assert costs.sql("SELECT sum(cost) = 10 AS exact, typeof(sum(cost)) AS type FROM bill", bill=frame).iloc[0]["exact"]
 
 
 def test_the_planted_overspend_is_one_resource_that_nobody_asks_for():
@@ -247,7 +245,7 @@ def test_the_planted_overspend_is_one_resource_that_nobody_asks_for():
 
 def test_alarms_come_on_the_day_that_reaches_the_share():
     """A share that is just reached counts, one that never is has no day, and an even pace is what 'early' means."""
-    table = costs.alerts(pd.Series([10, 20, 70, 0], index=[1, 2, 3, 4]), 200, [0.05, 0.1, 0.5, 0.9])
+    table = costs.budget_alerts(pd.Series([10, 20, 70, 0], index=[1, 2, 3, 4]), 200, [0.05, 0.1, 0.5, 0.9])
     assert table["day"].tolist()[:3] == [1, 2, 3]
     assert table["even pace"].tolist() == [1, 1, 2, 4]
     assert table["days early"].tolist()[:3] == [0, -1, -1]
@@ -256,7 +254,7 @@ def test_alarms_come_on_the_day_that_reaches_the_share():
 
 def test_tenths_of_cents_reach_a_share_exactly():
     """Ten days of ten cents are the whole budget of a dollar."""
-    table = costs.alerts(pd.Series([0.1] * 10, index=range(1, 11)), 1, [0.3, 1.0])
+    table = costs.budget_alerts(pd.Series([0.1] * 10, index=range(1, 11)), 1, [0.3, 1.0])
     assert table["day"].tolist() == [3, 10]
 
 
@@ -267,7 +265,7 @@ def test_each_of_the_eleven_ways_is_met_by_a_section():
     """Whichever answer of K3 I look at, the lesson shows me where it was done."""
     question = next(quiz for quiz in tables.read_toml("quizzes.toml")["quiz"] if quiz["name"] == "K3.1")
     options = [option["text"] for option in question["options"]]
-    ways = costs.ways()
+    ways = costs.cost_controls()
     assert ways.index.tolist() == list("abcdefghijk")
     assert ways["what"].tolist() == options[:11]
     sections = re.findall(r"^# ## (.+)$", LESSON.read_text(encoding="utf-8"), re.MULTILINE)
@@ -276,7 +274,7 @@ def test_each_of_the_eleven_ways_is_met_by_a_section():
 
 def test_the_decks_tools_are_there_with_what_became_of_them():
     """Calculators, Cloudcraft, Cost Explorer, BigQuery and Data Studio are named, each with its today."""
-    table = costs.tools()
+    table = costs.cost_tools()
     named = " ".join(table.index)
     for tool in (
         "Google Cloud Calculator",
@@ -309,13 +307,13 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.erlang_c(2, 2), "cannot take a load of 2"),
         (UsageError, lambda: costs.erlang_c(0, 0), "one or more"),
         (UsageError, lambda: costs.erlang_c(1.5, 1), "whole number"),
-        (UsageError, lambda: costs.wait(0, 1, 10), "0 servers"),
-        (UsageError, lambda: costs.wait(1, 1, -10), "service_ms is -10"),
-        (UsageError, lambda: costs.wait(1, 1, 10, 99), "between 0 and 1"),
-        (UsageError, lambda: costs.simulate_wait(1, 100, 10), "more servers than load"),
+        (UsageError, lambda: costs.queue_wait(0, 1, 10), "0 servers"),
+        (UsageError, lambda: costs.queue_wait(1, 1, -10), "service_ms is -10"),
+        (UsageError, lambda: costs.queue_wait(1, 1, 10, 99), "between 0 and 1"),
+        (UsageError, lambda: costs.simulate_queue_wait(1, 100, 10), "more servers than load"),
         (UsageError, lambda: costs.servers_needed(-1, 10, 50), "-1 requests"),
         (UsageError, lambda: costs.servers_needed(1, 10, 0), "wait_ms is 0"),
-        (UsageError, lambda: costs.measure(3), "lambda"),
+        (UsageError, lambda: costs.processor_time_ms(3), "lambda"),
         (UsageError, lambda: costs.prices(aws=1), "choose from aws_batch"),
         (UsageError, lambda: costs.prices(azure="dear"), "price azure is 'dear'"),
         (UsageError, lambda: costs.prices(azure=-1), "zero or more"),
@@ -326,10 +324,10 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.google(1, "offline"), "'online' or 'batch'"),
         (UsageError, lambda: costs.architecture(-1, 0), "quantity of server"),
         (UsageError, lambda: costs.availability("99.9"), "between 0 and 1"),
-        (UsageError, lambda: costs.query("SELECT price FROM bill", bill=FRAME), 'query cannot be run.*"price"'),
-        (UsageError, lambda: costs.alerts(pd.Series(dtype=float), 10, [0.5]), "no days"),
-        (UsageError, lambda: costs.alerts(pd.Series([1]), 0, [0.5]), "budget is 0"),
-        (UsageError, lambda: costs.alerts(pd.Series([1]), 10, [0]), "share is 0"),
+        (UsageError, lambda: costs.sql("SELECT price FROM bill", bill=FRAME), 'query cannot be run.*"price"'),
+        (UsageError, lambda: costs.budget_alerts(pd.Series(dtype=float), 10, [0.5]), "no days"),
+        (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 0, [0.5]), "budget is 0"),
+        (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 10, [0]), "share is 0"),
     ],
 )
 def test_bad_input_is_refused(error, call, words):

@@ -101,7 +101,7 @@ def test_a_row_comes_back_from_its_text_as_it_was():
             "e": np.array([1, 2], dtype="int32"),
         }
     )
-    texts = load_testing.as_texts(rows)
+    texts = load_testing.as_json_texts(rows)
     assert "NaN" not in "".join(texts)
     back = pd.DataFrame([json.loads(text) for text in texts])
     assert back.loc[0].to_dict() == {"a": 0.1, "b": float(np.float32(1 / 3)), "c": "UA", "d": True, "e": 1}
@@ -110,7 +110,7 @@ def test_a_row_comes_back_from_its_text_as_it_was():
 
 def test_a_load_is_counted_by_kind(server):
     """I see how many questions were asked, and what became of them."""
-    result = load_testing.offer(server.address, "app", ["x", "y"], rate=500, seconds=0.1, clients=4)
+    result = load_testing.open_loop_load(server.address, "app", ["x", "y"], rate=500, seconds=0.1, clients=4)
     assert result.counts().to_dict() == {"asked": 50, "in time": 50, "default": 0, "failed": 0}
     assert isinstance(result, load_testing.Result) and result.in_time == 1
     assert result.throughput == pytest.approx(50 / result.seconds)
@@ -123,16 +123,16 @@ def test_a_load_is_counted_by_kind(server):
 def test_defaults_and_failures_are_no_answers(server):
     """A default answer and an error of the server do not count as answered in time."""
     server.said = "default"
-    assert load_testing.at_once(server.address, "app", ["x"] * 5).counts()["default"] == 5
+    assert load_testing.concurrent_requests(server.address, "app", ["x"] * 5).counts()["default"] == 5
     server.said = 500
-    assert load_testing.at_once(server.address, "app", ["x"] * 5).counts()["failed"] == 5
+    assert load_testing.concurrent_requests(server.address, "app", ["x"] * 5).counts()["failed"] == 5
 
 
 def test_a_server_that_is_gone_fails_every_question():
     """Where nobody listens, each question failed, and the load ends."""
     with StandIn() as gone:
         address = gone.address
-    assert load_testing.at_once(address, "app", ["x"] * 3).counts().to_dict() == {
+    assert load_testing.concurrent_requests(address, "app", ["x"] * 3).counts().to_dict() == {
         "asked": 3,
         "in time": 0,
         "default": 0,
@@ -144,7 +144,7 @@ def test_all_at_once_means_all_at_the_same_time(server):
     """Nobody waits for another's answer before asking."""
     server.wait_for = threading.Event()
     threading.Thread(target=lambda: (_until(lambda: server.most == 12), server.wait_for.set()), daemon=True).start()
-    assert load_testing.at_once(server.address, "app", ["x"] * 12).counts()["in time"] == 12
+    assert load_testing.concurrent_requests(server.address, "app", ["x"] * 12).counts()["in time"] == 12
     assert server.most == 12
 
 
@@ -158,15 +158,17 @@ def test_waiting_for_a_free_client_counts_as_latency(server):
         server.wait_for.set()
 
     threading.Thread(target=release, daemon=True).start()
-    result = load_testing.offer(server.address, "app", ["x"], rate=1000, seconds=0.05, clients=1)
+    result = load_testing.open_loop_load(server.address, "app", ["x"], rate=1000, seconds=0.05, clients=1)
     assert result.questions["ms"].iloc[-1] > 200
 
 
 def test_the_same_seed_asks_at_the_same_moments(server):
     """Two loads of one seed are the same load."""
-    one, two = (load_testing.offer(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=3) for _ in range(2))
+    one, two = (
+        load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=3) for _ in range(2)
+    )
     assert (one.questions["due"] == two.questions["due"]).all()
-    other = load_testing.offer(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=4)
+    other = load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=4)
     assert (one.questions["due"] != other.questions["due"]).all()
 
 
@@ -176,9 +178,9 @@ def test_the_same_seed_asks_at_the_same_moments(server):
 def test_no_load_leaves_this_machine(address):
     """Whatever address I pass by mistake, no other machine gets a load from me."""
     with pytest.raises(UsageError, match="no address of this machine"):
-        load_testing.offer(address, "app", ["x"], rate=10, seconds=1)
+        load_testing.open_loop_load(address, "app", ["x"], rate=10, seconds=1)
     with pytest.raises(UsageError, match="no address of this machine"):
-        load_testing.at_once(address, "app", ["x"])
+        load_testing.concurrent_requests(address, "app", ["x"])
     with pytest.raises(UsageError, match="no address of this machine"):
         load_testing.Clients(address, "app", ["x"], {"1": [0.1]})
 
@@ -190,9 +192,9 @@ def test_a_load_has_bounds(server, wrong):
     """A slip of mine cannot flood the machine or run for ever."""
     given = {"inputs": ["x"], "rate": 10.0, "seconds": 1.0, "clients": 2} | wrong
     with pytest.raises(UsageError, match="out of bounds"):
-        load_testing.offer(server.address, "app", given.pop("inputs"), **given)
+        load_testing.open_loop_load(server.address, "app", given.pop("inputs"), **given)
     with pytest.raises(UsageError, match="out of bounds"):
-        load_testing.at_once(server.address, "app", ["x"] * 65)
+        load_testing.concurrent_requests(server.address, "app", ["x"] * 65)
 
 
 ONE, TWO = [0.25, 0.5], [0.125, 0.75]
@@ -248,12 +250,12 @@ def test_clients_that_get_no_answer_say_so(server):
 
 def test_littles_law():
     """Eighty questions a second of 20 ms each keep 1.6 replicas busy."""
-    table = load_testing.little(80, 20)
+    table = load_testing.littles_law(80, 20)
     assert table["busy [%]"].to_list()[:4] == [160, 80, 53.3, 40]
     assert table["keeps up"].idxmax() == 2
-    assert load_testing.little(50, 20, most=1)["keeps up"].to_list() == [False]
+    assert load_testing.littles_law(50, 20, most=1)["keeps up"].to_list() == [False]
     with pytest.raises(UsageError, match="no load"):
-        load_testing.little(0, 20)
+        load_testing.littles_law(0, 20)
 
 
 @pytest.mark.parametrize("name", ["picture", "ways", "ray", "servers"])
@@ -274,7 +276,7 @@ def test_clipper_can_be_kept_from_logging(caplog):
     """A notebook shows answers, and not a line of log for each call."""
     import logging
 
-    load_testing.quiet()
+    load_testing.silence_clipper_logs()
     logging.getLogger("clipper_admin.clipper_admin").error("a call")
     assert caplog.records == []
 
@@ -289,7 +291,7 @@ def test_tables_for_who_has_to_choose():
     """I find what Clipper's ideas are called today, what speaks for a table or a server, and what works here."""
     today = load_testing.serving_today()
     assert today.columns[0] == "Clipper" and today.notna().all(axis=None)
-    assert load_testing.which_way().notna().all(axis=None)
+    assert load_testing.table_or_service().notna().all(axis=None)
     assert load_testing.clipper_methods().loc["set_model_version", "here"] == "works"
     assert load_testing.clipper_deployers().loc["python", "call"] == "deploy_python_closure"
 
@@ -320,12 +322,12 @@ def test_a_killed_replica_is_gone_and_its_successor_is_waited_for():
     """When I go on after the kill, that process is dead; when I go on after the wait, another one is there."""
     manager = Replicas()
     try:
-        load_testing.kill_a_replica(manager, "model")
+        load_testing.kill_replica(manager, "model")
         assert manager.running[0].poll() == -signal.SIGKILL
         load_testing.wait_for_replicas(manager, "model", 1)
         assert [one["pid"] for one in manager.replicas()] == [manager.running[1].pid]
         with pytest.raises(UsageError, match="has no replica"):
-            load_testing.kill_a_replica(manager, "other")
+            load_testing.kill_replica(manager, "other")
     finally:
         for one in manager.running:
             one.kill()
@@ -340,24 +342,24 @@ def test_memory_of_what_was_started():
         stdout=subprocess.PIPE,
     ) as program:
         program.stdout.readline()
-        assert load_testing.children_mb() > 50
+        assert load_testing.child_memory_mb() > 50
         program.communicate(b"\n")
 
 
 def test_without_ray_i_am_told_how_to_get_it(monkeypatch, capsys):
     """The optional part says what to install, and does nothing else."""
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert load_testing.try_ray(load_testing.waits_20_ms, ["x"]) is None
+    assert load_testing.serve_with_ray(load_testing.io_bound_20_ms, ["x"]) is None
     assert 'pip install "ray[serve]"' in capsys.readouterr().out
 
 
 def test_a_stated_service_time_is_kept():
     """A closure of 20 ms takes no less for each question, whether it waits or computes."""
     start = time.perf_counter()
-    assert load_testing.waits_20_ms(["x", "y"]) == [0.5, 0.5]
+    assert load_testing.io_bound_20_ms(["x", "y"]) == [0.5, 0.5]
     assert time.perf_counter() - start >= 0.04
     start = time.thread_time()
-    assert load_testing.computes_20_ms(["x", "y"]) == [0.5, 0.5]
+    assert load_testing.cpu_bound_20_ms(["x", "y"]) == [0.5, 0.5]
     assert time.thread_time() - start >= 0.04
 
 
@@ -399,8 +401,10 @@ def test_a_cluster_that_is_gone_shows_no_numbers():
 @pytest.mark.slow
 def test_a_load_on_a_cluster_of_its_own():
     """The load picture can be measured again on my machine, and leaves no process behind."""
-    table = load_testing.measure(load_testing.waits_20_ms, replicas=[1, 2], rates=[20], seconds=1, objective_ms=10_000)
+    table = load_testing.measure_load(
+        load_testing.io_bound_20_ms, replicas=[1, 2], rates=[20], seconds=1, objective_ms=10_000
+    )
     assert table["replicas"].to_list() == [1, 2]
     assert (table["missed [%]"] == 0).all()
     assert (table["p50 [ms]"] >= 20).all()
-    assert load_testing.children_mb() == 0
+    assert load_testing.child_memory_mb() == 0
