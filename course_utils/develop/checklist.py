@@ -138,17 +138,21 @@ def _is_course(folder: Path) -> bool:
 
 def modules_have_tests(course: Repository) -> str:
     """Each module of the course has tests in the file that bears its name (of the `course`'s repository)."""
-    for file in course.files("course_utils/*.py"):
-        name = Path(file).stem
-        if name != "__init__" and not course.has(f"tests/unit/test_{name}.py"):
-            return f"{file} has no tests/unit/test_{name}.py"
-    return "" if course.files("course_utils/*.py") else "course_utils is empty"
+    files = course.files("course_utils/*/*.py") + course.files("course_utils/*/*/__init__.py")
+    for file in files:
+        stage, module = file.split("/")[1:3]
+        name = module.removesuffix(".py")
+        if stage not in ("exercises", "tables") and name != "__init__":
+            tests = f"tests/unit/{stage}/test_{name}.py"
+            if not course.has(tests):
+                return f"{file} has no {tests}"
+    return "" if files else "course_utils is empty"
 
 
 def baseline_comes_first(course: Repository) -> str:
     """In lesson 12 of the `course`, a table is fitted before XGBoost is."""
     lesson = "lessons/12_static_training.py"
-    table, boosted = (_first_call(course.read(lesson), name) for name in ("train_table", "train_xgboost"))
+    table, boosted = (_first_call(course.read(lesson), name) for name in ("train_rate_table", "train_xgboost"))
     return "" if table < boosted < float("inf") else f"{lesson} fits no table before XGBoost"
 
 

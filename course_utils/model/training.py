@@ -228,7 +228,7 @@ class Scorer:
 
     booster: xgboost.Booster
     encoder: Encoder
-    model_card: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of 'late', float32, shape (rows,).

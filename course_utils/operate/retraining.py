@@ -246,8 +246,8 @@ class PolicyRun:
         Dollars a release.
     """
 
-    weekly_values: pd.DataFrame
-    release_cost: float
+    weeks: pd.DataFrame
+    cost: float
 
     @property
     def releases(self) -> int:

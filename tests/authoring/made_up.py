@@ -42,7 +42,7 @@ LESSON = """\
 # *10 minutes: counting 6 · sums 4.*
 
 # %% tags=["setup"]
-from course_utils.claims import claim
+from course_utils.notebook import claim
 
 
 def check(number, answer):

@@ -54,7 +54,7 @@ SENTENCE = "# Somebody asked again, and once more, and nobody had an answer that
         ("*10 minutes: counting 6", "*12 minutes: counting 6", "says 12 minutes, the curriculum says 10"),
         (SETUP, "# %%\n", "one cell tagged setup follows the title"),
         (SETUP, '# %% tags=["setup"]\nx = 1\n\n# %% tags=["setup"]\n', "one cell tagged setup follows the title"),
-        ("from course_utils.notebook.claims import claim", "claim = print", "the setup imports from course_utils"),
+        ("from course_utils.notebook import claim", "claim = print", "the setup imports from course_utils"),
         ("# ## Counting\n", "# Counting\n# ## Things\n", "a # or ## heading starts a cell of its own"),
         ("# ## Counting\n", "# ### Counting\n", "no ## section between title and recap"),
         (RECAP, "# ## The end\n", "one section '## Recap' ends the core route"),

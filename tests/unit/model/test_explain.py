@@ -116,7 +116,7 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
     [
         (lambda f, r: explain.shap_values(f.scorer, r.head(0)), UsageError, "no flight to explain"),
         (lambda f, r: explain.shap_values(f.scorer, r.drop(columns="Distance")), DataError, "column Distance"),
-        (lambda f, r: explain.shap_values(f.scorer, r, r), UsageError, r"categories \(UniqueCarrier\).*as_numbers"),
+        (lambda f, r: explain.shap_values(f.scorer, r, r), UsageError, r"categories \(UniqueCarrier\).*ordinal_codes"),
         (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight against some others"),
         (lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)), UsageError, "one flight against"),
         (
@@ -128,7 +128,7 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.surrogate(f.scorer, r, depth=0), UsageError, "depth=0 make no tree"),
         (lambda f, r: explain.proxy_strength(r, "Captain"), UsageError, "no column 'Captain'"),
         (lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"), UsageError, "50 flights are too few"),
-        (lambda f, r: explain.proxy_columns(pd.Series({"Dest": 0.5})), UsageError, "explain.proxies"),
+        (lambda f, r: explain.proxy_columns(pd.Series({"Dest": 0.5})), UsageError, "explain.proxy_strength"),
         (lambda f, r: explain.add_near_duplicates(r, "Origin"), UsageError, "no numeric column 'Origin'"),
         (lambda f, r: explain.add_near_duplicates(r, "Distance", copies=0), UsageError, "copies nothing"),
         (lambda f, r: explain.add_near_duplicates(r, "Distance", noise=0), UsageError, "copies nothing"),

@@ -125,7 +125,7 @@ def test_each_question_of_the_deck_has_an_answer_and_a_section_of_the_lesson():
     """The deck's four questions and the seven of its table are answered where it is said."""
     table = monitoring.deck_questions()
     assert table.groupby(level="from").size().to_dict() == {"Monitoring": 4, "Step 6": 7}
-    lesson = (Path(__file__).parents[2] / "lessons" / "16_monitoring.py").read_text(encoding="utf-8")
+    lesson = (Path(__file__).parents[3] / "lessons" / "16_monitoring.py").read_text(encoding="utf-8")
     headings = {line.lstrip("# ").lower() for line in lesson.splitlines() if line.startswith(("# ## ", "# ### "))}
     assert {section.lower() for section in table["section"]} <= headings
 

@@ -22,7 +22,7 @@ from course_utils.serve.clipper import LocalContainerManager
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IMAGE = "clipper/python36-closure-container:0.4.1"
 
 

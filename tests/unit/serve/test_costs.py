@@ -15,7 +15,7 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.serve import costs
 
-LESSON = Path(__file__).parents[2] / "lessons" / "08_hosting_cost.py"
+LESSON = Path(__file__).parents[3] / "lessons" / "08_hosting_cost.py"
 
 
 def a_flight(hour: int, delay: float) -> pd.DataFrame:
