@@ -1,4 +1,4 @@
-"""Model images of the cluster on this machine: built from what docker-py sends, kept by content, never changed.
+"""Model images of the cluster on this machine: built from what clipper_admin packs, kept by content, never changed.
 
 clipper_admin packs a model into a tar file with a Dockerfile of three lines: ``FROM`` a stock image, perhaps ``RUN``
 pip, ``COPY`` the model. Docker would run it. Here it is read: the stock image decides how the model is loaded, the
@@ -140,10 +140,9 @@ class Images:
         context_tar: BinaryIO,
         tag: str,
         *,
-        dockerfile: str = "Dockerfile",
         say: Callable[[str], object] = lambda line: None,
     ) -> str:
-        """Build an image from the context that docker-py sends, and let a tag point at it.
+        """Build an image from the context that clipper_admin packs, and let a tag point at it.
 
         Parameters
         ----------
@@ -151,8 +150,6 @@ class Images:
             An uncompressed tar file with a Dockerfile and the files that it copies; read where it stands.
         tag : str
             Such as 'default-cluster-delays:1'; without a version it becomes 'latest'.
-        dockerfile : str
-            Name of the Dockerfile in the context.
         say : callable, optional
             Gets each line of the build's log, as Docker words it.
 
@@ -175,7 +172,7 @@ class Images:
             model.mkdir(parents=True)
             try:
                 with tarfile.open(fileobj=context_tar, mode="r:") as context:
-                    base, packages = _follow(context, dockerfile, model, say)
+                    base, packages = _follow(context, model, say)
             except (tarfile.TarError, EOFError) as error:
                 raise UsageError("the build context is no whole tar file", fix="send it again") from error
             manifest = {
@@ -269,12 +266,10 @@ def _sha256(file: Path) -> str:
 # --------------------------------------------------------------------------- the Dockerfile
 
 
-def _follow(
-    context: tarfile.TarFile, dockerfile: str, model: Path, say: Callable[[str], object]
-) -> tuple[str, list[str]]:
+def _follow(context: tarfile.TarFile, model: Path, say: Callable[[str], object]) -> tuple[str, list[str]]:
     """Do what a Dockerfile says, as far as it can be done without running anything."""
     members = {posixpath.normpath(member.name).lstrip("/"): member for member in context.getmembers()}
-    steps = list(_instructions(_text(context, members, dockerfile)))
+    steps = list(_instructions(_text(context, members)))
     base, packages = "", []
     for number, (instruction, rest) in enumerate(steps, start=1):
         say(f"Step {number}/{len(steps)} : {instruction} {rest}\n")
@@ -298,11 +293,11 @@ def _follow(
     return base, packages
 
 
-def _text(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str) -> str:
-    member = members.get(posixpath.normpath(name))
+def _text(context: tarfile.TarFile, members: dict[str, tarfile.TarInfo]) -> str:
+    member = members.get("Dockerfile")
     file = context.extractfile(member) if member is not None and member.isreg() else None
     if member is None or file is None or member.size > _DOCKERFILE_BYTES:
-        raise UsageError(f"the build context has no usable {name}", fix="add one of a few lines")
+        raise UsageError("the build context has no usable Dockerfile", fix="add one of a few lines")
     return file.read().decode("utf-8", "replace")
 
 

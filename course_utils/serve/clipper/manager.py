@@ -23,7 +23,7 @@ from clipper_admin.exceptions import ClipperException
 
 from course_utils.errors import CourseError, UsageError
 from course_utils.serve.clipper import wire
-from course_utils.serve.clipper.docker_api import Endpoint
+from course_utils.serve.clipper.docker_shim import Builder
 from course_utils.serve.clipper.images import Images
 
 __all__ = ["LocalContainerManager"]
@@ -42,7 +42,8 @@ class LocalContainerManager(ContainerManager):
     Parameters
     ----------
     cluster_name : str
-        Clusters of different names do not know of each other.
+        Clusters of different names do not know of each other. A Docker cluster that you use in the same process needs a
+        name that does not begin with this one: images are built where their tag says.
     clipper_query_port, clipper_management_port : int
         Where the front ends listen on 127.0.0.1; 0 for any free port, which is in the same attribute after the start.
     start_method : {'fork', 'spawn'}, optional
@@ -81,7 +82,7 @@ class LocalContainerManager(ContainerManager):
         self.secret = ""
         self.folder = _home() / cluster_name
         self.logger = ClusterAdapter(_logger(), {"cluster_name": cluster_name})
-        self._endpoint: Endpoint | None = None
+        self._builder: Builder | None = None
 
     # ------------------------------------------------------------------ start and stop
 
@@ -173,9 +174,9 @@ class LocalContainerManager(ContainerManager):
             ) from None
         self.clipper_query_port, self.clipper_management_port = about["frontend"], about["management"]
         self.secret = about["secret"]
-        if self._endpoint is None:
-            self._endpoint = Endpoint(Images(self.folder / "store"), self)
-        self._endpoint.start()
+        if self._builder is None:
+            self._builder = Builder(self, Images(self.folder / "store"))
+        self._builder.start()
 
     def stop_all(self, graceful: bool = True) -> None:
         """Stop every process of the cluster, close its ports and remove its files.
@@ -185,9 +186,9 @@ class LocalContainerManager(ContainerManager):
         graceful : bool
             Taken, as by `DockerContainerManager`; the processes keep nothing that would be lost.
         """
-        if self._endpoint is not None:
-            self._endpoint.stop()
-            self._endpoint = None
+        if self._builder is not None:
+            self._builder.stop()
+            self._builder = None
         with contextlib.suppress(OSError, wire.CallError):
             wire.ask(self.folder / "supervisor.sock", {"call": "stop"}, seconds=10)
         supervisor = _owned.pop(self.cluster_name, None)

@@ -1,4 +1,4 @@
-"""Model images: built from what docker-py sends, kept by content, loaded in the process that answers."""
+"""Model images: built from what clipper_admin packs, kept by content, loaded in the process that answers."""
 
 from __future__ import annotations
 
