@@ -124,7 +124,7 @@ def test_the_decks_total_is_read_backwards():
     for name, slip, right in (("deck_700", 4_738_300, 5_205_900), ("deck_100", -857_300, -389_700)):
         payoff = money.payoff(name)
         assert money.read_as(slip, DECK, payoff) == ["mistakes exchanged (transposed)", "other class positive (both)"]
-        assert money.read_as(right, DECK, payoff) == ["read rightly", "right answers exchanged"]
+        assert money.read_as(right, DECK, payoff) == ["read correctly", "right answers exchanged"]
         assert money.read_as(right + 1, DECK, payoff) == []
 
 
