@@ -1,16 +1,16 @@
 # %% [markdown]
 # # Start here
 #
-# An airline wants to tell its passengers, hours ahead, that their flight will leave late. In this course you take that wish
-# all the way to a model in production: built, priced, explained, served and watched.
+# An airline wants to warn its passengers, hours ahead, that their flight will leave late. In this course you take that
+# idea to production: you build a model, put a price on it, explain it, serve it and monitor it.
 #
 # **After this lesson you can**
 #
 # - find your way through lessons, exercises, checks and solutions;
-# - say whether this machine is ready for the course;
+# - check that your machine is ready for the course;
 # - turn one prediction into dollars.
 #
-# *5 minutes: how lessons work 2 · is this machine ready? 1 · a taste 2.*
+# *5 minutes: how lessons work 2 · is this machine ready? 1 · one flight 2.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features
@@ -21,17 +21,18 @@ from course_utils.notebook import claim, doctor, plots
 # %% [markdown]
 # ## How lessons work
 #
-# Run the cells from top to bottom with Shift+Enter. **Guess first** means just that: say a number aloud before you run the next
-# cell. A ✓ below a cell is a claim of the text, measured again on your machine.
+# Run the cells from top to bottom with Shift+Enter. At **Guess first**, decide on an answer before you run the next
+# cell. A ✓ marks a *claim*: a statement of the course that your machine has just measured again.
 #
-# An exercise leaves `...` for you to replace. The cell below it checks your answer, says what is wrong and gives a hint, and never
-# the answer. Nothing stops if you move on. A worked answer to each stands in the same notebook in `solutions/`.
+# In an exercise, replace `...` with your answer. The cell below checks it: it says what is right, what is wrong, and
+# gives a hint, but never the answer. You can skip an exercise; the rest of the lesson still runs. The notebook of the
+# same name in `solutions/` has a worked answer to every exercise.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.1: try it
 #
-# There is nothing to get wrong here. Replace the three dots with any number of minutes, run the cell, and see what a check of an
-# answer looks like in the lessons to come. Until then it waits:
+# This exercise shows you what a check looks like. Replace `...` with any number of minutes up to a day, then run both
+# cells. Before you do, the check reports `not answered yet`.
 
 # %%
 minutes_late = ...
@@ -45,17 +46,18 @@ check("00.1", minutes_late)
 # %% [markdown]
 # ## Is this machine ready?
 #
-# The doctor looks at Python, packages, memory, disk, data and kernel. If anything fails, it names the mend; `course doctor` on
-# the command line shows the details.
+# The doctor checks Python, packages, memory, disk space, data and the notebook kernel. If a check fails, it tells you
+# how to fix it. To see every check, run `course doctor` on the command line.
 
 # %%
 doctor.summary()
 
 # %% [markdown]
-# ## A taste: one flight, in dollars
+# ## One flight, in dollars
 #
-# Here are all flights that left New York in 2013, each with what was scheduled and what became of it. A flight is late when it
-# leaves 15 minutes or more behind schedule. **Guess first:** which hour of the day is the safest to fly?
+# The data hold all flights from New York in 2013, with the schedule and the actual times. A flight counts as *late*
+# when it leaves 15 minutes or more behind schedule. **Guess first:** in which hour of the day is a flight least likely
+# to be late?
 
 # %%
 flights = datasets.load_flights()
@@ -64,21 +66,22 @@ by_hour = late.groupby(flights["CRSDepTime"] // 100).mean()
 
 # %%
 fig = plots.lines(
-    by_hour.loc[5:22], title="Delays pile up through the day", x="scheduled hour", y="share late"
+    by_hour.loc[5:22], title="Delays build up through the day", x="scheduled hour", y="share late"
 )
 plots.show(
     fig,
-    alt="The share of late flights rises from early morning to the evening, and falls a little at night.",
+    alt="The share of late flights rises from early morning to the evening and falls slightly at night.",
 )
 
 # %% tags=["claim"]
 claim("Flights in the data", len(flights), nyc2013=336776, allyears2k=43978)
-claim("The share that left late", late.mean(), nyc2013=0.222)
-claim("The safest hour starts at", by_hour.loc[5:22].idxmin(), nyc2013=(5, 6))
+claim("Share that left late", late.mean(), nyc2013=0.222)
+claim("Hour with the smallest share of late flights", by_hour.loc[5:22].idxmin(), nyc2013=(5, 6))
 
 # %% [markdown]
-# Hours later, delays have piled up. A single flight needs more than its hour, though: let the model of the course look at one
-# that was due out at seven in the evening of 5 December, knowing only what was known three hours before.
+# Delays build up: later departures are late more often. But the hour alone cannot predict a single flight. The course's
+# model now scores a flight scheduled for 19:00 on 5 December. It uses only data that were known three hours before
+# departure.
 
 # %%
 model = training.course_model()
@@ -92,13 +95,14 @@ worth = money.expected_value(money.payoff("deck_100"), step=0.01)
 warn, silent = worth.loc[round(probability, 2)]
 
 # %% tags=["claim"]
-claim("The probability that this flight leaves late", probability, nyc2013=(0.65, 0.8))
-claim("A warning is worth, on average, per passenger", warn, nyc2013=(30, 60), unit="$")
-claim("Silence is worth", silent, nyc2013=(-400, -280), unit="$")
+claim("Probability that this flight leaves late", probability, nyc2013=(0.65, 0.8))
+claim("Average value of a warning, per passenger", warn, nyc2013=(30, 60), unit="$")
+claim("Average value of no warning, per passenger", silent, nyc2013=(-400, -280), unit="$")
 
 # %% [markdown]
-# The payoff is the deck's: \$100 for telling a passenger right, minus \$500 for a delay that nobody was told of. A probability became a
-# decision with a price on it. The rest of the course is about earning the right to act on it.
+# Both values follow from a *payoff* in the slides on which this course is based ('the deck'). A correct prediction
+# earns 100 dollars, a false alarm costs 100 dollars, and a delay without a warning costs 500 dollars. For this flight a
+# warning is worth more, so you send it. The rest of the course shows when you can rely on such a decision.
 
 # %% [markdown]
 # ## Recap
@@ -106,7 +110,7 @@ claim("Silence is worth", silent, nyc2013=(-400, -280), unit="$")
 # **You can now**
 #
 # - find your way through lessons, exercises, checks and solutions;
-# - say whether this machine is ready for the course;
+# - check that your machine is ready for the course;
 # - turn one prediction into dollars.
 #
 # Next: [01 · The data-science workflow and its business impact](01_data_science_workflow.ipynb)

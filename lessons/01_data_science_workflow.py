@@ -1,15 +1,15 @@
 # %% [markdown]
 # # The data-science workflow and its business impact
 #
-# You work for an airline that wants to tell its passengers, hours ahead, that their flight will leave late. Before anyone
-# trains a model, somebody has to say who asked for it, what it is worth, and how you would notice that it failed.
+# You work for an airline that wants to warn its passengers, hours ahead, that their flight will leave late. Before you
+# train a model, settle who asks for it, what it is worth, and how you will notice when it fails.
 #
 # **After this lesson you can**
 #
 # - name the six steps from an objective to a monitored model, and what each must deliver;
-# - fill in a stakeholder canvas for a model that someone will pay for;
-# - read a confusion matrix the right way round and turn it into dollars;
-# - find the probability at which a warning starts to pay.
+# - fill in a stakeholder canvas for a model that a sponsor pays for;
+# - read a confusion matrix correctly and turn it into dollars;
+# - find the probability above which a warning pays off.
 #
 # *30 minutes: six steps 5 · a canvas 6 · four cells 4 · dollars 6 · a threshold 5 · what is known when 4.*
 
@@ -23,13 +23,14 @@ from course_utils.notebook import claim, plots, show_source, show_table
 # %% [markdown]
 # # Part 1 of 3: From an objective to a monitored model
 #
-# Most models that fail in production were doomed before the first line of code: nobody had asked what would be done with a
-# prediction, or nobody owned it afterwards.
+# Most models that fail in production fail because of their planning, not their code. No one decided what to do with a
+# prediction, or no one was responsible for the model after its release.
 
 # %% [markdown]
 # ## Six steps
 #
-# **Guess first:** of the steps from an objective to a running model, in how many does anyone train a model?
+# A project takes six steps from a business objective to a model in operation. **Guess first:** in how many of them do
+# you train a model?
 
 # %%
 plots.show(
@@ -39,28 +40,30 @@ plots.show(
 )
 
 # %% [markdown]
-# Training is one box of six, and the dashed arrow is the one that gets forgotten: what is seen in production leads back to the
-# model. Each step must deliver something to the next. What does the first have to settle?
+# Training is one box of six. The dashed arrow is often forgotten: what you observe in production tells you when to
+# change the model. Each box names what the step delivers to the next one. This is what to consider in the first step:
 
 # %%
 show_table(tables.workflow(1))
 
 # %% [markdown]
-# The last column says which lesson of this course does it. The same for data and model, where nearly all the pitfalls live:
+# The last column names the lessons that cover each point. Next come data and model, the steps with nearly all the
+# pitfalls:
 
 # %%
 show_table(tables.workflow(2, 3))
 
 # %% [markdown]
-# And for the three steps after the model, which most courses leave out:
+# Last come the three steps after the model, which most courses leave out:
 
 # %%
 show_table(tables.workflow(4, 5, 6))
 
 # %% [markdown]
-# ## A canvas for those who pay
+# ## A stakeholder canvas
 #
-# The first step ends with one page that sponsor, operations and data science have all agreed on. These are its questions.
+# The first step ends with a *stakeholder canvas*: one page on which the sponsor, operations and data science agree.
+# These are its questions:
 
 # %%
 show_table(tables.canvas())
@@ -68,24 +71,25 @@ show_table(tables.canvas())
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.1: fill in the canvas
 #
-# Fill it in for the airline, in your own words. Success needs a figure and what it is a figure of; costs are dollars; name at
-# least two things that you take for granted.
+# Answer the questions for the airline in your own words. State success as a figure with its unit, and costs in dollars.
+# List at least two assumptions.
 #
-# <details><summary>Hint</summary>For success, finish the sentence: 'by next summer, … of …'. For the assumptions: what
-# would have to stay as it is for the model to go on working?</details>
+# <details><summary>Hint</summary>'Happier passengers' is a direction, and no one can measure it. Which figure should
+# the airline reach, and by when? For the assumptions: what has to stay as it is for the model to keep
+# working?</details>
 
 # %%
 canvas = dict.fromkeys(tables.canvas().index, ...)
 ### BEGIN SOLUTION
 canvas = {
-    "objective": "Passengers hear of a delay before they leave for the airport",
+    "objective": "Passengers learn of a delay before they leave for the airport",
     "sponsor": "Senior vice president of customer satisfaction",
     "users": "The notification service, and the passengers of the flight",
-    "decision": "Send the passengers of a flight a warning, or do not",
+    "decision": "Warn the passengers of a flight, or do not warn them",
     "success": "In 6 months, 20% fewer complaints about delays",
     "horizon_hours": 3,
     "budget": "3 months and $500,000",
-    "metric": "Dollars per 1,000 flights, with log-loss and calibration beside it",
+    "metric": "Dollars per 1,000 flights, plus log-loss and calibration",
     "cost_of_wrong_warning": 100,
     "cost_of_missed_delay": 500,
     "assumptions": [
@@ -99,20 +103,21 @@ canvas = {
 check("01.1", canvas)
 
 # %% [markdown] tags=["instructor"]
-# Give four minutes in pairs: one plays the sponsor, one the data scientist. Ask two pairs for their figure of success; somebody
-# will say 'accuracy above 90%', which the next part takes apart.
+# Let learners work in pairs for four minutes: one plays the sponsor, the other the data scientist. Ask two pairs for
+# their figure of success. Someone will say 'accuracy above 90%'; the next part shows why that figure is not enough.
 
 # %% [markdown]
 # # Part 2 of 3: From a matrix to dollars
 #
-# In this course *positive* always means late, because a delay is what the model looks for. And a cell is always named by
-# what happened, never by its place in a table.
+# In this course *positive* always means late, because the model looks for delays. We name each cell of a confusion
+# matrix by what happened, for example 'warned, late', and never by its position: positions are easy to confuse.
 
 # %% [markdown]
 # ## Four cells
 #
-# The deck explains three scores on a drawing like this one. Count for yourself: what share of all flights was judged rightly, what share of the
-# warnings came true, and what share of the delays was warned of?
+# The deck, the slides on which this course is based, explains three scores with a drawing like this one. Count in it:
+# which share of all flights is predicted correctly, which share of the warned flights is late, and which share of the
+# late flights is warned?
 
 # %%
 plots.show(
@@ -130,19 +135,30 @@ cells = {
 }
 
 # %% tags=["claim"]
-claim("Accuracy: judged rightly, of all", 100 * metrics.accuracy(cells), always=78.57, unit="%")
-claim("Precision: late, of those warned", 100 * metrics.precision(cells), always=75.0, unit="%")
-claim("Recall: warned, of those late", 100 * metrics.recall(cells), always=85.7, unit="%")
+claim(
+    "Accuracy: predicted correctly, of all flights",
+    100 * metrics.accuracy(cells),
+    always=78.57,
+    unit="%",
+)
+claim(
+    "Precision: late, of the warned flights",
+    100 * metrics.precision(cells),
+    always=75.0,
+    unit="%",
+)
+claim("Recall: warned, of the late flights", 100 * metrics.recall(cells), always=85.7, unit="%")
 
 # %% [markdown]
-# Three questions, three denominators. Accuracy mixes both kinds of mistake as if they cost the same; precision and recall
-# each look at one kind. None of them knows what a mistake costs.
+# Each score divides by a different number of flights: *accuracy* by all, *precision* by the warned ones, *recall* by
+# the late ones. Accuracy counts both kinds of mistake alike. Precision counts false alarms, recall counts missed
+# delays. None of the three knows what a mistake costs.
 
 # %% [markdown]
-# ## Which corner is which?
+# ## Which cell is which?
 #
-# The deck's model was tested on its own data. This is the matrix as scikit-learn printed it: a row for what happened, first on
-# time, then delayed; a column for what was predicted, in the same order.
+# This is the confusion matrix of the deck's model on the deck's own test data, as scikit-learn prints it. Each row is
+# an outcome: first on time, then delayed. Each column is a prediction, in the same order.
 
 # %%
 matrix = [[3768, 3178], [2009, 5558]]
@@ -151,9 +167,11 @@ matrix
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.2: name the four cells
 #
-# Copy each of the four counts to where it belongs. Take your time with the two mistakes: the deck mixed them up.
+# Copy each of the four counts to the cell where it belongs. Take care with the two kinds of mistake: the deck exchanges
+# them.
 #
-# <details><summary>Hint</summary>A row holds flights with one outcome. Which row holds the flights that were late?</details>
+# <details><summary>Hint</summary>Rows and columns are easy to confuse. A row holds the flights with one outcome,
+# whatever was predicted. Which row holds the late flights?</details>
 
 # %%
 named = {
@@ -175,16 +193,18 @@ named = {
 check("01.2", named)
 
 # %% [markdown]
-# ## Dollars, done both ways
+# ## From cells to dollars
 #
-# The deck multiplies each cell by what it is worth: revenue for a right answer, a large cost when a delay comes unannounced, a
-# small one for a false alarm. Its table says \$100 of revenue; its formula says 700.
+# The deck multiplies each cell by its value: a revenue for a correct prediction, a large cost for a delay without a
+# warning, a small cost for a false alarm. The two places where it states the revenue disagree: its table says 100
+# dollars, its formula uses 700 dollars. This is the payoff of the table:
 
 # %%
 money.payoff("deck_100")
 
 # %% [markdown]
-# **Guess first:** the deck publishes a profit of \$4,738,300. What is left of it at the revenue that its own table states?
+# With its formula the deck publishes a profit of 4,738,300 dollars. **Guess first:** is it still a profit with the
+# revenue of the deck's own table?
 
 # %%
 rightly = metrics.from_sklearn(matrix)
@@ -198,21 +218,21 @@ false_alarms, missed = rightly["warned, on time"], rightly["not warned, late"]
 swapped = {**rightly, "warned, on time": missed, "not warned, late": false_alarms}
 
 # %%
-readings = {"as the deck reads it": swapped, "read rightly": rightly}
+readings = {"as the deck reads it": swapped, "read correctly": rightly}
 impact = money.value_table(readings, ["deck_100", "deck_700"])
 impact
 
 # %% tags=["claim"]
-deck, right = impact["as the deck reads it"], impact["read rightly"]
-claim("The deck's formula, at its own 700, gives", deck["deck_700"], always=4738300, unit="$")
-claim("At the stated $100, it gives", deck["deck_100"], always=-857300, unit="$")
-claim("Read rightly, it gives at 700", right["deck_700"], always=5205900, unit="$")
-claim("And at the stated $100", right["deck_100"], always=-389700, unit="$")
+deck, right = impact["as the deck reads it"], impact["read correctly"]
+claim("The deck's formula, with its revenue of $700", deck["deck_700"], always=4738300, unit="$")
+claim("The deck's formula, with the stated $100", deck["deck_100"], always=-857300, unit="$")
+claim("Matrix read correctly, with $700", right["deck_700"], always=5205900, unit="$")
+claim("Matrix read correctly, with the stated $100", right["deck_100"], always=-389700, unit="$")
 
 # %% [markdown]
-# Two slips, each of which moves the answer by a fortune. With the stated revenue the published profit is a loss. And the two
-# mistakes changed places: scikit-learn's rows are what *happened*, so 3,178 flights got a false alarm, and 2,009 delays came
-# unannounced.
+# The deck contains two errors, and each changes the result by a large amount. First, with the stated revenue the
+# published profit becomes a loss. Second, the deck exchanges false alarms and missed delays. scikit-learn's rows are
+# what *happened*, so 3,178 flights got a false alarm, and 2,009 delays came without a warning.
 
 # %%
 on_time = rightly["not warned, on time"]
@@ -220,33 +240,36 @@ claim("Precision with 'on time' as positive", on_time / (on_time + missed), alwa
 claim("Recall with 'on time' as positive", on_time / (on_time + false_alarms), always=0.54)
 
 # %% [markdown]
-# The same slide's precision of 0.65 and recall of 0.54 are right only under scikit-learn's reading, with *on time* as positive.
-# One slide, two readings: this is why the course names its cells.
+# The slide with this profit also reports a precision of 0.65 and a recall of 0.54. Both are correct only if the rows
+# are outcomes and *on time* is positive. So the slide reads one matrix in two ways. Named cells prevent this.
 
 # %% [markdown]
 # # Part 3 of 3: When does a warning pay?
 #
-# A model does not say 'late'. It says how probable that is, and somebody has to decide when that is enough to wake a
-# passenger up.
+# A model does not say 'late'. It gives the probability of a delay. You decide from which probability on the airline
+# warns its passengers. This value is the *decision threshold*.
 
 # %% [markdown]
 # ## A threshold from the payoff
 #
-# For a flight that is late with probability p, warning is worth one straight line in p, and silence another.
+# Take a flight that is late with probability p. If you warn, its average value is p times the value of 'warned, late'
+# plus (1 − p) times the value of 'warned, on time'. If you stay silent, use the two values of 'not warned'. Both
+# average values are straight lines in p.
 #
-# **Guess first:** at the deck's payoff with \$100 of revenue, from which probability on is warning worth more?
+# **Guess first:** with the payoff of the deck's table, from which probability on is a warning worth more?
 
 # %%
 worth = money.expected_value(money.payoff("deck_100"))
 fig = plots.lines(
     worth,
-    title="The lines cross far below one half",
+    title="A warning already pays well below 50%",
     x="probability of leaving late",
     y="mean value [$ per flight]",
 )
 plots.show(
     fig,
-    alt="Two straight lines: the value of silence falls with the probability, the value of warning rises; they cross early.",
+    alt="Two straight lines: the value of 'stay silent' falls with the probability, the value of 'warn' rises; they "
+    "cross at a low probability.",
 )
 
 # %% [markdown] tags=["exercise"]
@@ -254,8 +277,9 @@ plots.show(
 #
 # Write a function that takes any payoff over the four cells and returns the probability at which the two lines cross.
 #
-# <details><summary>Hint</summary>What does a warning win when the flight is late, and lose when it is not? Set p times the
-# one equal to (1 − p) times the other.</details>
+# <details><summary>Hint</summary>The costs of the two mistakes are not enough: correct predictions have a value, too.
+# What does a warning gain if the flight is late, and what does it lose if the flight is on time? At break-even, p times
+# the gain equals (1 − p) times the loss.</details>
 
 
 # %%
@@ -271,24 +295,27 @@ def break_even(payoff):
 check("01.3", break_even)
 
 # %% [markdown]
-# The course has the same function, tested. The deck's slip about the revenue moves more than a total:
+# `money.break_even` is the course's tested version of this function. With the deck's two revenues it gives two
+# thresholds:
 
 # %%
 at_100, at_700 = (money.break_even(money.payoff(name)) for name in ("deck_100", "deck_700"))
 
 # %% tags=["claim"]
-claim("At $100 of revenue, a warning pays from", at_100, always=0.25)
-claim("At $700 of revenue, a warning pays from", at_700, always=0.4)
+claim("With $100 of revenue, a warning pays from a probability of", at_100, always=0.25)
+claim("With $700 of revenue, a warning pays from a probability of", at_700, always=0.4)
 
 # %% [markdown]
-# With 700 instead of 100 dollars the airline would stay silent about every flight between 25% and 40%. A wrong number in a
-# spreadsheet became another *decision*. So payoffs are data in this course, agreed with finance, and never typed into a cell.
+# With a revenue of 700 instead of 100 dollars, the airline does not warn about flights with a probability between 25%
+# and 40%. One wrong number in a spreadsheet changes the *decision*. So the course keeps payoffs in a data file that
+# finance has agreed to. You never type them into a cell.
 
 # %% [markdown]
 # ## What is known when
 #
-# The canvas fixed a horizon of 3 hours. It rules out most of the columns, and the data dictionary says which: a number of hours
-# before departure for each. **Guess first:** may a model that predicts delays look at `WeatherDelay`?
+# The canvas sets a horizon of 3 hours, so a model may only use what is known 3 hours before departure. The data
+# dictionary states for each column how many hours before departure its value is known; a negative number means after
+# departure. **Guess first:** may the model use `WeatherDelay`, the minutes of delay caused by weather?
 
 # %%
 columns = dictionary.load()
@@ -304,13 +331,14 @@ chosen = [
 show_table(columns.loc[chosen, ["meaning", "known_hours_before", "use", "why"]])
 
 # %% tags=["claim"]
-claim("Columns of the data", len(columns), always=31)
-claim("Columns that the dictionary admits at 3 hours", len(dictionary.admissible(3)), always=8)
+claim("Columns in the data", len(columns), always=31)
+claim("Columns that the dictionary allows at 3 hours", len(dictionary.admissible(3)), always=8)
 claim("WeatherDelay is one of them", "WeatherDelay" in dictionary.admissible(3), always=False)
 
 # %% [markdown]
-# `WeatherDelay` is no forecast: somebody assigns the cause of a delay after arrival, so it is admissible at no horizon, however
-# short. Of 31 columns, 8 remain. The rest of what a good model needs has to be made from *other* flights and from the weather.
+# `WeatherDelay` is not a forecast. The airline reports the cause of a delay after arrival, so a model must not use it
+# at any horizon. Of 31 columns, 8 remain. A good model needs more inputs: you compute them from *other* flights and
+# from the weather.
 
 # %% [markdown]
 # **Check what you know**
@@ -327,8 +355,8 @@ quiz("K1.2")
 # **You can now**
 #
 # - name the six steps from an objective to a monitored model, and what each must deliver;
-# - fill in a stakeholder canvas for a model that someone will pay for;
-# - read a confusion matrix the right way round and turn it into dollars;
-# - find the probability at which a warning starts to pay.
+# - fill in a stakeholder canvas for a model that a sponsor pays for;
+# - read a confusion matrix correctly and turn it into dollars;
+# - find the probability above which a warning pays off.
 #
 # Next: [02 · Project structure](02_project_structure.ipynb)

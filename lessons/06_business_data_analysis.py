@@ -1,16 +1,16 @@
 # %% [markdown]
 # # Business data analysis
 #
-# The first model is there, and your sponsor asks whether the airline should run it. This lesson takes you from the raw
-# table to one page with a figure that survives questions.
+# The first model is ready, and your sponsor asks whether the airline should run it. This lesson takes you from the raw
+# table to one page with a figure that you can defend.
 #
 # **After this lesson you can**
 #
-# - read a data profile as a list of questions, and say which of its warnings mislead;
-# - choose a score by the question that it answers, for two classes, for several, and for minutes;
-# - say which kind of error the airline should care for, and why accuracy hides it;
-# - turn a matrix into dollars cell by cell, and find out how somebody else misread one;
-# - give a money case its uncertainty, and name the assumption that would overturn it.
+# - read a data profile as a list of questions, and spot the warnings that mislead;
+# - choose the score that answers your question: for two classes, for several, and for minutes;
+# - decide which kind of error matters more to the airline, and explain why accuracy hides it;
+# - turn a confusion matrix into dollars cell by cell, and find out how a published total misread one;
+# - state the uncertainty of a business case, and name the assumptions that would overturn it.
 #
 # *20 minutes: the profile 5 · which score 6 · dollars and their uncertainty 6 · a page for the sponsor 3.*
 
@@ -27,14 +27,15 @@ flights = datasets.load_flights()
 # %% [markdown]
 # # Part 1 of 3: What is in the data
 #
-# Before you ask what a model is worth, ask what the data are worth. A profiler does it for every column at once, and
-# everybody runs one; few know what it computes.
+# Before you ask what a model is worth, look at its data. A *profiler* describes every column of a table at once. Many
+# teams run one, but few know what it computes.
 
 # %% [markdown]
 # ## A profile in ten lines
 #
-# For each column: its kind, its missing and zero cells, its distinct values, its skewness, and the last column before
-# it that it follows (a correlation above a limit). That is all:
+# A profile needs only ten lines. For each column they give the kind of values, the number of missing, zero and distinct
+# values, and the skewness. A column *follows* an earlier one if their correlation is above a limit; `follows` names the
+# last such column.
 
 # %%
 show_source(profiles.profile)
@@ -44,20 +45,21 @@ found = profiles.profile(flights)
 found.drop(columns="skewness")
 
 # %% [markdown]
-# **Guess first:** the profiler *rejects* a column that never changes, or that follows another one. How many of these
-# will it throw out?
+# The profiler *rejects* a column that never changes or that follows another one. **Guess first:** how many columns of
+# this table does it reject?
 
 # %%
 summary = profiles.summary(flights, found)
 summary
 
 # %% tags=["claim"]
-claim("Columns that a profiler would reject", summary["rejected"], nyc2013=15, allyears2k=5)
+claim("Columns that the profiler rejects", summary["rejected"], nyc2013=15, allyears2k=5)
 share = summary["missing cells [%]"]
-claim("Missing of all cells", share, nyc2013=25.7, allyears2k=20.57, unit="%")
+claim("Share of all cells that are missing", share, nyc2013=25.7, allyears2k=20.57, unit="%")
 
 # %% [markdown]
-# A quarter of all cells is missing, which sounds bad. Is it? Warnings column by column tell more; each has its limit.
+# A quarter of all cells is missing, which sounds bad. To see whether it is, look at the warnings for each column. The
+# profiler warns when a column exceeds one of these limits:
 
 # %%
 profiles.LIMITS
@@ -73,14 +75,14 @@ claim("Columns that never change", len(constant), nyc2013=9, allyears2k=0)
 claim("Of these, empty", empty, nyc2013=8, allyears2k=0)
 
 # %% [markdown]
-# Nearly all of the missing cells are those of 8 empty columns, which this source never had. The total says little; the
-# list says which question to ask whom.
+# Nearly all missing cells are in 8 empty columns, for which this source has no data. So the total says little. The list
+# of columns tells you what to ask the owner of the data.
 
 # %% [markdown]
-# ## What it rejects, and what it keeps
+# ## Rejected and kept columns
 #
-# Here are the columns that follow another one. Beside them, the data dictionary: how many hours before departure a
-# value is known, and whether a model may use it.
+# Here is each column that follows another one, with two entries of the data dictionary: how many hours before departure
+# the value is known, and whether a model may use it. The last two columns show the same for the column that is kept.
 
 # %%
 rejected = found.loc[found["follows"].notna(), ["follows"]]
@@ -90,25 +92,29 @@ beside
 
 # %% tags=["claim"]
 kept = beside.loc["CRSDepTime", "follows"]
-claim("The scheduled departure is rejected for the actual one", kept == "DepTime", always=True)
+claim(
+    "The scheduled departure is rejected, and the actual one is kept",
+    kept == "DepTime",
+    always=True,
+)
 itself = "DepDelay" in rejected.index
-claim("The delay itself is rejected too", itself, nyc2013=True, allyears2k=False)
+claim("The departure delay is rejected, too", itself, nyc2013=True, allyears2k=False)
 
 # %% [markdown]
-# The rule is blind: what stands further left stays. So it keeps `DepTime`, which nobody knows before departure, and
-# rejects `CRSDepTime`, which was printed months ahead. It even rejects `DepDelay`, from which the label is made,
-# because the delay on *arrival* happens to stand before it.
+# The rule looks only at the order: of two columns it keeps the earlier one. So it keeps `DepTime`, which no one knows
+# before departure, and rejects `CRSDepTime`, which is in the schedule months ahead. It even rejects `DepDelay`, from
+# which the label is made, because the *arrival* delay comes earlier in the table.
 #
-# A profile is a list of questions. Whoever lets it choose columns has chosen a leak.
+# Read a profile as a list of questions. If you let it select the columns, it keeps columns that leak the answer.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.1: overrule the profiler
 #
-# Of the columns that it rejected because they follow another one, list those that a model may use three hours before
-# departure.
+# The table above shows the columns that the profiler rejects because they follow another one. List those that a model
+# may use three hours before departure.
 #
-# <details><summary>Hint</summary>Two columns of the table above decide: is the value known in time, and what does the
-# dictionary say of its use?</details>
+# <details><summary>Hint</summary>A correlation does not tell you whether a model may use a column. Two entries of its
+# row do: is the value known in time, and does the dictionary allow its use?</details>
 
 # %%
 overruled = ...
@@ -122,9 +128,9 @@ check("06.1", overruled)
 # %% [markdown]
 # ## The deck's profile, figure by figure
 #
-# The deck prints a profile of its own data. The ten lines and the limits above give all of its warnings again, so each
-# figure can be checked. A test does that on the deck's file; its result is kept here as a table. **Guess
-# first:** how many of its figures are wrong?
+# The deck prints a profile of its own data. The ten lines and the limits above reproduce all of its warnings, so you
+# can check each of its 44 figures. A test does this on the deck's file, and this table keeps its result. **Guess
+# first:** how many of the figures are wrong?
 
 # %%
 deck = profiles.deck_figures()
@@ -132,18 +138,19 @@ wrong = deck[deck["why they differ"] != ""]
 show_table(wrong)
 
 # %% tags=["claim"]
-claim("Figures of the deck's profile", len(deck), always=44)
-claim("Figures that differ", len(wrong), always=5)
+claim("Figures in the deck's profile", len(deck), always=44)
+claim("Figures that are wrong", len(wrong), always=5)
 
 # %% [markdown]
-# Four are slips of the pen: the counts beside them are right. The fifth is worse, since it looks right: the share of
-# missing cells leaves out what it rejected, yet divides by everything. A headline needs its denominator.
+# Four are copying errors: the counts next to them are correct. The fifth is harder to notice. The deck counts the
+# missing cells without the rejected columns, but divides by the cells of all columns. Check for every share what it is
+# a share of.
 
 # %% [markdown]
 # ## A maintained profiler
 #
-# The deck's profiler has ended. Before you add one, weigh it like any other dependency: how much does it bring along,
-# and what does it force upon the rest?
+# The deck's profiler is no longer maintained. Before you add another one, evaluate it like any other dependency: how
+# much does it install, and which versions does it force on your other packages?
 
 # %%
 show_table(profiles.profilers())
@@ -151,29 +158,29 @@ show_table(profiles.profilers())
 # %%
 counted = profiles.skrub_profile(flights)
 same = counted["missing"] == found["missing"].drop("index")
-claim("Both count the same missing cells in every column", same.all(), always=True)
+claim("skrub counts the same missing cells in every column", same.all(), always=True)
 
 # %% [markdown]
-# skrub's report has what ten lines lack: a sample, quantiles, and how strongly any two columns hang together. It is a
-# page of its own, in `data/processed/reports`: open it in a browser.
+# skrub's report also shows sample rows, quantiles, and how strongly any two columns are associated. The next cell
+# writes it as a page to `data/processed/reports`. Open it in a browser.
 
 # %%
 profiles.write_skrub_report(flights)
 
 # %% [markdown] tags=["instructor"]
-# Ask who has dropped a column because a profiler marked it in red. The row for `DepDelay` usually gets a laugh, the one
-# for `CRSDepTime` a silence: that is the mistake people have made.
+# Ask who has dropped a column because a profiler marked it in red. The row for `DepDelay` usually gets a laugh. The row
+# for `CRSDepTime` usually gets silence, because learners have made this mistake themselves.
 
 # %% [markdown]
 # # Part 2 of 3: Which score answers which question
 #
-# Everything from here on is about the months that the course's model has not seen, three hours before departure: the
-# model that lesson 12 builds step by step.
+# From here on you evaluate the course's model, which lesson 12 builds step by step. It predicts three hours before
+# departure. All scores are for the test months, which it has not seen.
 
 # %% [markdown]
 # ## Why accuracy misleads
 #
-# **Guess first:** what is the accuracy of a service that never warns anybody?
+# Most flights leave on time. **Guess first:** what is the accuracy of a service that never warns anyone?
 
 # %%
 split = splits.split_by_time(flights)
@@ -192,23 +199,33 @@ table
 
 # %% tags=["claim"]
 never, half, quarter = (table.loc[name] for name in table.index)
-claim("Accuracy of silence", never["accuracy"], nyc2013=0.782, allyears2k=0.676)
+claim("Accuracy without any warning", never["accuracy"], nyc2013=0.782, allyears2k=0.676)
 claim("Accuracy at 50%", half["accuracy"], nyc2013=(0.8, 0.81), allyears2k=(0.73, 0.745))
 claim("Accuracy at 25%", quarter["accuracy"], nyc2013=(0.735, 0.75), allyears2k=(0.71, 0.735))
-claim("Delays missed at 50%", half["type II"], nyc2013=(0.73, 0.77), allyears2k=(0.73, 0.77))
-claim("Delays missed at 25%", quarter["type II"], nyc2013=(0.42, 0.45), allyears2k=(0.4, 0.45))
+claim(
+    "Share of delays missed at 50%",
+    half["type II"],
+    nyc2013=(0.73, 0.77),
+    allyears2k=(0.73, 0.77),
+)
+claim(
+    "Share of delays missed at 25%",
+    quarter["type II"],
+    nyc2013=(0.42, 0.45),
+    allyears2k=(0.4, 0.45),
+)
 
 # %% [markdown]
-# Doing nothing is right for 78% of the flights. The model at 50% is hardly better, and misses three delays in four; at
-# 25% it misses fewer than half of them, and its accuracy is the *worst* of the three. Accuracy counts both kinds of
-# error alike, and the commoner class decides.
+# Never warning is correct for 78% of the flights. With a threshold of 50% the model is hardly more accurate, and it
+# misses three delays in four. With a threshold of 25% it misses fewer than half of the delays, but its accuracy is the
+# *lowest* of the three. Accuracy counts both kinds of error alike, so the larger class dominates it.
 
 # %% [markdown]
 # ## Two kinds of error
 #
-# A *type I* error is a warning in vain, a *type II* error a delay that comes unannounced. The names depend on which
-# class one looks for: the deck looks for flights *on time*, and so its 'type 1' is the missed delay. **Guess first:**
-# which of the two should the airline care for?
+# A *type I* error is a false alarm: a warning without a delay. A *type II* error is a missed delay: a delay without a
+# warning. The names depend on the positive class. The deck's positive class is *on time*, so its 'type 1' is the missed
+# delay. **Guess first:** with the payoff of the deck's table, which error matters more to the airline?
 
 # %%
 payoff = money.payoff("deck_100")
@@ -218,20 +235,22 @@ cells = metrics.confusion(late, probability >= 0.25)
 cells
 
 # %% tags=["claim"]
-claim("A missed delay costs, against a warning", saved, always=600, unit="$")
-claim("A warning in vain costs, against silence", wasted, always=200, unit="$")
-claim("Warnings in vain that weigh one missed delay", saved / wasted, always=3)
+claim("A missed delay costs, compared with a warning", saved, always=600, unit="$")
+claim("A false alarm costs, compared with silence", wasted, always=200, unit="$")
+claim("False alarms that cost as much as one missed delay", saved / wasted, always=3)
 
 # %% [markdown]
-# At the deck's payoff a missed delay is as dear as three warnings in vain: the airline should care for type II, and put
-# up with type I. That comes from the payoff, not from statistics. Under another one the answer may turn round.
+# With this payoff one missed delay costs as much as three false alarms. So the airline should avoid type II errors and
+# accept more type I errors. This follows from the payoff, not from statistics. With another payoff the answer may be
+# the opposite.
 
 # %% [markdown]
 # ## All thresholds at once
 #
-# A threshold is a decision; the model behind it has many. The ROC curve shows them all: how many delays are caught, for
-# how many on-time flights disturbed; the area under all of it is the AUC. Beside the model, the table that anyone can
-# compute: the share late by carrier and hour. The right end, where nearly everybody is warned, is left out.
+# You can use one model with many thresholds. The *ROC curve* shows them all: the share of delays that are caught, for
+# each share of on-time flights that are warned. The area under the whole curve is the *AUC*. The model's rival is a
+# table that anyone can compute: the share of late flights by carrier and hour. The plot leaves out the right end, where
+# nearly every flight is warned.
 
 # %%
 keys = {"carrier": flights["UniqueCarrier"], "hour": flights["CRSDepTime"] // 100}
@@ -248,7 +267,8 @@ fig = plots.lines(
 )
 plots.show(
     fig,
-    alt="Three ROC curves: the model lies above the table of carrier and hour everywhere, and both lie above the diagonal of a coin.",
+    alt="Three ROC curves: the model is above the table of carrier and hour everywhere, and both are above the "
+    "diagonal of a coin toss.",
 )
 
 # %%
@@ -257,58 +277,68 @@ claim("AUC of the model", area["model"], nyc2013=(0.735, 0.76), allyears2k=(0.73
 claim("AUC of the table", area["table"], nyc2013=(0.66, 0.67), allyears2k=(0.66, 0.685))
 
 # %% [markdown]
-# ROC looks good where delays are rare, for there are many on-time flights to be right about. What an operator sees is
-# precision: of the warnings sent out, how many come true?
+# Where delays are rare, an ROC curve looks good, because it divides the false alarms by the many on-time flights. An
+# operator sees the *precision* instead: of the warnings sent, the share that come true.
 
 # %%
 curves = metrics.precision_recall(late, rivals)
-curves["warn of all"] = late.mean()
+curves["warn everyone"] = late.mean()
 fig = plots.lines(
     curves.loc[0.02:0.9],
-    title="Whoever wants to catch every delay cries wolf",
+    title="The more delays you catch, the fewer warnings come true",
     x="share of delays that are caught",
     y="share of warnings that come true",
 )
 plots.show(
     fig,
-    alt="As more delays are caught, fewer warnings come true, down to the share of late flights; the model lies above the table.",
+    alt="As more delays are caught, fewer warnings come true, down to the share of late flights; the model is above "
+    "the table.",
 )
 
 # %% tags=["claim"]
 half_caught = curves.loc[0.495:0.505, "model"].item()
-claim("Come true, if half are caught", half_caught, nyc2013=(0.45, 0.5), allyears2k=(0.6, 0.66))
-claim("Come true, if all are warned", late.mean(), nyc2013=0.218, allyears2k=0.324)
+claim(
+    "Warnings that come true, if half are caught",
+    half_caught,
+    nyc2013=(0.45, 0.5),
+    allyears2k=(0.6, 0.66),
+)
+claim("Warnings that come true, if all are warned", late.mean(), nyc2013=0.218, allyears2k=0.324)
 
 # %% [markdown]
 # ## Is 30% really 30%?
 #
-# AUC only asks for the right order. Whoever multiplies probabilities by dollars needs them to be true. In ten groups of
-# flights:
+# AUC measures only whether the order of the probabilities is right. To multiply probabilities by dollars, you need a
+# *calibrated* model: among flights with similar predictions, the share of late flights equals the predicted
+# probability. Check this in ten groups of flights:
 
 # %%
 groups = metrics.calibration(late, probability)
 fig = plots.calibration(groups, title="Predicted probabilities are close to what happens")
 plots.show(
     fig,
-    alt="In ten groups of flights the share that left late lies close to the diagonal of predicted probabilities.",
+    alt="In ten groups of flights the share that left late is close to the diagonal of predicted probabilities.",
 )
 
 # %% tags=["claim"]
 gap = (groups["mean score"] - groups["share late"]).abs().max()
 loss = compared["warn from 50%"]["log-loss"]
-claim("Largest gap, predicted to observed", gap, nyc2013=(0, 0.06), allyears2k=(0.1, 0.25))
+claim(
+    "Largest gap between predicted and observed", gap, nyc2013=(0, 0.06), allyears2k=(0.1, 0.25)
+)
 claim("Log-loss of the model", loss, nyc2013=(0.44, 0.46), allyears2k=(0.54, 0.57))
 
 # %% [markdown]
-# The gap is small. Log-loss sums up order and calibration in one number: use it to compare models, and the picture to see
-# what is wrong with one.
+# The gap is small. *Log-loss* combines order and calibration in one number. Use it to compare models, and use the plot
+# to see where one of them is wrong.
 
 # %% [markdown]
 # ## Three classes
 #
-# Operations asks for more: no delay, 15 to 60 minutes, or over 60. A small model of its own learns the three.
+# Operations asks for more detail: no delay, 15 to 60 minutes, or over 60 minutes. You train a small model for these
+# three classes.
 #
-# **Guess first:** it is right for nearly four flights in five. How many of the long delays does it find?
+# **Guess first:** it is correct for nearly four flights in five. Which share of the long delays does it find?
 
 # %%
 few = splits.smaller(split, 25_000)
@@ -326,21 +356,23 @@ scored.round(3)
 # %% tags=["claim"]
 micro, macro = (scored.loc[name, "F1"] for name in ("all flights alike", "mean of classes"))
 long_found = scored.loc["over 60", "recall"]
-claim("Accuracy, the micro F1", micro, nyc2013=(0.775, 0.8), allyears2k=(0.67, 0.71))
+claim("Accuracy, equal to micro F1", micro, nyc2013=(0.775, 0.8), allyears2k=(0.67, 0.71))
 claim("Macro F1", macro, nyc2013=(0.35, 0.43), allyears2k=(0.3, 0.4))
-claim("Macro F1 over micro F1", macro / micro, nyc2013=(0.45, 0.55), allyears2k=(0.45, 0.55))
-claim("Long delays found", long_found, nyc2013=(0.1, 0.22), allyears2k=(0, 0.1))
+claim(
+    "Macro F1 relative to micro F1", macro / micro, nyc2013=(0.45, 0.55), allyears2k=(0.45, 0.55)
+)
+claim("Share of long delays found", long_found, nyc2013=(0.1, 0.22), allyears2k=(0, 0.1))
 
 # %% [markdown]
-# F1 is the harmonic mean of precision and recall. Averaged over *flights* it is the accuracy, and looks fine. Averaged
-# over *classes* it is half of that, since the two classes that anyone asked for are hardly found. Say which average you
-# mean: the difference is the whole story.
+# *F1* is the harmonic mean of precision and recall. Averaged over *flights* (micro F1), it equals the accuracy and
+# looks fine. Averaged over *classes* (macro F1), it is half of that, because the model finds few flights of the two
+# delay classes. These are the classes that operations asked for. Always say which average you report.
 
 # %% [markdown]
 # ## Minutes
 #
-# Somebody will ask for minutes instead. A small regression against two constants: the mean and the median delay of the
-# training months. **Guess first:** which of the three is best?
+# The sponsor may ask for minutes instead. You compare a small regression model with two constants: the mean and the
+# median delay of the training months. **Guess first:** which of the three predicts best?
 
 # %%
 minutes = flights["DepDelay"]
@@ -366,20 +398,27 @@ claim("The model has the smallest RMSE", errors["RMSE"].idxmin() == "model", alw
 by_mae = errors["MAE"].idxmin() == "median"
 claim("The median has the smallest MAE", by_mae, always=True)
 claim("R² of the model", errors.loc["model", "R²"], nyc2013=(0.09, 0.15), allyears2k=(0.03, 0.12))
-claim("MSE from the worst hundredth", hundredth, nyc2013=(0.4, 0.6), allyears2k=(0.35, 0.5))
+claim(
+    "Share of the MSE from the worst 1% of flights",
+    hundredth,
+    nyc2013=(0.4, 0.6),
+    allyears2k=(0.35, 0.5),
+)
 
 # %% [markdown]
-# By RMSE the model is best, by MAE the median, and both are right. RMSE (and MSE, its square) punishes large errors, and one flight in a hundred makes up about half of
-# it; MAE asks about a typical flight, and a typical flight leaves on time. R² says that a tenth of the variance is
-# explained. The score *is* the question.
+# By RMSE the model is best, by MAE the median is. The two scores answer different questions. RMSE and its square, MSE,
+# weigh large errors heavily: one flight in a hundred makes up about half of the MSE. MAE asks about a typical flight,
+# and a typical flight leaves on time. R² says that the model explains a tenth of the variance.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.2: a score for each question
 #
-# Choose from: accuracy, precision, type I, type II, AUC, log-loss, macro F1, micro F1, MAE, RMSE, R².
+# Name the score that answers each question. Choose from: accuracy, precision, type I, type II, AUC, log-loss, macro F1,
+# micro F1, MAE, RMSE, R².
 #
-# <details><summary>Hint</summary>For the shares, write down what is counted and of what it is a share. For the others, ask
-# whether order, probability, class or minutes is meant.</details>
+# <details><summary>Hint</summary>Several scores count the same flights, but divide by different ones. For each share,
+# write down what is counted, and what it is a share of. For the others, decide whether the question is about order,
+# probabilities, classes or minutes.</details>
 
 # %%
 chosen = {
@@ -409,13 +448,13 @@ check("06.2", chosen)
 # %% [markdown]
 # # Part 3 of 3: What it is worth, and how sure you are
 #
-# A score says how good a model is. A payoff says what that is good for.
+# A score says how good a model is. A payoff says what the model is worth to the airline.
 
 # %% [markdown]
 # ## Dollars, cell by cell
 #
-# Multiply each cell by its payoff *before* you add up. The deck adds at once, and so sees a total and not where it
-# comes from.
+# Multiply each cell by its payoff and keep the four amounts apart *before* you add them up. The deck sums everything at
+# once, so it cannot see which cell the money comes from. The course's function returns the amounts:
 
 # %%
 show_source(money.dollars_by_cell)
@@ -426,15 +465,27 @@ book.round().astype(int).rename("$ per 1,000 flights").to_frame()
 
 # %% tags=["claim"]
 missed, total = book["not warned, late"], book.sum()
-claim("Missed delays", missed, nyc2013=(-50000, -45000), allyears2k=(-75000, -62000), unit="$")
-claim("All four together", total, nyc2013=(9000, 13000), allyears2k=(-14000, -7000), unit="$")
+claim(
+    "Missed delays, per 1,000 flights",
+    missed,
+    nyc2013=(-50000, -45000),
+    allyears2k=(-75000, -62000),
+    unit="$",
+)
+claim(
+    "All four cells, per 1,000 flights",
+    total,
+    nyc2013=(9000, 13000),
+    allyears2k=(-14000, -7000),
+    unit="$",
+)
 
 # %% [markdown]
-# ## Reading somebody's total backwards
+# ## How a total was misread
 #
-# There are three ways to misread a two-by-two matrix: exchange the right answers, exchange the mistakes, or both, by
-# looking for the other class. (Transposing a matrix *is* exchanging the mistakes.) Each leads to a total of its own.
-# Here they are for the deck's matrix, in its own two payoffs and in one of four different values.
+# You can misread a two-by-two matrix in three ways. You exchange the right answers, or the mistakes, or both because
+# you take the other class as positive. (To transpose the matrix is to exchange the mistakes.) The table shows the total
+# of each reading for the deck's matrix: with the deck's two payoffs, and with a payoff of four different values.
 
 # %%
 matrix = metrics.from_sklearn([[3768, 3178], [2009, 5558]])
@@ -447,26 +498,27 @@ found_as = money.matching_readings(4_738_300, matrix, money.payoff("deck_700"))
 found_as
 
 # %% tags=["claim"]
-rightly = "read rightly" in found_as
+rightly = "read correctly" in found_as
 seen = totals.nunique()
-claim("The deck's 4,738,300 comes of a matrix read rightly", rightly, always=False)
-claim("Readings that lead to it", len(found_as), always=2)
-claim("Totals that differ at the deck's payoff", seen["deck_700"], always=2)
-claim("Totals that differ with four different values", seen["finance"], always=4)
+claim("The deck's 4,738,300 comes from a matrix read correctly", rightly, always=False)
+claim("Readings that give this total", len(found_as), always=2)
+claim("Different totals with the deck's payoff", seen["deck_700"], always=2)
+claim("Different totals with four different values", seen["finance"], always=4)
 
 # %% [markdown]
-# The published 4,738,300 gives itself away: it is the total of exchanged mistakes. Whether the right answers were
-# exchanged as well, nobody can tell, for the deck pays the same for both. Test your own code with four different
-# values.
+# Two readings give the published 4,738,300, and both exchange the mistakes. So the deck exchanged the mistakes. You
+# cannot tell whether it exchanged the right answers, too, because its payoff is the same for both. To see every
+# misreading, test your own code with four different values.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 06.3: a ledger from anybody's matrix
+# ### Exercise 06.3: a ledger for any matrix
 #
-# Write a function that takes a matrix as scikit-learn prints it (rows: what happened, first on time, then late) and a
-# payoff, and returns the dollars of each cell *by name*. The check tries it with four different counts and four
-# different values.
+# Write a function that takes a confusion matrix as scikit-learn prints it and a payoff. (A row is what happened: first
+# on time, then late.) The function returns the dollars of each cell *by name*. The check calls it with four different
+# counts and four different values.
 #
-# <details><summary>Hint</summary>First give each of the four counts its name. The course has a function for it.</details>
+# <details><summary>Hint</summary>The matrix and the payoff list the cells in different orders, so do not multiply them
+# by position. First give each count its name. The course has a function for this.</details>
 
 
 # %%
@@ -482,41 +534,45 @@ check("06.3", ledger)
 # %% [markdown]
 # ## The threshold that pays
 #
-# **Guess first:** how many warnings have to come true for the service to pay at the deck's \$100? And is it the same
-# for the last warning as for all of them?
+# At a revenue of 100 dollars you warn from a probability of 25%. The *last warning* is the least certain one: it just
+# reaches this threshold. **Guess first:** of all warnings together, do 25% come true, or more?
 
 # %%
 at = {name: money.break_even(money.payoff(name)) for name in ("deck_100", "deck_700")}
 value = money.curve(late, probability, payoff)
 fig = plots.value_curve(
     value.loc[:0.9],
-    title="The curve is highest near the break-even probability",
+    title="The value is highest near the break-even probability",
     x="warn from this probability on",
     y="value [$ per 1,000 flights]",
     mark={"at $100": at["deck_100"], "at $700": at["deck_700"]},
 )
 plots.show(
     fig,
-    alt="Value by threshold: a steep climb, a top near the break-even probability of the payoff, and a slow fall towards never warning.",
+    alt="Value by threshold: it rises steeply, is highest near the break-even probability, and falls slowly towards "
+    "never warning.",
 )
 
 # %% tags=["claim"]
 right = metrics.precision(cells)
 between = 100 * ((probability >= at["deck_100"]) & (probability < at["deck_700"])).mean()
 claim("The last warning pays from a probability of", at["deck_100"], always=0.25)
-claim("All warnings: share that come true", right, nyc2013=(0.41, 0.45), allyears2k=(0.55, 0.6))
-claim("At $700, the last warning pays from", at["deck_700"], always=0.4)
-claim("Flights in dispute", between, nyc2013=(13, 17), allyears2k=(15, 20), unit="%")
+claim("Share of all warnings that come true", right, nyc2013=(0.41, 0.45), allyears2k=(0.55, 0.6))
+claim("At $700, the last warning pays from a probability of", at["deck_700"], always=0.4)
+claim(
+    "Flights between the two thresholds", between, nyc2013=(13, 17), allyears2k=(15, 20), unit="%"
+)
 
 # %% [markdown]
-# The break-even precision belongs to the *last* warning, the least certain one; all of them together are right more
-# often. And the deck's slip about revenue, \$100 or 700, changes the decision for one flight in seven.
+# More. The break-even probability applies to the *last* warning only; all other warnings are more certain, so together
+# they come true more often. And the deck's two revenues, 100 and 700 dollars, lead to different decisions for one
+# flight in seven.
 
 # %% [markdown]
-# ## Against doing nothing, and against today's table
+# ## Compare with the alternatives
 #
-# A value alone means little: compared with what? With never warning, with always warning, and with the table that the
-# airline could have today.
+# A value alone means little. Compare the model with what the airline could do without it: warn no one, warn everyone,
+# or use the table by carrier and hour, which it could have today.
 
 # %%
 table_says = rivals["table"]
@@ -529,12 +585,24 @@ worth
 # %% tags=["claim"]
 gain = money.policies(late, warned, payoff, days, against="today's table").loc["model"]
 won = gain["dollars"]
-claim("Gain on the table", won, nyc2013=(17000, 25000), allyears2k=(40000, 70000), unit="$")
-claim("Its low end", gain["low"], nyc2013=(12000, 20000), allyears2k=(-8000, 8000), unit="$")
+claim(
+    "Gain over today's table, per 1,000 flights",
+    won,
+    nyc2013=(17000, 25000),
+    allyears2k=(40000, 70000),
+    unit="$",
+)
+claim(
+    "Low end of its 95% interval",
+    gain["low"],
+    nyc2013=(12000, 20000),
+    allyears2k=(-8000, 8000),
+    unit="$",
+)
 
 # %% [markdown]
-# The interval comes from drawing *days* again and again, since the flights of a day share its weather. What if you drew
-# flights?
+# The interval comes from a *bootstrap*: draw days at random, many times, and compute the value each time. It draws
+# *days*, not flights, because the flights of one day share its weather. Single flights would give another interval:
 
 # %%
 ours, theirs = (
@@ -542,7 +610,9 @@ ours, theirs = (
 )
 by_day, by_flight = (money.bootstrap(ours - theirs, unit) for unit in (days, late.index))
 wider = by_day.width / by_flight.width
-claim("Wider by days than by flights, ratio", wider, nyc2013=(2, 5), allyears2k=(5, 40))
+claim(
+    "Width by days, relative to the width by flights", wider, nyc2013=(2, 5), allyears2k=(5, 40)
+)
 
 # %%
 two = {"never": late < 0, "today's table": table_says >= at["deck_700"]}
@@ -550,15 +620,15 @@ other = money.policies(late, two, money.payoff("deck_700"), days, against="never
 other
 
 # %% [markdown]
-# Drawn by flights, the interval would be about three times too narrow. The model's gain over the table holds by days as
-# well. The table, in turn, beats silence at \$100 and gains nothing at \$700: it earns no more than a service that is
-# switched off.
+# With single flights the interval is about three times too narrow. The model's gain over the table is above zero with
+# days, too. The table itself is better than no warnings at a revenue of 100 dollars. At 700 dollars its interval
+# contains zero: it may earn no more than a service that is switched off.
 
 # %% [markdown]
 # ## A tuned threshold
 #
-# Why not choose the threshold that did best on the validation months? Try it on the weaker of the two. **Guess first:**
-# what does the tuning add on the test months?
+# You could also tune the threshold: take the one with the highest value on the validation months. Try this with the
+# table, the weaker of the two rivals. **Guess first:** how much does tuning add on the test months?
 
 # %%
 before = features.label(split.validation)
@@ -568,24 +638,31 @@ on_test = money.curve(late, table_says, payoff)
 # %% tags=["claim"]
 lost = on_test[tuned] - on_test[at["deck_100"]]
 claim("Tuned threshold", tuned, nyc2013=(0.36, 0.46), allyears2k=(0.26, 0.32))
-claim("It adds", lost, nyc2013=(-12000, -5000), allyears2k=(-30000, -10000), unit="$")
+claim(
+    "Tuning adds, per 1,000 flights",
+    lost,
+    nyc2013=(-12000, -5000),
+    allyears2k=(-30000, -10000),
+    unit="$",
+)
 
 # %% [markdown]
-# Tuning *loses* money: the calm months of validation taught the table to keep silent, and the test months were
-# stormier. The break-even probability comes from the payoff and does not follow the weather.
+# Tuning *loses* money. The validation months were calm, so a high threshold with few warnings looked best. The test
+# months were stormier. The break-even probability comes from the payoff, so it does not depend on the weather.
 
 # %% [markdown]
-# ## What would overturn it
+# ## What would overturn the decision
 #
-# All that rests on assumptions. For silence against a warning only *differences* of the payoff count, so there are five:
+# These dollars rest on assumptions. To compare a warning with silence, only *differences* within the payoff count: what
+# a warning saves on a late flight, and what it loses on an on-time one. With three more assumptions there are five:
 
 # %%
 assumed = money.assumptions()
 show_table(assumed[["meaning", "unit", "low", "base", "high"]])
 
 # %% [markdown]
-# **Guess first:** move one at a time through its range, the others at their base. Which of them, if any, make the model
-# worse than the best of never, always and today's table?
+# Change one assumption at a time from the low to the high end of its range, and keep the others at their base. **Guess
+# first:** which of them can make the model worse than the best of never, always and today's table?
 
 # %%
 moved = money.sensitivity(late, probability, table_says)
@@ -597,8 +674,8 @@ fig = plots.tornado(
 )
 plots.show(
     fig,
-    alt="Five assumptions, each with a bar to its low and to its high end: only the low ends of what a warning saves and of what a "
-    "needless one loses reach below zero.",
+    alt="Five assumptions, each with one bar to its low and one to its high end. Only two bars reach below zero: the "
+    "low ends of what a warning of a real delay saves and of what a false alarm loses.",
 )
 
 # %%
@@ -608,38 +685,46 @@ moved[["low", "high", "flips below", "flips above"]].round(2)
 least = moved["flips below"]
 turned = moved[["flips below", "flips above"]].notna().any(axis=1).sum()
 base = moved["at base"].iloc[0]
-claim("Advantage at the base", base, nyc2013=(15000, 24000), allyears2k=(18000, 30000), unit="$")
-claim("Assumptions that can overturn it", turned, nyc2013=2, allyears2k=3)
+claim(
+    "Advantage at the base values",
+    base,
+    nyc2013=(15000, 24000),
+    allyears2k=(18000, 30000),
+    unit="$",
+)
+claim("Assumptions that can overturn the decision", turned, nyc2013=2, allyears2k=3)
 real, vain = least["saved"], least["wasted"]
-claim("A true warning must save", real, nyc2013=(80, 140), allyears2k=(80, 300), unit="$")
-claim("A needless one must lose", vain, nyc2013=(30, 65), allyears2k=(80, 150), unit="$")
+claim(
+    "A warning of a real delay must save", real, nyc2013=(80, 140), allyears2k=(80, 300), unit="$"
+)
+claim("A false alarm must lose", vain, nyc2013=(30, 65), allyears2k=(80, 150), unit="$")
 
 # %% [markdown]
-# If a warning saves hardly anything, silence wins; if a needless one costs hardly anything, warn everybody, and no
-# model is needed. Neither the running cost nor the storms matter as much. So you know what to find out before the next
-# meeting: not a better AUC, but what a warning is worth to a passenger. A trial with two groups would tell.
+# If a warning saves hardly anything, warn no one. If a false alarm costs hardly anything, warn everyone; you need no
+# model. The running cost and the number of storms matter less. So before the next meeting, do not improve the AUC: find
+# out what a warning is worth to a passenger. An A/B test with two groups of passengers measures that.
 
 # %% [markdown]
 # ## One page for the sponsor
 #
-# The sponsor reads one page: the answer first, with its interval; then the picture; then what would overturn it, and
-# what you do not know. A template fills it, so that next quarter's page is made in the same way.
+# The sponsor reads one page. It starts with the answer and its interval. Then come the figure, what would overturn the
+# answer, and what you do not know. The course fills in a template, so next quarter's page has the same form.
 
 # %%
 more, low, high = gain[["dollars", "low", "high"]].round(-2)
 verdict = "Yes" if low > 0 else "Not yet"
 answer = (
-    f"{verdict}. On flights that the model had not seen, warning from {at['deck_100']:.0%} on brings "
-    f"${more:,.0f} per 1,000 flights more than today's table (95%: ${low:,.0f} to ${high:,.0f}), "
+    f"{verdict}. On flights that the model has not seen, warning from {at['deck_100']:.0%} on earns "
+    f"${more:,.0f} per 1,000 flights more than today's table (95% interval: ${low:,.0f} to ${high:,.0f}), "
     f"before ${assumed.loc['running', 'base']:,.0f} of running cost."
 )
 overturn = [
-    f"a warning of a real delay saves less than ${real:,.0f} a flight: then warn nobody",
-    f"a needless one loses less than ${vain:,.0f} a flight: then warn everybody",
+    f"a warning of a real delay saves less than ${real:,.0f} per flight: then warn no one",
+    f"a false alarm loses less than ${vain:,.0f} per flight: then warn everyone",
 ]
 unknown = [
-    "What a warning is worth to a passenger: all dollars are the deck's. A trial would tell.",
-    "Whether other months are like these: the intervals hold the luck of days, not of years.",
+    "What a warning is worth to a passenger: all dollars are the deck's. A trial would measure it.",
+    "Whether other months are like these: the interval covers chance between days, not between years.",
 ]
 
 # %%
@@ -647,23 +732,23 @@ bars = plots.bars(
     worth["dollars"],
     low=worth["low"],
     high=worth["high"],
-    title="The model is worth more than what we could do without it",
+    title="The model is worth more than every alternative",
     x="value [$ per 1,000 flights], with 95% intervals",
     y="who is warned",
 )
 
 # %%
-words = "Never, always and today's table all lose money; the model alone is worth more than zero."
+words = "Never, always and today's table all lose money; only the model is worth more than zero."
 page = reports.sponsor_page(
-    "Warn passengers of delays three hours ahead?",
-    question="Should the airline run the delay model, and which flights should it warn of?",
+    "Warn passengers about delays three hours ahead?",
+    question="Should the airline run the delay model, and which flights should it warn about?",
     answer=answer,
     parts=[
         reports.Part("Compared with what?", figure=plots.as_html(bars, alt=words)),
         reports.Part("We would say no if", points=overturn),
         reports.Part("What we do not know", points=unknown),
     ],
-    source="Flights of the test months, cancelled ones left out; payoff of the course deck at $100.",
+    source="Flights of the test months without cancelled ones; payoff of the course deck at $100.",
 )
 page.save("sponsor")
 
@@ -672,34 +757,34 @@ page.show()
 
 # %% tags=["claim"]
 claim("Words on the page", page.words, always=(120, 300))
-claim("Figures on the page, each with words for those who do not see it", page.figures, always=1)
+claim("Figures on the page, each with alternative text", page.figures, always=1)
 
 # %% [markdown]
-# Notice what is *not* on it: no AUC, no algorithm, no matrix. Whoever wants those gets the notebook. The page itself
-# lies beside the profile, ready to be printed.
+# Notice what is *not* on the page: no AUC, no algorithm, no matrix. Readers who want those get the notebook. The page
+# is in `data/processed/reports`, next to the profile, and ready to print.
 
 # %% [markdown] tags=["instructor"]
-# Let one half of the room play the sponsor and read only the page: which question do they ask first? Usually 'who says
-# that a warning saves \$600?'. That is the right one.
+# Let one half of the room play the sponsor and read only the page. Which question do they ask first? Usually it is 'who
+# says that a warning saves 600 dollars?', and that is the right question.
 
 # %% [markdown]
 # ## Recap
 #
 # **You can now**
 #
-# - read a data profile as a list of questions, and say which of its warnings mislead;
-# - choose a score by the question that it answers, for two classes, for several, and for minutes;
-# - say which kind of error the airline should care for, and why accuracy hides it;
-# - turn a matrix into dollars cell by cell, and find out how somebody else misread one;
-# - give a money case its uncertainty, and name the assumption that would overturn it.
+# - read a data profile as a list of questions, and spot the warnings that mislead;
+# - choose the score that answers your question: for two classes, for several, and for minutes;
+# - decide which kind of error matters more to the airline, and explain why accuracy hides it;
+# - turn a confusion matrix into dollars cell by cell, and find out how a published total misread one;
+# - state the uncertainty of a business case, and name the assumptions that would overturn it.
 #
 # Next: [07 · Interpretability with SHAP](07_interpretability.ipynb)
 
 # %% [markdown] tags=["further"]
 # ## Further: the deck's profile, one by one
 #
-# Every figure that the deck prints, and what it is. Its tail numbers hide one more trap: 'missing' is written in two
-# ways, and the values `UNKNOW` and `000000` are counted as aircraft.
+# The table shows every figure of the deck's profile next to its correct value. The tail numbers have another pitfall:
+# the file marks missing values in two ways, and the profile counts the values `UNKNOW` and `000000` as aircraft.
 
 # %%
 deck.drop(columns="why they differ")
@@ -707,8 +792,8 @@ deck.drop(columns="why they differ")
 # %% [markdown] tags=["further"]
 # ## Further: how long is a block?
 #
-# Storms last longer than a day. Draw blocks of one, of three and of seven days, and compare how wide the interval of
-# the gain becomes.
+# Storms can last longer than a day. Draw blocks of one, of three and of seven days, and compare the widths of the
+# intervals of the gain.
 
 # %%
 number = (days - days.min()).dt.days
@@ -720,19 +805,20 @@ pd.Series(blocks, name="$ per 1,000 flights").to_frame()
 # %% tags=["claim"]
 wide = pd.Series({name: estimate.width for name, estimate in blocks.items()})
 claim(
-    "The widest of the three over the narrowest",
+    "Widest interval relative to the narrowest",
     wide.max() / wide.min(),
     nyc2013=(1, 1.6),
     allyears2k=(1, 1.6),
 )
 
 # %% [markdown]
-# The three tell the same: what matters is that flights of a day stay together.
+# All three intervals have nearly the same width. It matters only that the flights of one day stay together.
 
 # %% [markdown] tags=["further"]
 # ## Further: when finance counts only what the warning changes
 #
-# Lesson 12's finance counts \$30 for a warning that helps and \$20 for one that does not. Both assumptions at once:
+# In lesson 12, finance counts a gain of 30 dollars for a warning that helps and a loss of 20 dollars for one that does
+# not. Apply both assumptions at once:
 
 # %%
 strict = money.payoff("incremental")
@@ -741,7 +827,7 @@ left = money.advantage(late, probability, table_says, **values)
 
 # %% tags=["claim"]
 claim(
-    "What is left of the advantage, $ per 1,000 flights",
+    "Remaining advantage, per 1,000 flights",
     left,
     nyc2013=(-900, 0),
     allyears2k=(0, 2500),
@@ -749,5 +835,5 @@ claim(
 )
 
 # %% [markdown]
-# Nothing: what it wins no longer pays for those who run it. The same model, the same flights; another idea of what a
-# warning is worth.
+# Nothing remains: the gain no longer covers the running cost. Model and flights are the same; only the assumed value of
+# a warning has changed.

@@ -14,12 +14,13 @@ def minutes(answer: Any) -> Sequence[Finding]:
     number = as_number(answer)
     if number is None:
         if isinstance(answer, str):
-            return [wrong("this is a text", hint="a number stands without quotes")]
+            return [wrong("this is a text, not a number", hint="write the number without quotes")]
         return [
             wrong(
-                f"a {type(answer).__name__} is not one number", hint="write one number, such as the minutes you waited"
+                f"this is a {type(answer).__name__}, and one number is needed",
+                hint="write one number, for example the minutes that you last waited",
             )
         ]
     if abs(number) > 24 * 60:
-        return [wrong("that is more than a day", hint="count minutes, not seconds")]
-    return [right("a number of minutes: this is what a right answer looks like")]
+        return [wrong("this is more than a day", hint="give minutes, not seconds")]
+    return [right("this is a number of minutes; a right answer gets a ✓ like this one")]

@@ -34,16 +34,23 @@ def canvas(answer: Any) -> Sequence[Finding]:
     fields = read_toml("canvas.toml")["field"]
     given = as_mapping(answer)
     if given is None:
-        return [wrong(f"a {type(answer).__name__} is no canvas", hint="fill in the dict that the cell begins with")]
+        return [
+            wrong(
+                f"this is a {type(answer).__name__}, not a canvas",
+                hint="fill in the dict that the cell creates",
+            )
+        ]
     keys = [field["key"] for field in fields]
     findings = []
     absent = [key for key in keys if key not in given]
     if absent:
-        hint = "a question that nobody answers now is answered later, by accident"
+        hint = "keep every question: what you do not settle now is decided by accident later"
         findings.append(wrong(f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} missing", hint=hint))
     unknown = [key for key in given if key not in keys]
     if unknown:
-        findings.append(wrong(f"{listed(unknown)} is not asked for", hint="keep the keys of the form as they are"))
+        findings.append(
+            wrong(f"{listed(unknown)} is not a question of the canvas", hint="keep the keys of the dict as they are")
+        )
     problems = [
         problem for field in fields if field["key"] in given and (problem := _problem(field, given[field["key"]]))
     ]
@@ -51,7 +58,7 @@ def canvas(answer: Any) -> Sequence[Finding]:
     if good:
         findings.insert(0, right(f"{good} of {len(fields)} questions are answered"))
     if not (absent or problems):
-        findings.append(right("success can be measured, and costs and horizon are figures to compute with"))
+        findings.append(right("success can be measured, and costs and horizon are numbers"))
     return findings + problems
 
 
@@ -63,21 +70,22 @@ def _text(field: Mapping[str, Any], value: Any) -> Finding | None:
     if words(value) >= field["words"]:
         return None
     if not isinstance(value, str):
-        return wrong(f"{field['key']} is no text", hint="answer in words, between quotes")
-    found = f"{field['key']} says {'nothing' if not words(value) else 'very little'}"
+        return wrong(f"{field['key']} is not a text", hint="write your answer between quotes")
+    found = f"{field['key']} is {'empty' if not words(value) else 'too short'}"
     return wrong(found, hint=f"answer the question: {field['question']}")
 
 
 def _measurable(field: Mapping[str, Any], value: Any) -> Finding | None:
     if not isinstance(value, str) or not value.strip():
-        return wrong(
-            f"{field['key']} is no text", hint="say in words and a figure when everyone would call it a success"
-        )
+        return wrong(f"{field['key']} is not a text", hint="write between quotes which figure means success")
     if not re.search(r"\d", value):
-        return wrong(f"{field['key']} cannot be measured", hint="name a figure that is reached or not, not a direction")
+        return wrong(
+            f"{field['key']} cannot be measured", hint="name a figure that you reach or miss; a direction is not enough"
+        )
     if not any(unit in value.lower() for unit in read_toml("canvas.toml")["units"]["words"]):
         return wrong(
-            f"{field['key']} has a figure without a unit", hint="say what it is a figure of: flights, dollars, a share"
+            f"{field['key']} has a figure without a unit",
+            hint="say what the figure counts: flights, dollars, a share",
         )
     return None
 
@@ -86,16 +94,18 @@ def _figure(field: Mapping[str, Any], value: Any) -> Finding | None:
     number = as_number(value)
     if (number is not None and number > 0) or (isinstance(value, str) and re.search(r"[1-9]", value)):
         return None
-    return wrong(f"{field['key']} names no figure", hint="say how many months, or how many dollars")
+    return wrong(f"{field['key']} contains no figure", hint="say how many months or how many dollars you have")
 
 
 def _positive(field: Mapping[str, Any], value: Any) -> Finding | None:
     number = as_number(value)
     unit = field["kind"]
     if number is None:
-        return wrong(f"{field['key']} is no number", hint=f"give the number of {unit} alone, without quotes or unit")
+        return wrong(
+            f"{field['key']} is not a number", hint=f"write the number of {unit} alone, without quotes or unit"
+        )
     if number <= 0:
-        hint = "a cost is written as a positive number here; what costs nothing needs no model"
+        hint = "write a cost as a positive number; if a mistake costs nothing, you need no model"
         return wrong(
             f"{field['key']} is not above zero",
             hint="count hours before departure as positive" if unit == "hours" else hint,
@@ -103,19 +113,19 @@ def _positive(field: Mapping[str, Any], value: Any) -> Finding | None:
     if number > field.get("most", number):
         return wrong(
             f"{field['key']} is more than {field['most']} hours",
-            hint="did you count minutes? Give hours",
+            hint="did you give minutes? Convert them to hours",
         )
     return None
 
 
 def _list(field: Mapping[str, Any], value: Any) -> Finding | None:
     if isinstance(value, str) or not isinstance(value, list | tuple | set):
-        return wrong(f"{field['key']} is no list", hint="give several texts in square brackets")
+        return wrong(f"{field['key']} is not a list", hint="write several texts in square brackets")
     said = [item for item in value if words(item) >= 2]
     if len(said) < field["items"]:
         return wrong(
-            f"{field['key']} holds fewer than {field['items']} assumptions",
-            hint="what has to stay as it is for the model to go on working? Who has to react to a warning?",
+            f"{field['key']} contains fewer than {field['items']} assumptions",
+            hint="what has to stay as it is for the model to keep working? Who has to react to a warning?",
         )
     return None
 
@@ -140,25 +150,25 @@ def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
     wanted = {cell: matrix[cell] for cell in (_LATE, _FALSE_ALARM, _MISSED, _QUIET)}
     given = as_mapping(answer)
     if given is None:
-        hint = f"give each cell its name, {listed(_CELLS)}: reading by position is how such mistakes happen"
+        hint = f"give each cell its name, {listed(_CELLS)}: reading a matrix by position confuses its cells"
         return [wrong("the cells have no names", hint=hint)]
     given = {str(name).strip().lower(): value for name, value in given.items()}
     if set(given) != set(_CELLS):
         unknown = [name for name in given if name not in _CELLS]
-        found = f"{listed(unknown)} is no cell" if unknown else f"there are {len(given)} cells where four are needed"
+        found = f"unknown cells: {listed(unknown)}" if unknown else f"there are {len(given)} cells, and four are needed"
         return [wrong(found, hint=f"name the cells by what happened: {listed(_CELLS)}")]
     counts = {name: as_number(value) for name, value in given.items()}
     strange = [name for name, count in counts.items() if count is None or count < 0]
     if strange:
-        return [wrong(f"{listed(strange)} is no count", hint="a cell holds a number of flights")]
+        return [wrong(f"not a count: {listed(strange)}", hint="each cell holds a number of flights")]
     if counts == wanted:
         return [
-            right("all four cells hold the right flights"),
-            right("rows are what happened, columns what was predicted"),
+            right("all four cells hold the right number of flights"),
+            right("you read rows as outcomes and columns as predictions"),
         ]
     total = sum(counts.values())
     if abs(total - 1) < 0.05 or abs(total - 100) < 1:
-        return [wrong("these are shares", hint="the cells hold counts of flights; leave out the division")]
+        return [wrong("these are shares, not counts", hint="the cells hold numbers of flights; leave out the division")]
     return _misread(counts, wanted)
 
 
@@ -170,34 +180,35 @@ def _misread(counts: Mapping[str, float], wanted: Mapping[str, int]) -> Sequence
     off, on = (_FALSE_ALARM, _MISSED), (_LATE, _QUIET)
     if is_swapped(off):
         return [
-            right("the two kinds of right predictions are where they belong"),
+            right("the two kinds of correct predictions are in the right cells"),
             wrong(
-                "the two kinds of mistakes are exchanged",
-                hint="ask of scikit-learn's matrix: what do its rows stand for?",
+                "false alarms and missed delays are exchanged",
+                hint="look at scikit-learn's matrix: what do its rows stand for?",
             ),
         ]
     if is_swapped(on):
         return [
-            right("the two kinds of mistakes are where they belong"),
+            right("the two kinds of mistakes are in the right cells"),
             wrong(
-                "the two kinds of right predictions are exchanged", hint="which class stands first in rows and columns?"
+                "the two kinds of correct predictions are exchanged",
+                hint="which class comes first in the rows and columns?",
             ),
         ]
     if is_swapped(off, on):
         return [
             wrong(
-                "this is the matrix of another question, where 'on time' is what one looks for",
-                hint="here 'late' is the positive class, and the classes stand in the order 'on time', 'delayed'",
+                "in this reading 'on time' is the positive class",
+                hint="here 'late' is the positive class; rows and columns are in the order 'on time', 'delayed'",
             )
         ]
     total, expected = sum(counts.values()), sum(wanted.values())
     if total != expected:
-        found = f"the four cells hold {total:,.0f} flights, the matrix {expected:,}"
-        return [wrong(found, hint="each number of the matrix goes into exactly one cell")]
+        found = f"your four cells add up to {total:,.0f} flights, the matrix to {expected:,}"
+        return [wrong(found, hint="put each number of the matrix into exactly one cell")]
     good = [name for name in _CELLS if counts[name] == wanted[name]]
     findings = [right(f"{listed(good)} {'is' if len(good) == 1 else 'are'} right")] if good else []
-    hint = "take one number at a time: which row is it in (what happened), which column (what was predicted)?"
-    return [*findings, wrong("other cells are mixed up" if good else "the cells are mixed up", hint=hint)]
+    hint = "take one number at a time: which row is it in (outcome), and which column (prediction)?"
+    return [*findings, wrong("the other cells are mixed up" if good else "the cells are mixed up", hint=hint)]
 
 
 # --------------------------------------------------------------------------- 01.3
@@ -215,48 +226,48 @@ _FORMULAS: list[tuple[Callable[[_Payoff], float], str, str]] = [
     (
         lambda v: 1 - _right_formula(v),
         "this is the probability of the other outcome",
-        "check it at an extreme: when a false alarm costs nearly nothing, should the threshold be low or high?",
+        "test an extreme case: if a false alarm costs almost nothing, should the threshold be low or high?",
     ),
     (
         lambda v: 100 * _right_formula(v),
-        "the size is right, the unit is not",
-        "a probability lies between 0 and 1, it is no percentage",
+        "this is a percentage",
+        "a probability is a number between 0 and 1, not a percentage",
     ),
     (
         lambda v: (v[_QUIET] - v[_FALSE_ALARM]) / (v[_LATE] - v[_MISSED]),
         "these are odds",
-        "odds compare late with on time; a probability compares late with all",
+        "odds compare late with on time; a probability compares late with all flights",
     ),
     (
         lambda v: (v[_LATE] - v[_MISSED]) / (v[_QUIET] - v[_FALSE_ALARM]),
-        "these are odds, the other way round",
+        "these are odds, inverted",
         "odds compare two outcomes; a probability compares one outcome with all",
     ),
     (
         lambda v: (v[_QUIET] - v[_MISSED]) / ((v[_LATE] - v[_FALSE_ALARM]) + (v[_QUIET] - v[_MISSED])),
         "the two mistakes are exchanged",
-        "a false alarm belongs to a flight that is on time, a missed delay to one that is late",
+        "a false alarm belongs to an on-time flight, a missed delay to a late one",
     ),
     (
         lambda v: v[_FALSE_ALARM] / (v[_FALSE_ALARM] + v[_MISSED]),
-        "only the two mistakes are weighed",
-        "right predictions are worth something as well: on a late flight, compare what a warning brings with "
-        "what silence brings",
+        "only the two mistakes are counted",
+        "correct predictions have a value, too: on a late flight, compare the value of a warning with the value of "
+        "silence",
     ),
     (
         lambda v: -v[_FALSE_ALARM] / (v[_LATE] - v[_FALSE_ALARM]),
-        "only the flights that are warned are weighed",
-        "not warning has its own dollars, on late flights and on those that are on time",
+        "only the warned flights are counted",
+        "silence has its own value, on late flights and on flights that are on time",
     ),
     (
         lambda v: (v[_QUIET] + v[_FALSE_ALARM]) / ((v[_LATE] + v[_MISSED]) + (v[_QUIET] + v[_FALSE_ALARM])),
         "a sign is wrong",
-        "costs are negative in the payoff already: what does a flight gain or lose when silence turns into a warning?",
+        "costs are already negative in the payoff: how does a warning change the value of a flight?",
     ),
     (
         lambda v: (v[_QUIET] - v[_FALSE_ALARM]) / (v[_LATE] - v[_MISSED]) + (v[_QUIET] - v[_FALSE_ALARM]),
-        "the sum below the line is cut short",
-        "a division comes before a sum: put the whole denominator in brackets",
+        "the denominator is incomplete",
+        "Python divides before it adds: put the whole denominator in brackets",
     ),
 ]
 
@@ -265,8 +276,8 @@ _FORMULAS: list[tuple[Callable[[_Payoff], float], str, str]] = [
 def break_even(answer: Any) -> Sequence[Finding]:
     """Grade a function from a payoff over the four cells to the probability at which a warning breaks even."""
     if not callable(answer):
-        hint = "pass the name of the function, without brackets behind it"
-        return [wrong(f"a {type(answer).__name__} is no function", hint=hint)]
+        hint = "pass the name of the function, without brackets after it"
+        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
     tried, known = read_toml("exercises.toml")["01.3"], read_toml("payoffs.toml")
     payoffs = [{cell: known[name][cell] for cell in _CELLS} for name in tried["named"]] + tried["payoffs"]
     results = []
@@ -276,26 +287,26 @@ def break_even(answer: Any) -> Sequence[Finding]:
         except (Exception, SystemExit) as error:  # the learner's function may do anything
             missing = isinstance(error, KeyError)
             hint = (
-                f"the payoff is asked by name: {listed(_CELLS)}"
+                f"ask the payoff for its cells by name: {listed(_CELLS)}"
                 if missing
-                else "call it yourself on a payoff and read the error"
+                else "call the function yourself with a payoff, and read the error message"
             )
             return [wrong(f"the function stops with {describe_error(error)}", hint=hint)]
     if any(result is ... for result in results):
         return [blank("what the function returns")]
     if any(result is None for result in results):
-        return [wrong("the function returns nothing", hint="end it with return and what you computed")]
+        return [wrong("the function returns nothing", hint="end it with return and your result")]
     numbers = [as_number(result) for result in results]
     if None in numbers:
         kind = type(results[numbers.index(None)]).__name__
         return [
             wrong(
-                f"the function returns a {kind} where one number is asked for",
+                f"the function returns a {kind}, and one number is needed",
                 hint="ask the payoff for one cell at a time",
             )
         ]
     if _agree(numbers, [_right_formula(payoff) for payoff in payoffs]):
-        return [right(f"it breaks even on all of {len(payoffs)} payoffs"), right("all four cells are weighed")]
+        return [right(f"it finds the break-even of all {len(payoffs)} payoffs"), right("it uses all four cells")]
     return [_mistake(numbers, payoffs)]
 
 
@@ -315,18 +326,18 @@ def _agree(numbers: Sequence[float], others: Sequence[float]) -> bool:
 
 def _mistake(numbers: Sequence[float], payoffs: Sequence[_Payoff]) -> Finding:
     if max(numbers) - min(numbers) < 1e-9:
-        hint = "another payoff must give another threshold: compute it from the argument, not from numbers you remember"
-        return wrong("it answers the same whatever the payoff", hint=hint)
+        hint = "another payoff needs another threshold: compute it from the argument, not from fixed numbers"
+        return wrong("it returns the same number for every payoff", hint=hint)
     for formula, found, hint in _FORMULAS:
         if _agree(numbers, [formula(payoff) for payoff in payoffs]):
             return wrong(found, hint=hint)
     good = sum(_agree([number], [_right_formula(payoff)]) for number, payoff in zip(numbers, payoffs, strict=True))
     hint = (
-        "write down what a warning brings on average for a flight that is late with probability p, and what silence "
-        "brings; p is where the two are equal"
+        "write down the average value of a warning for a flight that is late with probability p, and the average value "
+        "of silence; at break-even the two are equal"
     )
     if good:
-        return wrong(f"it breaks even on {good} of {len(payoffs)} payoffs only", hint=hint)
+        return wrong(f"it finds the break-even of only {good} of {len(payoffs)} payoffs", hint=hint)
     if not all(0 <= number <= 1 for number in numbers):
-        return wrong("some results are no probabilities", hint=f"a probability lies between 0 and 1; {hint}")
-    return wrong("a warning does not break even there", hint=hint)
+        return wrong("some results are not probabilities", hint=f"a probability is between 0 and 1; {hint}")
+    return wrong("a warning does not break even at this probability", hint=hint)

@@ -33,54 +33,58 @@ def overruled(answer: Any) -> Sequence[Finding]:
     """Grade which rejected columns a model may use: a collection of column names."""
     usable = read_toml("exercises.toml")["06.1"]["usable"]
     if isinstance(answer, str | Mapping) or not hasattr(answer, "__iter__"):
-        return [wrong(f"a {type(answer).__name__} is no list of columns", hint="give the names in square brackets")]
+        return [
+            wrong(
+                f"this is a {type(answer).__name__}, not a list of columns", hint="write the names in square brackets"
+            )
+        ]
     names = [str(name) for name in answer]
     dictionary = read_csv("dictionary.csv").query("table == 'flights'").set_index("column")
     unknown = [name for name in names if name not in dictionary.index]
     if unknown:
-        return [wrong(f"{listed(unknown)} is no column", hint="write the names as the index of the table has them")]
+        return [wrong(f"unknown columns: {listed(unknown)}", hint="copy the names from the index of the table")]
     findings = []
     late = [name for name in names if dictionary.loc[name, "known_hours_before"] < 3]
     if late:
         found = f"{listed(late)} {'is' if len(late) == 1 else 'are'} not known three hours before departure"
-        findings.append(wrong(found, hint="look at 'known_hours_before': a negative number is after arrival"))
+        findings.append(wrong(found, hint="look at 'known_hours_before': a negative number means after departure"))
     barred = [name for name in names if name not in late and name not in usable]
     inputs = [name for name in barred if dictionary.loc[name, "use"] == "yes"]
     if inputs:
-        hint = "take the rows of the table above that names what each column follows, and no others"
-        findings.append(wrong(f"{listed(inputs)} was not rejected for following another column", hint=hint))
+        hint = "use only the rows of the table that names what each column follows"
+        findings.append(wrong(f"not rejected for following another column: {listed(inputs)}", hint=hint))
     if barred := [name for name in barred if name not in inputs]:
-        found = f"{listed(barred)} is known in time, and the dictionary bars it all the same"
-        findings.append(wrong(found, hint="being known is not enough: read the column 'use'"))
+        found = f"known in time, but not allowed by the dictionary: {listed(barred)}"
+        findings.append(wrong(found, hint="it is not enough that a value is known: read the column 'use'"))
     if absent := [name for name in usable if name not in names]:
-        many = f"{len(absent)} column{'s' if len(absent) > 1 else ''} that a model may use still stay out"
-        hint = "go through the rejected columns one by one; that one follows another is no reason to drop both"
+        many = f"still missing: {len(absent)} column{'s' if len(absent) > 1 else ''} that a model may use"
+        hint = "check the rejected columns one by one: following another column is no reason to drop a column"
         findings.append(wrong(many, hint=hint))
     if not findings:
-        return [right("all of them are known in time, and the dictionary lets a model use them")]
+        return [right("all of them are known in time, and the dictionary allows their use")]
     good = len(usable) - len(absent)
-    return [right(f"{good} of them may be used"), *findings] if good else findings
+    return [right(f"usable columns found: {good}"), *findings] if good else findings
 
 
 # --------------------------------------------------------------------------- 06.2
 
 _ALIKE = {  # a plausible choice, and what to think of
-    "accuracy": "accuracy mixes both kinds of error: which one does the question ask for?",
-    "recall": "that is the share that was caught: the question is about the rest",
-    "sensitivity": "that is the share that was caught: the question is about the rest",
-    "micro f1": "summed up like that, a class counts by its flights: who has the most?",
-    "rmse": "squares let a few extreme flights decide: is that what 'typical' means?",
-    "mse": "squares let a few extreme flights decide: is that what 'typical' means?",
+    "accuracy": "accuracy mixes both kinds of error: which one is the question about?",
+    "recall": "that is the share of delays that was caught: the question is about the rest",
+    "sensitivity": "that is the share of delays that was caught: the question is about the rest",
+    "micro f1": "in this average a class counts by its number of flights: which class has the most?",
+    "rmse": "squared errors let a few extreme flights decide: is that a typical flight?",
+    "mse": "squared errors let a few extreme flights decide: is that a typical flight?",
     "r2": "that is a share of the variance: the question asks for minutes",
     "r²": "that is a share of the variance: the question asks for minutes",
-    "auc": "that looks at the order alone: which question asks for an order?",
-    "log-loss": "that looks at the probabilities themselves: which question asks for those?",
-    "calibration": "that looks at the probabilities themselves: which question asks for those?",
+    "auc": "that measures the order alone: which question is about the order?",
+    "log-loss": "that measures the probabilities themselves: which question is about those?",
+    "calibration": "that measures the probabilities themselves: which question is about those?",
     "mae": "that is in minutes: does the question ask for minutes?",
-    "precision": "that is a share of the warnings: what is this question's share of?",
-    "type i": "that is a share of the flights on time: what is this question's share of?",
-    "type ii": "that is a share of the delays: what is this question's share of?",
-    "macro f1": "that averages over classes: does the question speak of classes?",
+    "precision": "that is a share of the warnings: what does this question ask for a share of?",
+    "type i": "that is a share of the flights on time: what does this question ask for a share of?",
+    "type ii": "that is a share of the delays: what does this question ask for a share of?",
+    "macro f1": "that averages over classes: is the question about classes?",
 }
 
 
@@ -90,11 +94,18 @@ def chosen_scores(answer: Any) -> Sequence[Finding]:
     wanted = read_toml("exercises.toml")["06.2"]
     given = as_mapping(answer)
     if given is None:
-        return [wrong(f"a {type(answer).__name__} is no dict", hint="keep the questions, and fill in a name for each")]
+        return [
+            wrong(
+                f"this is a {type(answer).__name__}, not a dict",
+                hint="keep the questions, and fill in a score for each",
+            )
+        ]
     if absent := [question for question in wanted if question not in given]:
-        return [wrong(f"{len(absent)} questions are missing", hint="keep the questions as they stand in the cell")]
+        return [
+            wrong(f"{len(absent)} questions are missing", hint="keep the questions exactly as they are in the cell")
+        ]
     if texts := [question for question in wanted if not isinstance(given[question], str)]:
-        return [wrong(f"{texts[0]!r} has no text", hint="write the score's name between quotes")]
+        return [wrong(f"the answer to {texts[0]!r} is not a text", hint="write the score's name between quotes")]
     known = {_plain(name) for names in wanted.values() for name in names} | set(_ALIKE)
     findings = []
     for question, names in wanted.items():
@@ -102,13 +113,15 @@ def chosen_scores(answer: Any) -> Sequence[Finding]:
         if said in {_plain(name) for name in names}:
             continue
         if said not in known:
-            findings.append(wrong(f"{given[question]!r} is no score of this lesson", hint="choose from the list"))
+            findings.append(
+                wrong(f"{given[question]!r} is not a score of this lesson", hint="choose from the list in the task")
+            )
             continue
-        hint = _ALIKE.get(said, "say what is counted, and of what it is a share")
-        findings.append(wrong(f"{question} {given[question]} answers something else", hint=hint))
+        hint = _ALIKE.get(said, "write down what is counted, and what it is a share of")
+        findings.append(wrong(f"{question} {given[question]!r} answers another question", hint=hint))
     good = len(wanted) - len(findings)
     return [
-        *([right(f"{good} of {len(wanted)} questions have the score that answers them")] if good else []),
+        *([right(f"{good} of {len(wanted)} questions have the right score")] if good else []),
         *findings,
     ]
 
@@ -126,7 +139,9 @@ def _plain(name: str) -> str:
 def ledger(answer: Any) -> Sequence[Finding]:
     """Grade a function from scikit-learn's matrix and a payoff to the dollars of each named cell."""
     if not callable(answer):
-        return [wrong(f"a {type(answer).__name__} is no function", hint="pass its name, without brackets behind it")]
+        return [
+            wrong(f"this is a {type(answer).__name__}, not a function", hint="pass its name, without brackets after it")
+        ]
     tried = read_toml("exercises.toml")["06.3"]
     (quiet, false_alarm), (missed, late) = tried["matrix"]
     counts = {_LATE: late, _FALSE_ALARM: false_alarm, _MISSED: missed, _QUIET: quiet}
@@ -134,21 +149,21 @@ def ledger(answer: Any) -> Sequence[Finding]:
     try:
         result = _call(answer, tried["matrix"], payoff)
     except (Exception, SystemExit) as error:  # the learner's function may do anything
-        hint = "call it yourself on the deck's matrix and a payoff, and read the error"
+        hint = "call it yourself with the deck's matrix and a payoff, and read the error message"
         return [wrong(f"the function stops with {describe_error(error)}", hint=hint)]
     if result is ...:
         return [blank("what the function returns")]
     if result is None:
-        return [wrong("the function returns nothing", hint="end it with return and what you computed")]
+        return [wrong("the function returns nothing", hint="end it with return and your result")]
     if (total := as_number(result)) is not None:
         return _total(total, counts, payoff)
     given = as_mapping(result)
     if given is None or set(given) != set(_CELLS):
-        hint = f"give each of the four amounts its name: {listed(_CELLS)}"
-        return [wrong("the amounts are not named by what happened", hint=hint)]
+        hint = f"give each of the four amounts the name of its cell: {listed(_CELLS)}"
+        return [wrong("the amounts do not have the names of the four cells", hint=hint)]
     amounts = {cell: as_number(given[cell]) for cell in _CELLS}
     if none := [cell for cell in _CELLS if amounts[cell] is None]:
-        return [wrong(f"{listed(none)} holds no amount", hint="give one number of dollars for each cell")]
+        return [wrong(f"not a number: {listed(none)}", hint="give one number of dollars for each cell")]
     return _decoded(amounts, counts, payoff)
 
 
@@ -171,20 +186,20 @@ def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: 
     counted = {cell: pair[0] for cell, pair in met.items()}
     valued = {cell: pair[1] for cell, pair in met.items()}
     if all(counted[cell] == valued[cell] == cell for cell in _CELLS):
-        return [right("all four cells hold their own count times their own value"), right("each amount has its name")]
+        return [right("each cell holds its own count times its own value"), right("each amount has the right name")]
     findings = []
     if all(counted[cell] == valued[cell] for cell in _CELLS):
-        findings.append(right("every count met its own value, so the total is right"))
+        findings.append(right("every count is multiplied by its own value, so the total is right"))
         hint = "check the name of each amount: what happened to these flights?"
-        return [*findings, wrong("the amounts stand under one another's names", hint=hint)]
+        return [*findings, wrong("the amounts have the wrong names", hint=hint)]
     slip = _exchanged(counted)
     if slip:
         findings.append(slip)
     if all(valued[cell] == cell for cell in _CELLS):
-        findings.insert(0, right("the payoff is asked by name"))
+        findings.insert(0, right("you ask the payoff by name"))
     else:
-        hint = "ask the payoff for each cell by its name, never by its place"
-        findings.append(wrong(f"{_pairs(valued)}: the dollars are exchanged", hint=hint))
+        hint = "ask the payoff for each cell by its name, never by its position"
+        findings.append(wrong(f"the dollars are exchanged: {_pairs(valued)}", hint=hint))
     return findings
 
 
@@ -197,21 +212,21 @@ def _exchanged(counted: Mapping[str, str]) -> Finding | None:
         return None
     if diagonal and mistakes:
         return wrong(
-            "this is the ledger of the other class, where 'on time' is what one looks for",
-            hint="here 'late' is the positive class, and it stands second in rows and columns",
+            "this is the ledger with 'on time' as the positive class",
+            hint="here 'late' is the positive class; it comes second in the rows and the columns",
         )
     if diagonal and len(moved) == 2:
         return wrong(
-            "the counts of the two right answers are exchanged; with the deck's payoff, which pays the same for both, "
-            "nobody could see it in the total",
-            hint="in which corner are the flights that were on time, and of which nobody was warned?",
+            "the counts of the two right answers are exchanged; the deck's payoff is the same for both, so its total "
+            "does not show this",
+            hint="which corner holds the flights that were on time and had no warning?",
         )
     if mistakes and len(moved) == 2:
         return wrong(
-            "the counts of the two mistakes are exchanged: the matrix was read transposed",
-            hint="what do the rows stand for, and what the columns?",
+            "the counts of the two mistakes are exchanged: you read the matrix transposed",
+            hint="what do the rows stand for, and what do the columns stand for?",
         )
-    return wrong("the counts are mixed up", hint="take one at a time: which row is it in, and which column?")
+    return wrong("the counts are mixed up", hint="take one count at a time: which row is it in, and which column?")
 
 
 def _pairs(valued: Mapping[str, str]) -> str:
@@ -227,16 +242,19 @@ def _odd(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapp
     if all(abs(amounts[cell] - counts[cell]) < 0.01 for cell in _CELLS):
         return wrong("these are flights, not dollars", hint="what is each of these flights worth?")
     if all(abs(abs(amounts[cell]) - abs(counts[cell] * payoff[cell])) < 0.01 for cell in _CELLS):
-        hint = "costs are negative in the payoff already: neither subtract them again nor drop the sign"
+        hint = "costs are already negative in the payoff: neither subtract them again nor drop the sign"
         return wrong("a sign is wrong", hint=hint)
     if all(abs(amounts[cell] - counts[cell] * payoff[cell] / total) < 0.01 for cell in _CELLS):
-        return wrong("these are dollars for one flight on average", hint="leave out the division by all flights")
-    return wrong("some amounts are no count times a value", hint="a cell's flights times what one of them is worth")
+        return wrong("these are average dollars per flight", hint="leave out the division by the number of flights")
+    return wrong(
+        "some amounts are not a count times a value",
+        hint="each amount is a cell's flights times the value of one flight",
+    )
 
 
 def _total(total: float, counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:
     """Say of a total which readings of the matrix lead to it, though four named amounts were asked for."""
-    ask = wrong("this is a total, not a ledger", hint="keep the four amounts apart, each under its name")
+    ask = wrong("this is a total, not a ledger", hint="keep the four amounts apart, each with the name of its cell")
     for order in permutations(_CELLS):
         counted = dict(zip(_CELLS, order, strict=True))
         if abs(total - sum(counts[counted[cell]] * payoff[cell] for cell in _CELLS)) < 0.01:

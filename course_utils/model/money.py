@@ -46,7 +46,7 @@ _EXCHANGED = {  # of a matrix read rightly, the cell whose count each cell gets
 #: Ways to read a 2 × 2 matrix of counts, and which cells change places in each. Transposing a matrix leaves its
 #: diagonal alone: it is the exchange of the two mistakes, under another name.
 READINGS = {
-    "read rightly": {},
+    "read correctly": {},
     "right answers exchanged": _EXCHANGED["diagonal"],
     "mistakes exchanged (transposed)": _EXCHANGED["mistakes"],
     "other class positive (both)": _EXCHANGED["diagonal"] | _EXCHANGED["mistakes"],

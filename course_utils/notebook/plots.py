@@ -625,7 +625,7 @@ def workflow() -> Figure:
 
     steps = read_toml("workflow.toml")["step"]
     with _house_style():
-        fig, (ax,) = _drawing("Six steps from an objective to a model that is watched", 6.6, 3.5)
+        fig, (ax,) = _drawing("Six steps from an objective to a monitored model", 6.6, 3.5)
         ax.set(xlim=(0, 6.6), ylim=(0, 3.5))
         width, height = 1.86, 0.98
         corners = [(0.03 + 2.2 * (place % 3), 2.34 if place < 3 else 0.66) for place in range(len(steps))]
@@ -688,7 +688,7 @@ def points() -> Figure:
     late = {True: [(1.0, 2.3), (1.5, 1.3), (2.0, 2.6), (2.3, 1.7), (2.9, 2.4), (3.0, 1.0)], False: [(4.6, 2.0)]}
     on_time = {True: [(1.3, 0.5), (3.4, 1.7)], False: [(4.4, 0.9), (4.9, 2.7), (5.3, 1.4), (5.8, 2.3), (6.0, 0.7)]}
     with _house_style():
-        fig, (ax,) = _drawing("Fourteen flights: 11 judged rightly, 8 warned, 7 late", 6.6, 3.2)
+        fig, (ax,) = _drawing("Fourteen flights: 11 predicted correctly, 8 warned, 7 late", 6.6, 3.2)
         ax.set(xlim=(0.4, 6.6), ylim=(-0.2, 3.5))
         ax.axvspan(0.4, 3.9, color="#E4EEF6")
         ax.axvline(3.9, color="#4D4D4D", lw=1.5, ls="--")

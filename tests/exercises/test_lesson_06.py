@@ -112,23 +112,23 @@ WRONG = {
         (SCORES | {MISSED: "recall"}, "about the rest"),
         (SCORES | {MISSED: "type I", IN_VAIN: "type II"}, "a share of the flights on time"),
         (SCORES | {COME_TRUE: "accuracy"}, "mixes both kinds"),
-        (SCORES | {RARE: "micro F1"}, "who has the most"),
+        (SCORES | {RARE: "micro F1"}, "which class has the most"),
         (SCORES | {MINUTES: "RMSE"}, "typical"),
         (SCORES | {MINUTES: "R²"}, "asks for minutes"),
         (SCORES | {ORDER: "log-loss", TRUE: "AUC"}, "the order alone"),
         (SCORES | {COME_TRUE: "type I"}, "a share of the flights on time"),
         (SCORES | {COME_TRUE: "goodness"}, "from the list"),
         (SCORES | {COME_TRUE: 0.43}, "between quotes"),
-        ({COME_TRUE: "precision"}, "as they stand"),
+        ({COME_TRUE: "precision"}, "exactly as they are"),
         (list(SCORES.values()), "keep the questions"),
     ],
     "06.3": [
-        (misread(**DIAGONAL), "of which nobody was warned"),
+        (misread(**DIAGONAL), "had no warning"),
         (misread(**MISTAKES), "what do the rows stand for"),
         (misread(**DIAGONAL, **MISTAKES), "positive class"),
         (misread(**{LATE: SILENT, SILENT: LATE}), "which row is it in"),
-        (wrong_dollars, "by its name, never by its place"),
-        (by_place, "of which nobody was warned"),
+        (wrong_dollars, "by its name, never by its position"),
+        (by_place, "had no warning"),
         (wrong_names, "the name of each amount"),
         (lambda matrix, payoff: metrics.from_sklearn(matrix), "what is each of these flights worth"),
         (lambda matrix, payoff: by_name(matrix, payoff).abs(), "neither subtract them again"),
@@ -136,8 +136,8 @@ WRONG = {
         (lambda matrix, payoff: by_name(matrix, payoff).sum(), "keep the four amounts apart"),
         (lambda matrix, payoff: by_name(np.transpose(matrix), payoff).sum(), "what do the rows stand for"),
         (lambda matrix, payoff: by_name(matrix, payoff) + 1, "a cell's flights times"),
-        (lambda matrix, payoff: by_name(matrix, payoff).tolist(), "its name"),
-        (lambda matrix, payoff: {"TP": 1, "FP": 2, "FN": 3, "TN": 4}, "its name"),
+        (lambda matrix, payoff: by_name(matrix, payoff).tolist(), "the name of its cell"),
+        (lambda matrix, payoff: {"TP": 1, "FP": 2, "FN": 3, "TN": 4}, "the name of its cell"),
         (lambda matrix, payoff: dict.fromkeys(CELLS, "much"), "one number of dollars"),
         (lambda matrix, payoff: print(end=""), "return"),
         (lambda matrix: matrix, "call it yourself"),
@@ -163,7 +163,7 @@ def test_an_empty_function_is_not_answered_yet(report):
 
 def test_with_the_decks_equal_diagonal_nobody_could_see_the_exchange(report):
     """I am told why I need four different values: the deck's payoff hides one of the slips."""
-    assert "with the deck's payoff, which pays the same for both, nobody could see it" in report(
+    assert "the deck's payoff is the same for both, so its total does not show this" in report(
         "06.3", misread(**DIAGONAL)
     )
 
@@ -174,8 +174,8 @@ def test_a_transposed_matrix_and_exchanged_dollars_are_told_apart(report):
     matrix = read_toml("exercises.toml")["06.3"]["matrix"]
     transposed, exchanged = misread(**MISTAKES), wrong_dollars
     assert sum(transposed(matrix, payoff).values()) == sum(exchanged(matrix, payoff).values())
-    assert "the matrix was read transposed" in report("06.3", transposed)
-    assert "values of the two mistakes: the dollars are exchanged" in report("06.3", exchanged)
+    assert "you read the matrix transposed" in report("06.3", transposed)
+    assert "the dollars are exchanged: values of the two mistakes" in report("06.3", exchanged)
 
 
 def test_every_product_of_the_check_tells_its_count_and_its_value():

@@ -127,7 +127,7 @@ def test_the_decks_total_is_read_backwards():
             "mistakes exchanged (transposed)",
             "other class positive (both)",
         ]
-        assert money.matching_readings(right, DECK, payoff) == ["read rightly", "right answers exchanged"]
+        assert money.matching_readings(right, DECK, payoff) == ["read correctly", "right answers exchanged"]
         assert money.matching_readings(right + 1, DECK, payoff) == []
 
 
