@@ -30,7 +30,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 import psutil
@@ -434,10 +434,10 @@ def main() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in (*EXTRA, "pyarrow", "xgboost"))
     for name in [given.only] if given.only else list(NOTES):
         frame = globals()[name]()
-        text = keeping.text(frame, NOTES[name], packages)
+        text = benchmark_io.text(frame, NOTES[name], packages)
         print(text)
         if given.write:
-            keeping.keep(f"benchmark_batch_{name}.csv", text)
+            benchmark_io.keep(f"batch_{name}", text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -39,10 +39,10 @@ def main() -> None:
     }
     frame = pd.DataFrame({"asked": list(taken), "ms": [float(f"{ms:.2g}") for ms in taken.values()]})
     says = "the course's model asked on one thread, without network and JSON; processor time"
-    text = keeping.text(frame, says)
+    text = benchmark_io.text(frame, says)
     print(text)
     if write:
-        keeping.keep("benchmark_costs.csv", text)
+        benchmark_io.keep("costs", text)
 
 
 if __name__ == "__main__":

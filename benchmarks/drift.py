@@ -3,7 +3,7 @@
     uv run --with river python benchmarks/drift.py            # print
     uv run --with river python benchmarks/drift.py --write    # and keep
 
-The tables are kept as course_utils/tables/operate/drift_{year,rules,incidents,streams}.csv. river is no package of the course:
+The tables are kept as course_utils/tables/operate/benchmark_drift_{year,rules,incidents,streams}.csv. river is no package of the course:
 only this file needs it. Nothing depends on the machine but the time it takes, three minutes or so on one core.
 """
 
@@ -16,7 +16,7 @@ from datetime import date
 from importlib.metadata import version
 from typing import Any
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -248,7 +248,7 @@ def write(name: str, table: Table, what: str, digits: int) -> None:
         f"# {what}\n# made {date.today():%Y-%m-%d} by benchmarks/drift.py with Python {platform.python_version()}, "
         f"xgboost {version('xgboost')}, river {version('river')}\n"
     )
-    keeping.keep(f"drift_{name}.csv", head + table.round(digits).to_csv(lineterminator="\n"))
+    benchmark_io.keep(f"drift_{name}", head + table.round(digits).to_csv(lineterminator="\n"))
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     uv run --with "ray[serve]" python benchmarks/load_picture.py            # print
     uv run --with "ray[serve]" python benchmarks/load_picture.py --write    # and keep
 
-The tables are kept as course_utils/tables/serve/load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
+The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
 of the course.
 
 The picture: questions come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
@@ -31,7 +31,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -251,7 +251,7 @@ def main() -> None:
         print(table.to_string(index=False))
         if options.write:
             packages = {"picture": (), "ways": ("xgboost", "mlflow"), "ray": ("xgboost", "ray")}[name]
-            keeping.keep(f"load_{name}.csv", keeping.text(table, heads[name], packages=packages))
+            benchmark_io.keep(f"load_{name}", benchmark_io.text(table, heads[name], packages=packages))
 
 
 if __name__ == "__main__":

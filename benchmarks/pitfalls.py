@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -43,9 +43,9 @@ def main() -> None:
     print(lost.to_string(index=False))
     if options.write:
         says = f"{options.seeds} seeds, deliveries of at most 20,000 flights in whole days"
-        keeping.keep("benchmark_pitfalls.csv", keeping.text(rates, says))
+        benchmark_io.keep("pitfalls", benchmark_io.text(rates, says))
         says = "dollars per 1,000 flights, the deck's payoff at $100, mean over seeds"
-        keeping.keep("pitfall_costs.csv", keeping.text(lost, says))
+        benchmark_io.keep("pitfall_costs", benchmark_io.text(lost, says))
 
 
 def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFrame:

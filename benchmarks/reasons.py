@@ -14,7 +14,7 @@ import platform
 from collections.abc import Iterator
 from datetime import date
 
-import keeping
+import benchmark_io
 import pandas as pd
 
 from course_utils.data import datasets, features, splits
@@ -71,7 +71,7 @@ def main() -> None:
             f"model of seed 0 (AUC {metrics.auc(late, first.predict(asked)):.4f})\n"
             f"# measured {date.today():%Y-%m-%d}, {platform.system()} on {platform.machine()}, {versions}\n"
         )
-        keeping.keep("benchmark_reasons.csv", head + frame.to_csv(index=False, lineterminator="\n"))
+        benchmark_io.keep("reasons", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

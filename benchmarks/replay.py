@@ -1,7 +1,7 @@
 """The year 2013 again, day by day: static against dynamic training, on the timetable and on inputs known 3 hours ahead.
 
     uv run python benchmarks/replay.py            # print both tables
-    uv run python benchmarks/replay.py --write    # and keep them as course_utils/tables/model/replay_{year,weeks}.csv
+    uv run python benchmarks/replay.py --write    # and keep them as course_utils/tables/model/benchmark_replay_{year,weeks}.csv
 
 All learners answer for the same flights, April to December, with labels that arrive the next day. Nothing here depends
 on the machine but the time it takes: some ten minutes on one core.
@@ -14,7 +14,7 @@ import platform
 from datetime import date
 from importlib.metadata import version
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -75,7 +75,7 @@ def main() -> None:
             f"xgboost {version('xgboost')}, vowpalwabbit {version('vowpalwabbit')}\n"
         )
         for name, frame in (("year", year), ("weeks", weeks)):
-            keeping.keep(f"replay_{name}.csv", head + frame.to_csv(index=False, lineterminator="\n"))
+            benchmark_io.keep(f"replay_{name}", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

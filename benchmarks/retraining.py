@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import date
 from importlib.metadata import version
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 
@@ -139,7 +139,7 @@ def main() -> None:
             f"xgboost {version('xgboost')}\n"
         )
         for name, frame in made.items():
-            keeping.keep(f"retraining_{name}.csv", head + frame.to_csv(index=False, lineterminator="\n"))
+            benchmark_io.keep(f"retraining_{name}", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

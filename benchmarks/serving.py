@@ -32,8 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import benchmark_io
 import httptools
-import keeping
 import numpy as np
 import pandas as pd
 import psutil
@@ -528,12 +528,12 @@ def main() -> None:
     others = [name for name in PEERS if name not in (FLOOR, PLAIN, TENSOR, SLOW)] if given.check else given.without
     servers, goals = measure(given.rounds, given.seconds, others)
     for name, frame in (("serving", servers), ("serving_goals", goals)):
-        text = keeping.text(frame, NOTES[name], packages=["xgboost"])
+        text = benchmark_io.text(frame, NOTES[name], packages=["xgboost"])
         print(text)
         if given.write:
-            keeping.keep(f"benchmark_{name}.csv", text)
+            benchmark_io.keep(name, text)
     if given.check:
-        worse = fallen(goals, tables.read_csv("benchmark_serving_goals.csv", comment="#"))
+        worse = fallen(goals, tables.benchmark("serving_goals"))
         if len(worse):
             print(worse.to_string(index=False))
             print(f"{len(worse)} ratios fell by more than {FELL:.0%}")

@@ -19,7 +19,7 @@ import logging
 import time
 from collections.abc import Callable
 
-import keeping
+import benchmark_io
 import numpy as np
 import pandas as pd
 import psutil
@@ -120,7 +120,7 @@ def main() -> None:
     print(table.to_string())
     if options.write:
         says = f"{options.rows:,} flights, one at a time; the best of {options.rounds} rounds; scraped every second"
-        keeping.keep("benchmark_telemetry.csv", keeping.text(table, says, packages=["xgboost"], index=True))
+        benchmark_io.keep("telemetry", benchmark_io.text(table, says, packages=["xgboost"], index=True))
 
 
 if __name__ == "__main__":

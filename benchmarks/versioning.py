@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-import keeping
+import benchmark_io
 import pandas as pd
 
 from course_utils.data import datasets
@@ -378,7 +378,7 @@ def main() -> None:
             f"{VERSIONS} versions of one CSV file, {len(versions[0]) / 1e6:.1f} to {len(versions[-1]) / 1e6:.1f} MB, "
             f"{total:.1f} MB in all; seconds of processor time"
         )
-        keeping.keep("benchmark_versioning.csv", keeping.text(frame, says))
+        benchmark_io.keep("versioning", benchmark_io.text(frame, says))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import keeping
+import benchmark_io
 
 from course_utils.model import vowpal
 
@@ -280,7 +280,7 @@ def main() -> None:
             frame = pd.DataFrame(measure(Path(folder)))
             print(frame.to_string(index=False), flush=True)
             if options.write:
-                keeping.keep(f"benchmark_{name}.csv", keeping.text(frame, "processor time"))
+                benchmark_io.keep(name, benchmark_io.text(frame, "processor time"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-import keeping
+import benchmark_io
 
 from course_utils.data import datasets, splits
 from course_utils.model import training
@@ -37,7 +37,7 @@ def main() -> None:
     print(table.to_string())
     if options.write:
         says = f"{options.rows:,} flights, one at a time; each flight's time is its best of {options.rounds} rounds"
-        keeping.keep("benchmark_watching.csv", keeping.text(table, says, packages=["xgboost"], index=True))
+        benchmark_io.keep("watching", benchmark_io.text(table, says, packages=["xgboost"], index=True))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 # *20 minutes: pointer and content 6 · a pipeline 5 · what runs again? 4 · back to last month 3 · which tool? 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.develop import versioning
 from course_utils.exercises import check
 from course_utils.notebook import claim, plots, show_error, show_table
@@ -265,9 +266,9 @@ show_table(versioning.alternatives())
 # damaged. Seconds are processor time. **Guess first:** who needs the least space?
 
 # %%
-measured = versioning.benchmark()
+measured = tables.benchmark("versioning")
 show_table(measured)
-versioning.benchmark_note()
+tables.benchmark_note("versioning")
 pushed, stored = measured["pushed [MB]"], measured["store 10 versions [s]"]
 claim(
     "Git alone pushes, as a share of DVC", pushed["Git alone"] / pushed["DVC"], always=(0.2, 0.4)

@@ -16,6 +16,7 @@
 # alarm for money 2 · whose bill is it? 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.data import datasets
 from course_utils.exercises import check, quiz
 from course_utils.model import training
@@ -72,7 +73,7 @@ claim("In the worst moment of July", case["bursts"] * demand["2013-07"].max(), n
 
 # %%
 show_table(costs.cost_per_prediction())
-costs.cost_per_prediction_note()
+tables.benchmark_note("costs")
 
 # %% [markdown]
 # At 10 ms the worst moment keeps about two servers busy. **Guess first:** what becomes of the queue as they get busier? Erlang

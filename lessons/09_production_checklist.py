@@ -14,6 +14,7 @@
 # *10 minutes: a list that runs 2 · a score with a floor 4 · beside, not inside 2 · which rule, when 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.develop import checklist
 from course_utils.exercises import check, quiz
 from course_utils.model import training
@@ -166,8 +167,8 @@ show_source(input_monitoring.SidecarMonitor.predict)
 # a hundred.
 
 # %%
-cost = input_monitoring.benchmark()
-input_monitoring.benchmark_note()
+cost = tables.benchmark("watching")
+tables.benchmark_note("watching")
 cost
 
 # %% tags=["claim"]

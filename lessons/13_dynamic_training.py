@@ -15,6 +15,7 @@
 # *25 minutes: a line of text 5 · a leak 3 · one at a time 3 · pairs and weights 4 · the year 4 · late labels 3 · a guard 3.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.data import datasets
 from course_utils.exercises import check, quiz
 from course_utils.model import metrics, online_learning, vowpal
@@ -322,7 +323,7 @@ table.sort_values("log-loss")
 
 # %%
 weeks = online_learning.weeks_side_by_side(online_learning.loss_by_week(year, scores, start))
-committed = online_learning.weeks_side_by_side(online_learning.committed("weeks"))
+committed = online_learning.weeks_side_by_side(tables.benchmark("replay_weeks"))
 shown = weeks[["XGBoost static", "VW online"]].join(committed["XGBoost monthly"])
 
 # %%
@@ -482,7 +483,7 @@ check("13.3", closed_door)
 # on both kinds of inputs takes minutes, so here is the table that a benchmark keeps.
 
 # %%
-kept = online_learning.committed("year")
+kept = tables.benchmark("replay_year")
 show_table(kept.set_index(["inputs", "learner"]))
 
 # %%
@@ -556,9 +557,9 @@ quiz("K4.2")
 # columns, for two rounds. Here that, today's histograms and VW fit the same flights and columns.
 
 # %%
-fits = vowpal.benchmark("fit")
+fits = tables.benchmark("fit")
 show_table(fits)
-vowpal.benchmark_note("fit")
+tables.benchmark_note("fit")
 
 # %% tags=["claim"]
 times = fits.set_index(["dataset", "way"])["times_vw"]
@@ -585,11 +586,11 @@ claim("The same, once writing VW's text is charged to VW", most["with_the_text"]
 # is even. VW's true strength is that it never has to start again.
 
 # %%
-show_table(vowpal.benchmark("csv2vw"))
-vowpal.benchmark_note("csv2vw")
+show_table(tables.benchmark("csv2vw"))
+tables.benchmark_note("csv2vw")
 
 # %% tags=["claim"]
-ways = vowpal.benchmark("csv2vw")
+ways = tables.benchmark("csv2vw")
 own = ways[ways["way"] == "course csv2vw"]
 claim(
     "Against a plain loop, csv2vw is faster by a factor of",

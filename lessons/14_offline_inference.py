@@ -15,6 +15,7 @@
 # *15 minutes: all possible predictions 3 · the job 3 · one score 2 · one switch 3 · the gate 2 · looking up 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.data import datasets, splits
 from course_utils.exercises import check, quiz
 from course_utils.model import training
@@ -317,9 +318,9 @@ quiz("14.1")
 # The deck says SSTable: a file of sorted keys that never changes. Four stores of that kind, measured:
 
 # %%
-stores = batch.benchmark("stores")
+stores = tables.benchmark("batch_stores")
 show_table(stores)
-batch.benchmark_note("stores")
+tables.benchmark_note("batch_stores")
 
 # %% tags=["claim"]
 reads = stores["a read [µs]"]
@@ -339,9 +340,9 @@ claim("Largest table", stores["size [MB]"].max(), always=(5, 20), unit="MB")
 # of this lesson's model?
 
 # %% tags=["claim"]
-scoring = batch.benchmark("scoring")
+scoring = tables.benchmark("batch_scoring")
 show_table(scoring)
-batch.benchmark_note("scoring")
+tables.benchmark_note("batch_scoring")
 ratio = scoring.set_index("way")["time, forest alone = 1"]
 claim("The deck's way, forest alone = 1", ratio["the deck's production_predict"], always=(2, 12))
 claim("The job, with all its checks", ratio["the job's rows, checked too"], always=(1, 1.6))
@@ -364,9 +365,9 @@ show_source(batch.cluster_engine)
 # how much faster are they than one process?
 
 # %%
-clusters = batch.benchmark("clusters")
+clusters = tables.benchmark("batch_clusters")
 show_table(clusters)
-batch.benchmark_note("clusters")
+tables.benchmark_note("batch_clusters")
 
 # %% tags=["claim"]
 weighed = clusters.set_index("engine")
@@ -385,9 +386,9 @@ claim("… and is there first", engines_only["start-up [s]"].idxmin() == dask, a
 # laptop to cluster, one address changes.
 
 # %%
-engines = batch.benchmark("engines")
+engines = tables.benchmark("batch_engines")
 show_table(engines)
-batch.benchmark_note("engines")
+tables.benchmark_note("batch_engines")
 
 # %%
 wide = engines.pivot(index="rows", columns="engine", values="work [s]")
@@ -423,7 +424,7 @@ claim("Times the memory, piece by piece", growth, always=(0.8, 1.3))
 rate = alone.index[-1] / alone["work [s]"].iloc[-1]
 claim("Rows a second, one process", rate, always=(40_000, 200_000))
 claim("Hours for a billion rows", 1e9 / rate / 3600, always=(1.4, 7), unit="h")
-size = batch.benchmark("stores")["size [MB]"].iloc[0] / 200_000 * 1e9 / 1000
+size = tables.benchmark("batch_stores")["size [MB]"].iloc[0] / 200_000 * 1e9 / 1000
 claim("Size of their table", size, always=(40, 60), unit="GB")
 
 # %% [markdown]

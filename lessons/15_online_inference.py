@@ -16,6 +16,7 @@
 # a replica dies 1 · table or server 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.data import datasets, splits
 from course_utils.exercises import check, quiz
 from course_utils.model import training
@@ -400,7 +401,7 @@ claim(
 # slowest answer of a hundred take, as the load comes near what they can do?
 
 # %%
-picture = load_testing.benchmark("picture")
+picture = tables.benchmark("load_picture")
 waits = picture[picture["closure"] == "waits 20 ms"]
 wide = waits.pivot(index="offered", columns="replicas", values="p99 [ms]")
 fig = plots.lines(
@@ -414,7 +415,7 @@ plots.show(
     alt="For 1, 2 and 4 replicas the latency is flat at first, then rises steeply to the objective of 200 ms; with twice the "
     "replicas it does so at about twice the load.",
 )
-load_testing.benchmark_note("picture")
+tables.benchmark_note("load_picture")
 
 # %%
 show_table(waits[waits["replicas"] < 4].drop(columns="closure"))
@@ -535,9 +536,9 @@ claim("Answers wrong, default or failed", faults, always=0)
 # server?
 
 # %%
-ways = load_testing.benchmark("ways")
+ways = tables.benchmark("load_ways")
 show_table(ways)
-load_testing.benchmark_note("ways")
+tables.benchmark_note("load_ways")
 
 # %% tags=["claim"]
 ratio = ways.set_index("way")["times the lookup"]
@@ -695,9 +696,9 @@ show_table(load_testing.clipper_deployers())
 # FastAPI, which most teams begin with. **Guess first:** how far apart are servers of one and the same model?
 
 # %%
-servers = load_testing.benchmark("servers").drop(columns="version")
+servers = tables.benchmark("serving").drop(columns="version")
 show_table(servers)
-load_testing.benchmark_note("servers")
+tables.benchmark_note("serving")
 
 # %% tags=["claim"]
 many = servers.set_index("server")["64 clients"]
@@ -719,8 +720,8 @@ claim("MLflow, 64 clients, in times of FastAPI", many["MLflow, a tensor"], alway
 # memory, so the course does not install it.
 
 # %%
-show_table(load_testing.benchmark("ray"))
-load_testing.benchmark_note("ray")
+show_table(tables.benchmark("load_ray"))
+tables.benchmark_note("load_ray")
 
 # %% tags=["live"]
 load_testing.serve_with_ray(predict, texts)

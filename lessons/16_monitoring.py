@@ -16,6 +16,7 @@
 # *30 minutes: a year in review 3 · cry wolf 3 · few signals 4 · a budget 5 · rules 5 · train again 5 · feedback 3 · on call 2.*
 
 # %% tags=["setup"]
+from course_utils import tables
 from course_utils.data import datasets, faults
 from course_utils.develop import promotion
 from course_utils.exercises import check, quiz
@@ -233,10 +234,10 @@ claim(
     drifted.loc["2013-08-05":"2013-08-14", "psi_departure"].max(),
     nyc2013=(0, 0.1),
 )
-tried = drift.committed("incidents").loc["Newark 15 points later"].set_index("detectors")
+tried = tables.benchmark("drift_incidents").loc["Newark 15 points later"].set_index("detectors")
 claim("Median over other starts, in days", tried.loc["smallest set", "days"], always=5)
 claim("Share of the starts that log-loss found", tried.loc["log-loss", "found"], always=0)
-drift.note("incidents")
+tables.benchmark_note("drift_incidents")
 
 # %% [markdown]
 # The contrast finds it in a week or so, 5 days in the median of 9 starts: storms hit all three airports, this hit one. Whatever looks
@@ -304,7 +305,7 @@ check("16.1", outage)
 # blocks of seven quiet days, say where their limits must lie.
 
 # %%
-quiet = drift.committed("year")["2013-01-02":"2013-05-31"]
+quiet = tables.benchmark("drift_year")["2013-01-02":"2013-05-31"]
 limits = drift.calibrate(quiet)
 show_table(limits)
 
@@ -744,11 +745,11 @@ connection.stop_all()
 # Each incident was planted at 9 moments of the live months, and each set of detectors had 28 days to speak. Dollars are lost until it does.
 
 # %%
-incidents = drift.committed("incidents").reset_index()
+incidents = tables.benchmark("drift_incidents").reset_index()
 of_interest = incidents["detectors"].isin(["smallest set", "PSI of answers", "log-loss"])
 wide = incidents[of_interest].pivot(index="incident", columns="detectors", values="found")
 show_table(wide)
-drift.note("incidents")
+tables.benchmark_note("drift_incidents")
 
 # %% tags=["claim"]
 claim("Incidents", len(wide), always=14)
@@ -768,11 +769,11 @@ claim("That log-loss does", int((wide["log-loss"] == 1).sum()), always=(0, 3))
 # Libraries offer detectors that read a stream value by value. On the healthy year, on how many days do they speak?
 
 # %%
-show_table(drift.committed("streams"))
-drift.note("streams")
+show_table(tables.benchmark("drift_streams"))
+tables.benchmark_note("drift_streams")
 
 # %% tags=["claim"]
-streams = drift.committed("streams").set_index("reads", append=True)
+streams = tables.benchmark("drift_streams").set_index("reads", append=True)
 days = streams["days, June to December"]
 claim("ADWIN, fed with flights", days["ADWIN", "log-loss of single flights"], always=155)
 claim("ADWIN, the same flights shuffled", days["ADWIN", "the same, shuffled"], always=1)
@@ -809,12 +810,12 @@ claim("Named, all questions together", int(together["named"].sum()), nyc2013=1)
 # scraped each second, without and with numbers that its model reports itself.
 
 # %%
-cost = input_monitoring.benchmark()
+cost = tables.benchmark("watching")
 show_table(cost[["p50_ratio", "p99_ratio"]])
-input_monitoring.benchmark_note()
-scraped = telemetry.benchmark()
+tables.benchmark_note("watching")
+scraped = tables.benchmark("telemetry")
 show_table(scraped[["p50_ratio", "p99_ratio"]])
-telemetry.benchmark_note()
+tables.benchmark_note("telemetry")
 
 # %% tags=["claim"]
 claim(

@@ -38,8 +38,6 @@ __all__ = [
     "RAW",
     "DvcProject",
     "alternatives",
-    "benchmark",
-    "benchmark_note",
     "changes",
     "environment",
     "s3_record",
@@ -426,23 +424,6 @@ def alternatives() -> pd.DataFrame:
     keys = {"name": "tool", "versions": "versions", "take": "take it when", "lose": "you go without", "today": today}
     frame = pd.DataFrame(table["way"]).rename(columns=keys)
     return frame[list(keys.values())].set_index("tool")
-
-
-def benchmark() -> pd.DataFrame:
-    """Return what ten versions of the flights took with each tool, as measured by ``benchmarks/versioning.py``.
-
-    Returns
-    -------
-    DataFrame
-        A row for each tool; sizes in MB, times in seconds of processor time.
-    """
-    frame = tables.read_csv("benchmark_versioning.csv", comment="#").set_index("tool")
-    return frame.rename(columns=tables.read_toml("versioning.toml")["benchmark"])
-
-
-def benchmark_note() -> None:
-    """Print what was stored for `benchmark`, when it was measured, and on what kind of machine."""
-    print("\n".join(tables.read_notes("benchmark_versioning.csv")))
 
 
 def s3_record() -> pd.DataFrame:

@@ -32,7 +32,6 @@ __all__ = [
     "GuardedRun",
     "Learner",
     "Stream",
-    "committed",
     "compare_label_delays",
     "comparison_start",
     "every_nth_flight",
@@ -561,24 +560,6 @@ def weeks_side_by_side(weeks: pd.DataFrame, value: str = "log-loss") -> pd.DataF
     """
     table = weeks.pivot(index="week", columns="learner", values=value).rename_axis(columns=None)
     return table.set_axis(pd.to_datetime(table.index).rename("week"))
-
-
-def committed(name: str = "year") -> pd.DataFrame:
-    """Return what benchmarks/replay.py measured on all flights of 2013, too long for a lesson to do again.
-
-    Parameters
-    ----------
-    name : {'year', 'weeks'}
-        'year': one row for each kind of inputs and learner; 'weeks': the learners on the timetable, week by week.
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    if name not in ("year", "weeks"):
-        raise UsageError(f"there is no table {name!r}", fix="choose 'year' or 'weeks'")
-    return tables.read_csv(f"replay_{name}.csv", comment="#")
 
 
 # --------------------------------------------------------------------------- a learner that can be put back

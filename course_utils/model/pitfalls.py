@@ -1263,7 +1263,7 @@ class Audit:
 
 def cost_of_missed_faults() -> pd.Series:
     """Return what each fault costs that nobody finds: dollars per 1,000 flights by name, 0 where none were seen."""
-    return tables.read_csv("pitfall_costs.csv", comment="#").set_index("fault")["dollars"].clip(lower=0)
+    return tables.benchmark("pitfall_costs")["dollars"].clip(lower=0)
 
 
 def detector_error_rates() -> pd.DataFrame:
@@ -1275,4 +1275,4 @@ def detector_error_rates() -> pd.DataFrame:
         By 'check' and 'fault': 'strength', 'power' (share of the seeds in which the fault was found), 'false alarms'
         (share of the seeds in which the check raised one on clean days) and 'seeds'.
     """
-    return tables.read_csv("benchmark_pitfalls.csv", comment="#").set_index(["check", "fault"])
+    return tables.benchmark("pitfalls")

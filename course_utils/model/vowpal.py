@@ -39,8 +39,6 @@ __all__ = [
     "Examples",
     "Run",
     "Written",
-    "benchmark",
-    "benchmark_note",
     "collisions",
     "csv2vw",
     "deck_run",
@@ -987,39 +985,3 @@ def deck_run() -> pd.Series:
 
     run = {key: value for key, value in tables.read_toml("deck.toml")["vw"].items() if isinstance(value, int | float)}
     return pd.Series(run, name="Vowpal Wabbit on the leaky file", dtype=object)
-
-
-def benchmark(name: str) -> pd.DataFrame:
-    """Return what benchmarks/vw.py measured.
-
-    Parameters
-    ----------
-    name : {'csv2vw', 'fit'}
-        Ways from a CSV file to VW's text, with seconds, and memory in MB; or ways to fit a model to the same flights.
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    return tables.read_csv(_benchmark(name), comment="#")
-
-
-def benchmark_note(name: str) -> None:
-    """Print when, and on what kind of machine, `benchmark` was measured.
-
-    Parameters
-    ----------
-    name : {'csv2vw', 'fit'}
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    print(tables.read_notes(_benchmark(name))[0])
-
-
-def _benchmark(name: str) -> str:
-    _known("name", name, ("csv2vw", "fit"))
-    return f"benchmark_{name}.csv"

@@ -35,7 +35,6 @@ __all__ = [
     "Reference",
     "alarms",
     "calibrate",
-    "committed",
     "daily_signals",
     "days_to_detect",
     "episodes",
@@ -45,7 +44,6 @@ __all__ = [
     "findings",
     "input_coverage",
     "limits",
-    "note",
     "poisson_bounds",
     "reference",
     "replace_days",
@@ -966,37 +964,3 @@ def input_coverage(known: Reference) -> pd.DataFrame:
 
 
 # --------------------------------------------------------------------------- what was measured
-
-
-def committed(name: str = "year") -> pd.DataFrame:
-    """Return a table that ``benchmarks/drift.py`` made.
-
-    Parameters
-    ----------
-    name : {'year', 'incidents', 'rules', 'streams', 'libraries'}
-        'year': the healthy year as from `daily_signals`, the quiet months scored by models that had not learnt from them.
-        'incidents': days to detect and dollars lost by incident and detector set. 'rules': on what share of healthy
-        days each textbook rule fires. 'streams': alarms of detectors that read row by row, or day by day. 'libraries':
-        what drift libraries weigh.
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    index = {"year": "day", "incidents": "incident", "rules": "rule", "streams": "detector", "libraries": "library"}
-    if name not in index:
-        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(index)}")
-    dates = ["day"] if name == "year" else None
-    return tables.read_csv(f"drift_{name}.csv", comment="#", parse_dates=dates).set_index(index[name])
-
-
-def note(name: str = "year") -> None:
-    """Print how a table of `committed` was made, when, and with what.
-
-    Parameters
-    ----------
-    name : str
-        As for `committed`.
-    """
-    print("\n".join(tables.read_notes(f"drift_{name}.csv")))

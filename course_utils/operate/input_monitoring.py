@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils import tables
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ __all__ = [
     "InputMonitor",
     "Row",
     "SidecarMonitor",
-    "benchmark",
-    "benchmark_note",
     "measure_overhead",
 ]
 
@@ -38,7 +35,6 @@ Row = Mapping[str, Any]
 #: What a column's PSI has to exceed to be named: 'a large change' by the usual rule of thumb.
 LARGE = 0.25
 _BINS = 10
-_TABLE = "benchmark_watching.csv"
 _STOP = None  # ends the process beside
 
 
@@ -339,19 +335,3 @@ def _milliseconds(predict: Callable[[Row], Any], rows: Sequence[Row]) -> np.ndar
         predict(row)
         taken[place] = time.perf_counter() - start
     return 1000 * taken
-
-
-def benchmark() -> pd.DataFrame:
-    """Return what a watch cost inside and beside, as measured by ``benchmarks/watching.py``.
-
-    Returns
-    -------
-    DataFrame
-        As of `measure_overhead`.
-    """
-    return tables.read_csv(_TABLE, comment="#").set_index("watch")
-
-
-def benchmark_note() -> None:
-    """Print how `benchmark` was measured, when, and on what kind of machine."""
-    print("\n".join(tables.read_notes(_TABLE)))

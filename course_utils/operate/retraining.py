@@ -104,7 +104,7 @@ def weekly_values(world: str = "as it was") -> pd.DataFrame:
     """
     if world not in WORLDS:
         raise UsageError(f"there is no world {world!r}", fix=f"choose one of {', '.join(map(repr, WORLDS))}")
-    table = tables.read_csv("retraining_weeks.csv", comment="#")
+    table = tables.benchmark("retraining_weeks")
     since = WORLDS[world]
     if since is None:
         found = table[table["world"] == world]
@@ -598,7 +598,7 @@ def retrain_on_own_log() -> pd.DataFrame:
         'way', 'month', 'share late' (had nobody been warned), 'logged late', 'mean score', 'warned' and 'found' (the
         share of the flights late without warnings that it would warn).
     """
-    return tables.read_csv("retraining_feedback.csv", comment="#")
+    return tables.benchmark("retraining_feedback")
 
 
 # --------------------------------------------------------------------------- somebody feels the way

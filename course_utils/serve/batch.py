@@ -41,8 +41,6 @@ __all__ = [
     "Answer",
     "Lookup",
     "PredictionStore",
-    "benchmark",
-    "benchmark_note",
     "cluster_engine",
     "compare_scoring_paths",
     "corrupt",
@@ -1195,40 +1193,3 @@ def try_bad_batches(
             said.append("; ".join(publication_gate(store, f"bad-{place}", source, scorer)) or "published")
             shutil.rmtree(store.path(f"bad-{place}"))
     return pd.DataFrame({"reason": said}, index=pd.Index(list(cases), name="planted"))
-
-
-def benchmark(name: str) -> pd.DataFrame:
-    """Return a table that ``benchmarks/batch.py`` measured.
-
-    Parameters
-    ----------
-    name : {'stores', 'scoring', 'engines', 'clusters'}
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    return tables.read_csv(_benchmark(name), comment="#")
-
-
-def benchmark_note(name: str) -> None:
-    """Print when, and on what kind of machine, `benchmark` was measured.
-
-    Parameters
-    ----------
-    name : {'stores', 'scoring', 'engines', 'clusters'}
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    print("\n".join(tables.read_notes(_benchmark(name))))
-
-
-def _benchmark(name: str) -> str:
-    known = ("stores", "scoring", "engines", "clusters")
-    if name not in known:
-        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(known)}")
-    return f"benchmark_batch_{name}.csv"

@@ -35,7 +35,6 @@ __all__ = [
     "budget_alerts",
     "cost_controls",
     "cost_per_prediction",
-    "cost_per_prediction_note",
     "cost_tools",
     "demand",
     "erlang_c",
@@ -334,14 +333,10 @@ def cost_per_prediction() -> pd.DataFrame:
     DataFrame, index 'asked'
         Processor time in ms for each prediction, and how many a core makes a second, as text.
     """
-    frame = tables.read_csv("benchmark_costs.csv", comment="#").set_index("asked")
-    frame["per_second"] = [f"{float(f'{1000 / ms:.2g}'):,.0f}" for ms in frame["ms"]]
-    return frame.rename(columns=tables.read_toml("hosting.toml")["benchmark"])
-
-
-def cost_per_prediction_note() -> None:
-    """Print what was measured for `cost_per_prediction`, when, and on what kind of machine."""
-    print("\n".join(tables.read_notes("benchmark_costs.csv")))
+    frame = tables.benchmark("costs")
+    milliseconds = frame["processor time [ms]"]
+    frame["a second, at most"] = [f"{float(f'{1000 / ms:.2g}'):,.0f}" for ms in milliseconds]
+    return frame
 
 
 def processor_time_ms(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) -> float:

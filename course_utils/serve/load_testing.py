@@ -36,8 +36,6 @@ __all__ = [
     "Clients",
     "Result",
     "as_json_texts",
-    "benchmark",
-    "benchmark_note",
     "child_memory_mb",
     "clipper_deployers",
     "clipper_methods",
@@ -59,14 +57,6 @@ __all__ = [
 
 MOST_CLIENTS, MOST_QUESTIONS, MOST_SECONDS = 64, 100_000, 60.0
 _PATIENCE = 30.0  # seconds that a client waits for an answer before it counts as failed
-_BENCHMARKS = {
-    "picture": "load_picture.csv",
-    "ways": "load_ways.csv",
-    "ray": "load_ray.csv",
-    "servers": "benchmark_serving.csv",
-}
-
-
 # --------------------------------------------------------------------------- questions
 
 
@@ -468,42 +458,6 @@ def littles_law(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFr
     replicas = pd.RangeIndex(1, most + 1, name="replicas")
     busy = 100 * rate * milliseconds / 1000 / replicas.to_numpy()
     return pd.DataFrame({"busy [%]": busy.round(1), "keeps up": busy < 100}, index=replicas)
-
-
-def benchmark(name: str) -> pd.DataFrame:
-    """Return a table that ``benchmarks/load_picture.py`` measured, or of 'servers', ``benchmarks/serving.py``.
-
-    Parameters
-    ----------
-    name : {'picture', 'ways', 'ray', 'servers'}
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    return tables.read_csv(_benchmark(name), comment="#")
-
-
-def benchmark_note(name: str) -> None:
-    """Print when, how and on what kind of machine `benchmark` was measured.
-
-    Parameters
-    ----------
-    name : {'picture', 'ways', 'ray', 'servers'}
-
-    Raises
-    ------
-    UsageError
-        There is no such table.
-    """
-    print("\n".join(tables.read_notes(_benchmark(name))))
-
-
-def _benchmark(name: str) -> str:
-    if name not in _BENCHMARKS:
-        raise UsageError(f"there is no table {name!r}", fix=f"choose one of {', '.join(_BENCHMARKS)}")
-    return _BENCHMARKS[name]
 
 
 def serving_today() -> pd.DataFrame:

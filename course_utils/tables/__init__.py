@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DATASETS",
     "active_dataset",
+    "benchmark",
+    "benchmark_note",
     "canvas",
     "checkout",
     "curriculum",
@@ -134,6 +136,64 @@ def read_notes(name: str) -> list[str]:
     """
     lines = read_text(name).splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
+
+
+def benchmark(name: str) -> pd.DataFrame:
+    """Return the committed table of a benchmark, as a script in ``benchmarks/`` measured it.
+
+    Parameters
+    ----------
+    name : str
+        A section of ``benchmarks.toml``, such as ``"batch_stores"``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each thing that was measured; the index names it where the table says so.
+
+    Raises
+    ------
+    UsageError
+        There is no benchmark of that name.
+
+    See Also
+    --------
+    benchmark_note : Says when, how and on what machine the table was measured.
+
+    Examples
+    --------
+    >>> benchmark("batch_stores").columns[0]
+    'store'
+    """
+    entry = _benchmark(name)
+    index = entry.get("index")
+    frame = read_csv(f"benchmark_{name}.csv", comment="#", parse_dates=entry.get("dates"))
+    frame = frame.set_index(index if len(index) > 1 else index[0]) if index else frame
+    return frame.rename(columns=entry.get("columns", {}))
+
+
+def benchmark_note(name: str) -> None:
+    """Print how the table of a benchmark was measured, when, and on what kind of machine.
+
+    Parameters
+    ----------
+    name : str
+        As for `benchmark`.
+
+    Raises
+    ------
+    UsageError
+        There is no benchmark of that name.
+    """
+    _benchmark(name)
+    print("\n".join(read_notes(f"benchmark_{name}.csv")))
+
+
+def _benchmark(name: str) -> dict[str, Any]:
+    known = read_toml("benchmarks.toml")
+    if name not in known:
+        raise UsageError(f"there is no benchmark {name!r}", fix=f"choose one of {', '.join(known)}")
+    return known[name]
 
 
 def curriculum() -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,10 +97,32 @@ def test_the_active_data_set(monkeypatch: pytest.MonkeyPatch):
         tables.active_dataset()
 
 
-def test_a_benchmarks_table_says_how_it_was_measured():
-    """Beside the numbers I can read when, and on what kind of machine, they were taken."""
-    notes = tables.read_notes("benchmark_watching.csv")
-    assert any(note.startswith("measured 20") for note in notes)
-    assert not any(note.startswith("#") for note in notes)
+BENCHMARKS = tables.read_toml("benchmarks.toml")
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmarks_table_says_how_it_was_measured(name: str, capsys: pytest.CaptureFixture[str]):
+    """Beside the numbers I can read when they were taken; the script that took them is there, and its columns are."""
+    table = tables.benchmark(name)
+    assert len(table) > 1 and table.index.names == BENCHMARKS[name].get("index", [None])
+    assert set(BENCHMARKS[name].get("columns", {}).values()) <= {*table.columns}
+    assert (tables.checkout() / "benchmarks" / BENCHMARKS[name]["by"]).is_file()
+    tables.benchmark_note(name)
+    said = capsys.readouterr().out
+    assert re.search(r"20\d\d", said) and "#" not in said
+
+
+def test_every_committed_benchmark_can_be_asked_for():
+    """No table of a benchmark is forgotten."""
+    files = Path(tables.__file__).parent.rglob("benchmark_*.csv")
+    assert {file.stem.removeprefix("benchmark_") for file in files} == set(BENCHMARKS)
+
+
+def test_a_benchmark_that_is_not_there():
+    """A slip in a name is answered with the names that there are, and a table has its notes under the same name."""
+    for ask in (tables.benchmark, tables.benchmark_note):
+        with pytest.raises(UsageError, match=r"no benchmark 'speed'.*batch_stores"):
+            ask("speed")
+    assert any(note.startswith("measured 20") for note in tables.read_notes("benchmark_watching.csv"))
     with pytest.raises(UsageError, match=r"no table 'none\.csv'"):
         tables.read_notes("none.csv")

@@ -9,7 +9,6 @@ to scrape a running service.
 from course_utils.operate.telemetry.deployment import deployment_files
 from course_utils.operate.telemetry.exposition import expose, metric_name, read_exposition
 from course_utils.operate.telemetry.history import History, open_history
-from course_utils.operate.telemetry.overhead import benchmark, benchmark_note
 from course_utils.operate.telemetry.panels import dashboard, panels
 from course_utils.operate.telemetry.programs import installed
 from course_utils.operate.telemetry.prometheus import Prometheus, backfill
@@ -29,8 +28,6 @@ __all__ = [
     "Prometheus",
     "Reader",
     "backfill",
-    "benchmark",
-    "benchmark_note",
     "check_rule",
     "dashboard",
     "deployment_files",

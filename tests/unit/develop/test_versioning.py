@@ -26,8 +26,6 @@ from course_utils.develop.versioning import (
     RAW,
     DvcProject,
     alternatives,
-    benchmark,
-    benchmark_note,
     changes,
     environment,
     s3_record,
@@ -467,12 +465,12 @@ def test_every_way_of_the_deck_is_in_the_decision_table():
 
 def test_the_benchmark_has_its_date_and_the_same_data_for_all(printed):
     """I can see when and on what the tools were compared, and that none lost a version."""
-    table = benchmark()
+    table = tables.benchmark("versioning")
     assert {"Git alone", "DVC", "DVC, verify on", "Git LFS", "git-annex"} == set(table.index)
     numbers = table.select_dtypes("number")
     assert len(numbers.columns) == 6
     assert (numbers > 0).all().all()
-    note = printed(benchmark_note)
+    note = printed(tables.benchmark_note, "versioning")
     assert "10 versions" in note
     assert "measured 20" in note
     assert "processor time" in note

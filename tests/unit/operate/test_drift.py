@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from course_utils import tables
 from course_utils.data import dictionary, faults, features, splits
 from course_utils.errors import UsageError
 from course_utils.model import metrics, training
@@ -45,7 +46,7 @@ def healthy(machine: backtest.Backtest, known: drift.Reference) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def year() -> pd.DataFrame:
-    return drift.committed("year")
+    return tables.benchmark("drift_year")
 
 
 @pytest.fixture(scope="module")
@@ -405,27 +406,25 @@ def test_few_rows_and_many_rows(machine):
 
 def test_every_incident_is_found(capsys):
     """The smallest set finds every incident but a small drift of one hub, most of them the same evening."""
-    table = drift.committed("incidents")
+    table = tables.benchmark("drift_incidents")
     found = table[table["detectors"] == "smallest set"]["found"]
     assert (found.drop("Newark 5 points later") == 1).all() and found["Newark 5 points later"] < 0.5
     days = table[table["detectors"] == "smallest set"]["days"]
     assert (days <= 1).sum() >= 10 and days.max() <= 7
     single = table[table["detectors"] != "smallest set"]
     assert single.groupby("detectors")["found"].mean().max() < 0.3
-    drift.note("incidents")
+    tables.benchmark_note("drift_incidents")
     assert "benchmarks/drift.py" in capsys.readouterr().out
 
 
 def test_detectors_row_by_row(quiet):
     """Fed with flights in order, ADWIN speaks on many healthy days, shuffled on hardly any, and of days on none."""
-    table = drift.committed("streams")
+    table = tables.benchmark("drift_streams")
     adwin = table[table.index == "ADWIN"].set_index("reads")["days, June to December"]
     assert adwin["log-loss of single flights"] > 100 and adwin["the same, shuffled"] <= 3
     assert adwin["Newark against the others, by day"] == 0
-    assert drift.committed("rules")["June to December"].max() == 1
-    assert "taken" in drift.committed("libraries").loc["scipy", "verdict"]
-    with pytest.raises(UsageError, match="no table"):
-        drift.committed("years")
+    assert tables.benchmark("drift_rules")["June to December"].max() == 1
+    assert "taken" in tables.benchmark("drift_libraries").loc["scipy", "verdict"]
 
 
 @pytest.mark.slow

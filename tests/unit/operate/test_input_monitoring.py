@@ -225,12 +225,12 @@ def test_nothing_cannot_be_measured(rows, rounds):
 
 def test_the_committed_table_says_when_and_where_it_was_measured(capsys):
     """I can see how, when and on what kind of machine the lesson's figures were measured, and no name of a machine."""
-    input_monitoring.benchmark_note()
+    tables.benchmark_note("watching")
     said = capsys.readouterr().out
     assert "flights, one at a time" in said
     assert "measured 20" in said and "virtual cores" in said and "/" not in said
-    table = input_monitoring.benchmark()
+    table = tables.benchmark("watching")
     assert [*table.index] == ["without", "inside", "beside"]
     assert table["p99_ratio"]["inside"] > 1.3
     assert table["p99_ratio"]["beside"] <= 1.1
-    assert tables.read_csv("benchmark_watching.csv", comment="#").notna().all(axis=None)
+    assert table.notna().all(axis=None)

@@ -534,11 +534,11 @@ def test_compose_keeps_to_this_machine():
 
 def test_what_monitoring_costs_was_measured(capsys: pytest.CaptureFixture[str]):
     """I read what scraping and counting cost beside being unwatched, and where that was measured."""
-    table = telemetry.benchmark()
+    table = tables.benchmark("telemetry")
     assert table.index.tolist() == ["unwatched", "scraped", "scraped and counting"]
     assert table.loc["unwatched", ["p50_ratio", "p99_ratio"]].eq(1).all()
     assert (table["p99_ms"] >= table["p50_ms"]).all()
-    telemetry.benchmark_note()
+    tables.benchmark_note("telemetry")
     assert "virtual cores" in capsys.readouterr().out
 
 

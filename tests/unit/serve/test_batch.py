@@ -621,20 +621,6 @@ def test_the_decks_encoding_says_nothing_about_an_absent_column():
     assert batch.deck_encode(rows.assign(Origin="ANC"), columns).iloc[0].tolist() == [733, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["stores", "scoring", "engines", "clusters"])
-def test_benchmarks_are_kept_with_their_date_and_machine(name, capsys):
-    """Each table that a lesson shows says when and on what kind of machine it was measured."""
-    assert len(batch.benchmark(name)) >= 2
-    batch.benchmark_note(name)
-    assert re.search(r"measured 20\d\d-\d\d-\d\d, \w+ on ", capsys.readouterr().out)
-
-
-def test_a_benchmark_that_is_none_is_refused():
-    """I am told which there are."""
-    with pytest.raises(UsageError, match="stores, scoring, engines, clusters"):
-        batch.benchmark("speed")
-
-
 def test_every_limit_of_the_gate_is_there():
     """The gate's limits are data."""
     assert set(batch.gate_limits()) == {"rows", "rejected", "missing", "unseen", "psi", "spot"}

@@ -112,7 +112,7 @@ def test_what_a_prediction_takes_is_measured_or_looked_up(capsys):
     """The committed table has its date and machine, and my own measurement is per prediction."""
     table = costs.cost_per_prediction()
     assert (table["processor time [ms]"] > 0).all()
-    costs.cost_per_prediction_note()
+    tables.benchmark_note("costs")
     assert re.search(r"measured \d{4}-\d\d-\d\d, .*cores", capsys.readouterr().out)
     calls = []
     assert costs.processor_time_ms(lambda: calls.append(sum(range(20_000))), repeat=5, predictions=10) >= 0

@@ -258,20 +258,6 @@ def test_littles_law():
         load_testing.littles_law(0, 20)
 
 
-@pytest.mark.parametrize("name", ["picture", "ways", "ray", "servers"])
-def test_measured_tables_say_when_and_where(name, capsys):
-    """Each measured table names its date and its kind of machine."""
-    assert len(load_testing.benchmark(name)) > 1
-    load_testing.benchmark_note(name)
-    assert "measured 20" in capsys.readouterr().out
-
-
-def test_an_unknown_table_is_named():
-    """A slip in a table's name is told with the names that there are."""
-    with pytest.raises(UsageError, match="picture"):
-        load_testing.benchmark("pictures")
-
-
 def test_clipper_can_be_kept_from_logging(caplog):
     """A notebook shows answers, and not a line of log for each call."""
     import logging

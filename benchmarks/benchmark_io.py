@@ -42,11 +42,11 @@ def keep(name: str, written: str) -> None:
     Parameters
     ----------
     name : str
-        Of the file in ``course_utils/tables``.
+        Of the benchmark in ``course_utils/tables/benchmarks.toml``.
     written : str
         As `text` returns it.
     """
-    target = tables.find(name)
+    target = tables.find(f"benchmark_{name}.csv")
     made = target.with_suffix(".new")
     made.write_text(written, encoding="utf-8")
     made.replace(target)
