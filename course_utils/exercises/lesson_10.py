@@ -164,7 +164,7 @@ def _right_share(rows: Any, values: Any) -> list[Finding]:
         if np.isnan(values[first]).all():
             return [right("it is the share of late flights at the origin on all earlier days")]
         return [
-            wrong("the first day has a number", hint="on that day nothing is known yet: missing is an honest answer, 0 is not")
+            wrong("the first day has a number", hint="nothing was known yet: missing is an honest answer, 0 is not")
         ]
     if np.allclose(values[~first], everywhere[~first], equal_nan=True):
         return [wrong("it counts flights of all airports", hint="use only flights from the flight's own origin")]
