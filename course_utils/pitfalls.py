@@ -280,7 +280,7 @@ def _reliable(case: _Case) -> Iterator[dict[str, Any]]:
         shown = f"{str(days[0])[:4]}-{str(days[0])[4:6]}-{str(days[0])[6:]}" + (
             f" and {len(days) - 1} more days" if len(days) > 1 else ""
         )
-        evidence = f"missing for {share:.0%} of the flights on {shown}; at most {worst[columns].max():.0%} on any day before"
+        evidence = f"missing for {share:.0%} of the flights on {shown}; before, for {worst[columns].max():.0%} at most"
         yield _found(columns, evidence, share, "stop" if share >= 0.5 else "look")
 
 
@@ -556,7 +556,7 @@ def _clocks(rows: pd.DataFrame, known: pd.DataFrame, limit: float) -> Iterator[d
     off, before = (_off_the_clock(part) for part in (rows, known))
     if off > before + limit:
         evidence = (
-            f"{off:.0%} of the flights: arrival does not match departure plus duration; {before:.0%} before"
+            f"on {off:.0%} of the flights, arrival does not match departure plus duration; on {before:.0%} before"
         )
         yield _found(("CRSDepTime", "CRSArrTime", "CRSElapsedTime"), evidence, off, "stop")
 
@@ -734,7 +734,7 @@ def _values(case: _Case) -> Iterator[dict[str, Any]]:
         low, high = weather.loc[name, ["low", "high"]]
         wrong = delivery.rows[name][(delivery.rows[name] < low) | (delivery.rows[name] > high)] if low == low else []
         if len(wrong):
-            evidence = f"{len(wrong):,} flights with values up to {wrong.max():,.0f}, outside the range {low:g} to {high:g}"
+            evidence = f"{len(wrong):,} flights with values up to {wrong.max():,.0f}, outside {low:g} to {high:g}"
             yield _found(name, evidence, len(wrong), "stop")
 
 
@@ -1003,7 +1003,7 @@ def _illegal(case: _Case) -> Iterator[dict[str, Any]]:
         share, usual, helper = _given_away(delivery, dictionary, name)
         if share > usual + 0.25:
             evidence = (
-                f"forbidden, but other inputs reveal it for {share:.0%} of the flights ({usual:.0%} by guessing)"
+                f"forbidden, but other inputs reveal it for {share:.0%} of the flights (by guessing: {usual:.0%})"
             )
             yield _found(
                 (name, helper), evidence, share, "look", "drop the inputs that reveal it, or test the effect on people"

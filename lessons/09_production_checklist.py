@@ -83,7 +83,7 @@ fig = plots.bars(
 )
 plots.show(
     fig,
-    alt="Four bars, one per section, none of them full. The line of the final score meets the end of the "
+    alt="Four bars, one per section, none of them full. The line of the final score is at the end of the "
     "shortest bar.",
 )
 
@@ -97,8 +97,8 @@ print("What such a score means:", practices.meaning(final))
 
 # %% [markdown]
 # The final score is the *lowest* of the four sections, not their mean. With a mean, well-tested training code could make up for
-# a model that no one monitors. With the lowest section as the score, you improve it only by working on the weakest section.
-# These are the rows of that section:
+# a model that no one monitors. With the minimum, you raise the score only by working on the weakest section. These are the rows
+# of that section:
 
 # %%
 rows = own.loc[own["section"] == points.idxmin(), ["ask", "points", "evidence"]]
@@ -288,7 +288,7 @@ watching.measure(model.scorer.score_one, asked, lambda: watching.Watch(known), r
 # %% [markdown] tags=["further"]
 # ## Further: all the rules
 #
-# The table gives each rule in our own words, with the lessons that follow it, or the reason why this case does not need it. The
+# The table gives each rule in our own words, with the lessons that apply it, or the reason why this case does not need it. The
 # [original](https://developers.google.com/machine-learning/guides/rules-of-ml) is worth reading in full.
 
 # %%

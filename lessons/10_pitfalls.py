@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Pitfalls of model development
 #
-# A partner airline sends you a file of flights and asks for a model by Friday. Such files usually contain faults, and no one
+# A partner airline sends you a file of flights and asks for a model by Friday. Such a file always contains faults, and no one
 # has marked them for you.
 #
 # **After this lesson you can**
@@ -37,7 +37,7 @@ split = splits.split_by_time(flights)
 # ## A first look at the file
 #
 # Take the training months as the partner would send them: every column is an input, except the label. Each check gives a
-# verdict. *Stop* means that you must not train on this delivery.
+# verdict. *Stop* means that you must fix a fault before you train.
 #
 # **Guess first:** how many of the eighteen checks will say *stop*?
 
@@ -54,7 +54,7 @@ show_table(pitfalls.summary(findings)[["verdict", "findings", "first"]])
 verdicts = pitfalls.summary(findings)["verdict"]
 claim("Checks that say stop", (verdicts == "stop").sum(), nyc2013=3, allyears2k=4)
 claim(
-    "Checks that cannot look yet", (verdicts == "not assessable").sum(), nyc2013=6, allyears2k=5
+    "Checks that lack their data", (verdicts == "not assessable").sum(), nyc2013=6, allyears2k=5
 )
 
 # %% [markdown]
@@ -170,7 +170,7 @@ claim("AUC of the whole-day share alone", alone["whole_day"], nyc2013=(0.68, 0.7
 # today. But at 8:00 it already contains the delays of the evening.
 #
 # No score reveals such a leak, but an experiment does. Remove the future from the data and compute the feature again: an honest
-# feature does not change. Compare the whole-day share with `today_so_far`, which uses only flights known 3 hours ahead:
+# feature does not change. Compare the whole-day share with `today_so_far`, which uses only what is known 3 hours ahead:
 
 
 # %%
@@ -276,7 +276,7 @@ claim("Kilometres add to the log-loss", added["kilometres"], nyc2013=(-0.002, 0.
 claim("Swapped codes add to the log-loss", added["swapped_carriers"], nyc2013=(-0.001, 0.01))
 
 # %% [markdown]
-# A dashboard of scores would show none of these changes. A *data contract*, learned from older flights, detects all three. It
+# A dashboard of scores would hardly show these changes. A *data contract*, learned from older flights, detects all three. It
 # checks that each carrier flies its usual routes, and that each distance is on a list of known distances. It also checks that
 # departure, arrival and duration agree, up to time zones.
 
@@ -300,7 +300,7 @@ claim("Contracts that the unchanged month violates", len(quiet), nyc2013=0)
 # %% [markdown]
 # ## A day without weather
 #
-# The last month also contains a real failure. Check whether each source still delivers:
+# The last month also contains a real failure. Check whether each source still delivers data:
 
 # %%
 outage = pitfalls.report(came, reference, only="reliable")
@@ -314,7 +314,7 @@ by_day = pd.DataFrame({"mean score": scores, "share late": late}).groupby(day).m
 # %%
 fig = plots.lines(
     by_day.iloc[-14:],
-    title="On the last day the score misses the delays",
+    title="On the last day the score is far too high",
     x="day",
     y="share late",
     zero=True,
@@ -332,7 +332,7 @@ claim("Share late on the last day", last["share late"], nyc2013=(0.15, 0.2))
 # %% [markdown]
 # In training, no flight lacked its whole weather report, so the trees never learned what a missing report means. A flight
 # without one ends up in an arbitrary branch. Decide *before* an outage how the model should handle it. You can train it with an
-# indicator and simulated outages, or fill in a value. Try the second:
+# indicator and simulated outages, or fill in a value. Try a filled-in value, the median weather:
 
 # %%
 weather = features.groups(known).get("weather", [])
@@ -436,7 +436,8 @@ claim("Of the warned flights, late in the log", precision["in the log"], nyc2013
 # %% [markdown]
 # The better the warnings work, the worse the model looks in the log. Now suppose that the next model is trained on such a log.
 #
-# **Guess first:** the first model warns of some of the late flights. Will the next model warn of more of them, or of fewer?
+# **Guess first:** the first model warns of some of the late flights. At the same threshold, will the next model warn of more of
+# them, or of fewer?
 
 # %%
 history = pitfalls.deliver(small.train, known)
@@ -458,7 +459,8 @@ claim("Late flights warned of, next model", recall["trained on the log"], nyc201
 
 # %% [markdown]
 # The next model has learned that risky flights are safe, *because* they were warned. There is a remedy, at a small cost: choose
-# 5% of the flights at random and never warn them. Then compare warned and untouched flights with the same probability.
+# 5% of the flights at random and never warn their passengers. Then compare warned and untouched flights with the same
+# probability.
 
 # %%
 loop = pitfalls.report(live, reference, only="feedback")
@@ -645,9 +647,9 @@ carriers = flights["UniqueCarrier"].value_counts()
 claim("Flights of the rarest carrier, OO", carriers.min(), nyc2013=32)
 
 # %% [markdown]
-# Two other questions matter more. Does a value have *enough flights to learn from*, about twenty? And how many flights have
-# values without enough of them? By this rule the original file passes, even with the 32 flights of OO: whatever the model
-# predicts for them affects very few passengers. A column that identifies each single flight does not pass:
+# Two other questions matter more. Does a value have *enough flights to learn from*, about twenty? And how many flights have a
+# value that is too rare? By this rule the original file passes, even with the 32 flights of OO: whatever the model predicts for
+# them affects very few passengers. A column that identifies each single flight does not pass:
 
 # %%
 named, _ = faults.contaminate(clean, 1, ["rare_values"])
@@ -729,8 +731,8 @@ claim("Share late where pressure is missing, points higher by", more, nyc2013=(8
 
 # %% [markdown]
 # Where the pressure is missing, the weather is often bad. So an indicator, that is, a column that says whether the value is
-# missing, carries signal there. Trees do not need one: they send missing values down a branch of their own, if training had
-# some.
+# missing, carries signal there. Trees do not need one: they send missing values down a branch of their own, if the training
+# data contain some.
 
 # %% [markdown] tags=["further"]
 # ## Further: forbidden, but recoverable
@@ -747,7 +749,7 @@ given_away = pitfalls.report(
 show_table(given_away[["where", "evidence", "mend"]])
 
 # %% tags=["claim"]
-claim("Share of flights recovered", given_away["number"].max(), nyc2013=(0.4, 0.6))
+claim("Airline recovered, share of flights", given_away["number"].max(), nyc2013=(0.4, 0.6))
 
 # %% [markdown] tags=["further"]
 # ## Further: imbalance
