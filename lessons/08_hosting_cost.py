@@ -1,19 +1,19 @@
 # %% [markdown]
 # # What hosting a model costs
 #
-# The board likes the delay model, and finance wants one line for next year's budget: what will it cost to run? You have a
-# timetable, a price list and an afternoon.
+# The board likes the delay model, and finance needs one line for next year's budget: what will it cost to run? You have a
+# timetable, a price list and an afternoon to find out.
 #
 # **After this lesson you can**
 #
-# - turn a timetable into requests a second, on average and in the worst hour;
-# - say how many servers keep the queue short, and what it saves to let them follow the traffic;
-# - work out a bill under three price models, rounding rules included;
-# - find the point from which batch beats real time, and buying beats renting;
-# - raise an alarm before a budget is spent, and slice a bill by its labels to see who spent it.
+# - estimate requests per second from a timetable, on average and in the worst hour;
+# - size the servers so that the queue stays short, and state what autoscaling saves;
+# - calculate a bill under three price models, rounding rules included;
+# - find the break-even points between batch and real time, and between renting and buying;
+# - set budget alerts that fire before the money is spent, and break a bill down by label to see who spent it.
 #
-# *15 minutes: how much is asked? 2 · how many servers? 3 · three ways to bill 4 · rent or buy? 1 · the whole bill 1 · an
-# alarm for money 2 · whose bill is it? 2.*
+# *15 minutes: how many requests? 2 · how many servers? 3 · three price models 4 · rent or buy? 1 · the whole bill 1 · budget
+# alerts 2 · who spent it? 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -30,59 +30,63 @@ case = costs.assumptions()["value"]
 demand = costs.demand(flights) / 3600
 
 # %% [markdown]
-# ## How much is asked?
+# ## How many requests?
 #
-# Cost starts with demand, and demand is in the timetable: flights an hour × passengers × look-ups. The last two are
-# assumptions. They stand in a table, where finance can argue with them.
+# Costs depend on demand, and demand follows from the timetable: flights per hour × passengers × look-ups. Each look-up asks the
+# model for one prediction. Passengers and look-ups are assumptions, so they are in a table that finance can check and change.
 
 # %%
 show_table(costs.assumptions())
 
 # %% [markdown]
-# **Guess first:** how many look-ups a second is that over the year? And in the worst hour?
+# **Guess first:** when do passengers look up their flights most often: in the busiest hour of the timetable, or during a
+# snowstorm?
 
 # %%
 by_hour = demand.groupby(demand.index.hour).mean()
 hours = pd.DataFrame({"mean of the year": by_hour, "8 February": demand["2013-02-08"].array})
 fig = plots.lines(
     hours,
-    title="The worst hour is a snowstorm's, not the timetable's",
+    title="The worst hour comes from a snowstorm, not from the timetable",
     x="hour of the day [h, New York]",
-    y="look-ups a second [count]",
+    y="look-ups per second [count]",
 )
 plots.show(
     fig,
-    alt="Over the day the mean rises from nothing at night to its top in the afternoon. On 8 February it is far above that.",
+    alt="The yearly mean rises from zero at night to its peak in the afternoon. On 8 February look-ups are far above it.",
 )
 
 # %% tags=["claim"]
-claim("Mean look-ups a second", demand.mean(), nyc2013=5.0)
-claim("In the worst hour", demand.max(), nyc2013=21.7)
-claim("That hour lies on 8 February", str(demand.idxmax())[:10] == "2013-02-08", nyc2013=True)
+claim("Look-ups per second, mean of the year", demand.mean(), nyc2013=5.0)
+claim("Look-ups per second in the worst hour", demand.max(), nyc2013=21.7)
+claim("The worst hour is on 8 February", str(demand.idxmax())[:10] == "2013-02-08", nyc2013=True)
 claim("In the worst moment of July", case["bursts"] * demand["2013-07"].max(), nyc2013=206)
 
 # %% [markdown]
-# Five a second is next to nothing, and the mean is no plan. In a storm everyone looks at once, and a warning reaches a whole
-# flight in one moment. Plan July, a month for which there will be a bill: 206 a second at its worst.
+# Five look-ups per second on average are easy to serve, but you cannot plan for the mean. In a storm everyone looks at once,
+# and a warning reaches a whole flight at the same moment. So plan for the worst moment of July, the month that you will bill
+# below: 206 look-ups per second.
 
 # %% [markdown]
 # ## How many servers?
 #
-# What does one prediction take? That depends on the machine, so here is a committed measurement. A request costs more than
-# its model: with the network and JSON, take 10 ms, well above the table.
+# How long does one prediction take? The answer depends on the machine, so the next cell shows a stored measurement. A request
+# also needs time for the network and JSON, so assume 10 ms, well above the table.
 
 # %%
 show_table(costs.cost_per_prediction())
 tables.benchmark_note("costs")
 
 # %% [markdown]
-# At 10 ms the worst moment keeps about two servers busy. **Guess first:** what becomes of the queue as they get busier? Erlang
-# answered that for telephones in 1917. Of `c` servers, `a` are busy on average and all of them with probability `C`. Then the share
-# `q` of requests waits no longer than
+# At 10 ms per request, the worst moment of July keeps about two servers busy. **Guess first:** when a server goes from half
+# busy to 90% busy, how much longer do requests wait?
+#
+# Erlang answered this for telephone exchanges in 1917. Let `c` be the number of servers, `a` the average number of busy
+# servers, and `C` the probability that all servers are busy. Then a share `q` of all requests waits no longer than
 #
 # $$\frac{\text{service time}}{c - a}\,\ln\frac{C}{1 - q}$$
 #
-# So the wait grows without end as the servers fill up. Try it, and check it by a simulation:
+# The wait grows without limit as `a` approaches `c`. Calculate it for one server, and check the result by simulation:
 
 # %%
 busy = [50, 60, 70, 80, 85, 90]
@@ -93,26 +97,27 @@ waits = pd.DataFrame(waits, index=pd.Index(busy, name="busy"))
 # %% tags=["claim"]
 fig = plots.lines(
     waits,
-    title="The last tenth of a server is paid for in waiting",
-    x="busy time of the one server [%]",
-    y="wait of the slowest 1 in 100 [ms]",
+    title="The busier the server, the steeper the wait rises",
+    x="time that the server is busy [%]",
+    y="99th percentile of the wait [ms]",
     zero=True,
 )
 plots.show(
     fig,
-    alt="The wait grows slowly up to about 70% and then bends upwards; formula and simulation lie on each other.",
+    alt="The wait rises slowly up to about 70% busy, then steeply. The curves of formula and simulation coincide.",
 )
 gap = (waits["simulated"] / waits["Erlang's formula"] - 1).abs().max()
-claim("Largest gap of simulation and formula", 100 * gap, always=(0, 10), unit="%")
+claim("Largest gap between simulation and formula", 100 * gap, always=(0, 10), unit="%")
 claim(
-    "From half busy to 90% busy the wait grows by",
+    "From half busy to 90% busy, the wait grows by a factor of",
     waits.iloc[-1, 0] / waits.iloc[0, 0],
     always=5.75,
 )
 
 # %% [markdown]
-# Nearly six times the wait for less than twice the work. So servers are counted by the wait that passengers bear
-# (`wait_ms` above), not by how busy they are. *Fixed*, for the worst hour, or *elastic*, hour by hour?
+# The wait grows nearly sixfold, while the work does not even double. So choose the number of servers by the wait that
+# passengers accept (`wait_ms` in the assumptions), not by how busy the servers are. You can keep a *fixed* number, sized for
+# the worst hour of the month. Or you can use *autoscaling*, which sets the number hour by hour.
 
 # %% tags=["claim"]
 rate = case["bursts"] * demand["2013-07"]
@@ -120,36 +125,36 @@ needed = costs.servers_needed(rate, case["service_ms"], case["wait_ms"])
 fixed, elastic = int(needed.max() * len(needed)), int(needed.sum())
 claim("Servers in the worst hour of July", needed.max(), nyc2013=3)
 claim("Server hours in July, fixed", fixed, nyc2013=2232)
-claim("… following the traffic", elastic, nyc2013=1344)
-claim("Saved", 100 * (1 - elastic / fixed), nyc2013=39.8, unit="%")
+claim("Server hours in July, with autoscaling", elastic, nyc2013=1344)
+claim("Saved by autoscaling", 100 * (1 - elastic / fixed), nyc2013=39.8, unit="%")
 by_clock = needed.groupby(needed.index.hour).transform("max").sum()
-claim("Saved by a schedule by the clock", 100 * (1 - by_clock / fixed), nyc2013=26.4, unit="%")
+claim("Saved by a fixed daily schedule", 100 * (1 - by_clock / fixed), nyc2013=26.4, unit="%")
 
 # %% [markdown]
-# Following the traffic saves 40% of 2,232 server hours; a schedule by the clock, which any cloud can keep, 26%. Three servers for a
-# whole city's airports: the model is cheap. What costs, then?
+# Autoscaling saves 40% of 2,232 server hours. A fixed daily schedule, which every cloud supports, saves 26%. Three servers are
+# enough for all airports of the city, so the computing itself is cheap. So what is expensive?
 
 # %% [markdown]
-# ## Three ways to bill
+# ## Three price models
 #
-# The deck's prices are of 2018, and the products behind them are gone. The *models* are not: by the piece, by the thousand, by the
-# hour. Read the rounding rules; they are part of the price.
+# The deck's prices date from 2018, and those products no longer exist. Their *price models* still do: per prediction, per
+# thousand predictions, and per hour. Read the rounding rules as well, because they are part of the price.
 
 # %%
 listed = costs.prices()
 show_table(listed.head(5)[["vendor", "what", "dollars", "per", "unit", "rounding", "as of"]])
 
 # %% [markdown]
-# In batch, one job an hour scores the flights of the next 3 hours, and passengers look up what is stored. A flight counts once
-# an hour, however many look.
+# With batch prediction, one job per hour scores all flights of the next 3 hours, and passengers look up the stored result. Each
+# flight then counts once per hour, no matter how many passengers look it up.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 08.1: Amazon's bill for a month of jobs
+# ### Exercise 08.1: Amazon's bill for a month of batch jobs
 #
-# Write a function that takes a list with the predictions of each job, and returns dollars: \$0.10 per 1,000, each job rounded
-# up to the next 1,000.
+# Write a function that takes a list with the number of predictions in each job, and returns the bill in dollars. The price is
+# 0.10 dollars per 1,000 predictions, and each job is rounded up to the next 1,000.
 #
-# <details><summary>Hint</summary>What does a job of a few flights cost? And one of exactly 1,000?</details>
+# <details><summary>Hint</summary>What does a job with only a few flights cost? And a job with exactly 1,000?</details>
 
 
 # %%
@@ -163,7 +168,8 @@ def batch_bill(jobs):
 check("08.1", batch_bill)
 
 # %% [markdown]
-# **Guess first:** all bills below are for the same passengers and the same July. How far apart are the dearest and the cheapest?
+# **Guess first:** all bills below are for the same passengers in the same July. How many times as high as the lowest bill is
+# the highest?
 
 # %%
 july, jobs = 3600 * demand["2013-07"], costs.batch_jobs(flights)["2013-07"]
@@ -181,107 +187,110 @@ bills = {
 bills = pd.Series(bills)
 fig = plots.bars(
     bills.astype(float),
-    title="The same passengers cost two dollars or eight thousand",
-    x="bill of the month [$]",
-    y="who bills, and for what",
+    title="The same month costs 2 dollars or 8,000 dollars",
+    x="bill for July [$]",
+    y="vendor and what it bills",
     digits=2,
 )
 plots.show(
     fig,
-    alt="Bills for each look-up tower over the rest; nodes by the hour and hourly batches are hardly to be seen beside them.",
+    alt="The bills per look-up are by far the highest. Bills for node hours and hourly batches are hardly visible beside them.",
 )
 claim("Look-ups in July", asked, nyc2013=16257840)
 claim("Microsoft's bill", bills.iloc[0], nyc2013=8128.92, unit="$")
 claim("Amazon's, each look-up", bills.iloc[1], nyc2013=1625.79, unit="$")
 claim("Google's, three nodes all month", bills.iloc[2], nyc2013=124.99, unit="$")
-claim("Amazon's, a batch each hour", bills.iloc[4], nyc2013=65.3, unit="$")
-claim("Dearest to cheapest", bills.iloc[0] / bills.iloc[-1], nyc2013=(4000, 4050))
-claim("By the piece to by the hour", bills.iloc[0] / bills.iloc[2], nyc2013=65.0)
-claim("Each look-up to each flight, Amazon", bills.iloc[1] / bills.iloc[4], nyc2013=24.9)
+claim("Amazon's, hourly batch", bills.iloc[4], nyc2013=65.3, unit="$")
+claim("Highest bill divided by lowest", bills.iloc[0] / bills.iloc[-1], nyc2013=(4000, 4050))
+claim("Microsoft's divided by Google's, three nodes", bills.iloc[0] / bills.iloc[2], nyc2013=65.0)
+claim("Amazon: per look-up divided by hourly batch", bills.iloc[1] / bills.iloc[4], nyc2013=24.9)
 
 # %% [markdown]
-# A factor of over 4,000, out of two choices. The same look-ups cost 65 times as much by the piece as by the hour. And at one and the
-# same price, Amazon's bill is 25 times as high if each look-up is a prediction of its own, and not each flight once an hour. (Not
-# on the deck's slide: Amazon also charged real time for reserved memory, Microsoft for hours of computing.) Where is the
-# break-even?
+# The bills differ by a factor of over 4,000, for two reasons. The first is the price model: the same look-ups cost 65 times as
+# much per look-up (Microsoft) as per node hour (Google). The second is what you count. Amazon's price per prediction is the
+# same in both modes, but its bill is 25 times as high if you predict for every look-up rather than once an hour for every
+# flight.
+#
+# (The deck's slide leaves out two charges: Amazon also billed memory reserved for real time, and Microsoft billed compute
+# hours.) Where is the break-even?
 
 # %% tags=["claim"]
 dollars = listed["dollars"]
 even = dollars["aws_batch"] / dollars["aws_real_time"]
 quiet = int((july[jobs.index] < float(even)).sum())
-claim("Look-ups that cost as much as a job", even, always=1000)
-claim("Hours of July with a job and fewer look-ups", quiet, nyc2013=43)
+claim("Look-ups that cost as much as one hourly job", even, always=1000)
+claim("Hours of July with a job and fewer look-ups than that", quiet, nyc2013=43)
 claim("Hours of July with a job", runs, nyc2013=653)
 claim("Billed as one job, the month costs", costs.aws_batch([jobs.sum()]), nyc2013=8.9, unit="$")
 batch = float(bills["Amazon, a batch each hour"]) / (flights["Month"] == 7).sum()
-claim("The hourly batch, per 1,000 flights", 1000 * batch, nyc2013=2.22, unit="$")
+claim("Hourly batch, per 1,000 flights", 1000 * batch, nyc2013=2.22, unit="$")
 
 # %% [markdown]
-# An hourly job costs as much as 1,000 look-ups, and only 43 of 653 hours have fewer. Rounding makes most of the rest: as one job the
-# month would cost \$8.90, not \$65.30. Either way it is \$2.22 per 1,000 flights at most. Lesson 12 counts the model's worth in
-# that unit, in thousands.
+# An hourly job costs as much as 1,000 look-ups, and only 43 of 653 hours have fewer. So batch is cheaper in nearly every hour.
+# Most of the batch bill is due to rounding: billed as one job, the month would cost 8.90 dollars instead of 65.30. Even so,
+# 1,000 flights cost only 2.22 dollars. In lesson 12, the model's value per 1,000 flights is in the thousands of dollars.
 
 # %% [markdown] tags=["instructor"]
-# Ask who would still choose real time. Good answers: a passenger who has just rebooked, or inputs that change within the hour.
-# Then let them say what a prediction that is an hour old may cost. Finance will ask about today's prices: let them enter their own
-# (further on).
+# Ask who would still choose real time. Good answers: for passengers who have just rebooked, or for inputs that change within
+# the hour. Then ask what an hour-old prediction could cost the airline. Finance will ask about today's prices: let learners
+# enter their own in the section 'Further: your own figures'.
 
 # %% [markdown]
 # ## Rent or buy?
 #
-# A machine of your own costs the same whether it works or not, and you need two, so that one may fail. **Guess first:** from how many
-# rented nodes on, busy day and night, is buying cheaper?
+# Your own machine costs the same whether it is busy or idle. One machine does the work of 16 rented nodes, but you need two
+# machines in case one fails. **Guess first:** from how many rented nodes, running day and night, is buying cheaper?
 
 # %% tags=["claim"]
 show_table(costs.machine())
 compared = costs.rent_or_buy()
 fig = plots.lines(
     compared,
-    title="Buying pays for those who are busy day and night",
+    title="Buying pays off with many nodes that run day and night",
     x="rented nodes that run all year [count]",
-    y="cost [$ a year]",
+    y="cost [$ per year]",
     zero=True,
 )
 plots.show(
     fig,
-    alt="Renting rises steadily with the number of nodes; two machines of one's own cost the same throughout, and the lines cross.",
+    alt="The cost of renting rises with each node. The cost of two machines of your own is constant. The two lines cross.",
 )
 cheaper = compared.index[compared["buy"] < compared["rent"]]
-claim("Nodes from which on buying is cheaper", cheaper.min(), always=13)
+claim("Buying is cheaper from this number of nodes", cheaper.min(), always=13)
 
 # %% [markdown]
-# From 13 nodes on; the case has three, and lets go of them at night. Renting it is, with one caveat: data that may not leave the house
-# decide this before any price does.
+# Buying is cheaper from 13 nodes on. The airline needs only three, and fewer at night, so it rents. One caveat: if the data
+# must not leave the company, that decides the question, whatever the prices.
 
 # %% [markdown]
 # ## The whole bill
 #
-# A prediction server does not live alone. Load balancer, monitoring, storage, logs, tests and the people who deploy are lines of
-# the same bill. **Guess first:** which is the largest?
+# A prediction server is never the only cost. Load balancer, monitoring, storage, logs, test servers and the people who deploy
+# are on the same bill. **Guess first:** which of these items costs the most?
 
 # %% tags=["claim"]
 bill = costs.architecture(fixed, elastic)
 plots.show(
-    plots.architecture(bill, title="A person's hours are the dearest part of the bill"),
-    alt="Eight boxes with dollars a month, as built and as it could be. Deployments by hand cost the most and could shrink most.",
+    plots.architecture(bill, title="Manual deployment costs more than all the servers"),
+    alt="Eight boxes, each with its dollars per month, as built and as it could be. Deployments cost the most and can be cut the most.",
 )
 show_table(bill)
 built, lean = bill[["built", "lean"]].sum()
-claim("As built, a month", built, nyc2013=1339.24, unit="$")
-claim("As it could be", lean, nyc2013=364.7, unit="$")
+claim("Bill per month, as built", built, nyc2013=1339.24, unit="$")
+claim("Bill per month, as it could be", lean, nyc2013=364.7, unit="$")
 share = 100 * bill["built"].astype(float) / float(built)
-claim("Deployments by hand, of the whole", share["deployments"], nyc2013=53.8, unit="%")
-claim("Prediction servers, of the whole", share["prediction servers"], nyc2013=14.2, unit="%")
+claim("Share of manual deployment", share["deployments"], nyc2013=53.8, unit="%")
+claim("Share of the prediction servers", share["prediction servers"], nyc2013=14.2, unit="%")
 
 # %% [markdown]
-# Most of the \$1,339 is somebody deploying by hand; the servers that all the talk is about are a seventh. The letters are those
-# of the question at the end of this lesson.
+# Manual deployment accounts for 54% of the 1,339 dollars, and the prediction servers for only 14%. The column `way` gives the
+# measure that leads from `built` to `lean`, as a letter of the quiz at the end of this lesson.
 
 # %% [markdown]
-# ## An alarm for money
+# ## Budget alerts
 #
-# A year in the cloud is decided daily, by everyone who may start a machine. Google exports each line of the bill; this one is made
-# up, of June 2018. SQL asks it, as BigQuery would:
+# In the cloud, everyone who may start a machine spends money, so check the bill daily. Google can export each line of the bill
+# to BigQuery, for SQL queries. This export, of June 2018, is made up:
 
 # %%
 lines, use = costs.billing_export()
@@ -292,12 +301,14 @@ daily = daily.set_index("day")["dollars"]
 daily.head(3)
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 08.2: alarms at shares of the budget
+# ### Exercise 08.2: alerts at shares of the budget
 #
-# The deck wants alarms at 10%, 20%, 50% and 70% of the budget. `daily` has dollars by day of the month. Return a dict: for each of
-# `shares`, the first day on which what was spent since the first reached it; `None` if it never did.
+# The deck sets alerts at 10%, 20%, 50% and 70% of the budget. `daily` holds the dollars spent on each day of the month. Return
+# a dict: for each of `shares`, the first day on which the total since day 1 reached that share of `budget`, or `None` if it
+# never did.
 #
-# <details><summary>Hint</summary>Add up first. Then think of a month that stays below every share.</details>
+# <details><summary>Hint</summary>Each day, compare the running total with the budget. What should your function return for a
+# month that stays below every share?</details>
 
 
 # %%
@@ -315,29 +326,30 @@ def alarms(daily, budget, shares):
 check("08.2", alarms)
 
 # %% [markdown]
-# The budget for June is `900` dollars. **Guess first:** something went wrong this month. Which of the four alarms tells you so?
+# The budget for June is `900` dollars, and in the second week something goes wrong. At an even pace, the four alerts would fire
+# on days 3, 6, 15 and 21. **Guess first:** which alert shows first that something is wrong?
 
 # %% tags=["claim"]
 raised = costs.budget_alerts(daily, 900, [0.1, 0.2, 0.5, 0.7])
 show_table(raised)
 claim("Spent in June", daily.sum(), always=1310.61, unit="$")
-claim("The alarm at 50% comes on day", raised.loc[0.5, "day"], always=13)
-claim("… days before its time", raised.loc[0.5, "days early"], always=2)
+claim("Day on which the 50% alert fires", raised.loc[0.5, "day"], always=13)
+claim("Days earlier than at an even pace", raised.loc[0.5, "days early"], always=2)
 claim(
-    "The alarms at 10% and 20% come early",
+    "The 10% alert or the 20% alert comes early",
     (raised["days early"].iloc[:2] > 0).any(),
     always=False,
 )
 
 # %% [markdown]
-# An alarm says little without a calendar. The first two came late, so all seemed well; the one at 50% came 2 days early, on day
-# 13, and was the first to know. In the end June costs \$1,311.
+# The first two alerts came later than at an even pace, so all seemed well. The alert at 50% came 2 days early, on day 13, and
+# was the first sign of trouble. In the end June cost 1,311 dollars.
 
 # %% [markdown]
-# ## Whose bill is it?
+# ## Who spent it?
 #
-# Labels answer that: `team`, `component`, `environment`, as in the deck. A row has a *list* of them, so one unpacks it first.
-# That is the cost dashboard, in one query:
+# Labels answer this: `team`, `component` and `environment`, as in the deck. Each row holds a *list* of labels, so unpack it
+# with `UNNEST`. This query feeds a cost dashboard:
 
 # %% tags=["claim"]
 by_label = """
@@ -351,8 +363,8 @@ claim("The teams add up to", slices.loc["team", "dollars"].sum(), always=1192.83
 claim("The bill is", daily.sum(), always=1310.61, unit="$")
 
 # %% [markdown]
-# The teams do not add up to the bill: what has no label falls out without a word. Hence *policies*: no label, no machine. Over
-# the days, the label `environment` shows when it went wrong:
+# The teams do not add up to the bill, because rows without a label drop out of the query without a warning. A *policy* prevents
+# this: a machine without labels is not allowed to start. Plotted by day, the label `environment` shows when the trouble began:
 
 # %%
 by_day = """
@@ -361,14 +373,14 @@ FROM lines, UNNEST(labels) AS unpacked(label)
 WHERE label.key = 'environment' GROUP BY ALL
 """
 days = costs.sql(by_day, lines=lines).pivot(index="day", columns="environment", values="dollars")
-fig = plots.lines(days, title="Something began on day 8", x="day of June", y="cost [$ a day]")
+fig = plots.lines(days, title="Costs of dev jump on day 8", x="day of June", y="cost [$/day]")
 plots.show(
-    fig, alt="Costs of prod and test stay level; those of dev leap up on one day and stay."
+    fig, alt="Costs of prod and test stay level; costs of dev jump on one day and stay high."
 )
 
 # %% [markdown]
-# Who sees this each morning needs no alarm. Now join the bill with what monitoring knows, and ask for what costs and serves
-# nobody:
+# If you look at this chart every morning, you see the jump a day later, without any alert. Next, join the bill with the usage
+# data from monitoring, and find the resources that cost money but serve no requests:
 
 # %%
 idle = """
@@ -379,12 +391,12 @@ GROUP BY resource HAVING sum(requests) = 0 ORDER BY dollars DESC
 wasted = costs.sql(idle, lines=lines, use=use).set_index("resource")
 show_table(wasted)
 trial = wasted["dollars"]["gpu-trial"]
-claim("Spent on the trial in 23 days", trial, always=496.8, unit="$")
-claim("Stopped after day 13", trial / 23 * 17, always=367.2, unit="$")
+claim("Cost of the trial, 23 days", trial, always=496.8, unit="$")
+claim("Saved by stopping it after day 13", trial / 23 * 17, always=367.2, unit="$")
 
 # %% [markdown]
-# A trial, started on 8 June and forgotten, ate \$497. Stopped at the alarm it would have saved \$367; stopped by whoever looks at
-# the dashboard, nearly all.
+# Someone started a GPU trial on 8 June and forgot it; it cost 497 dollars. If you stop it when the alert fires, you save 367
+# dollars. If you look at the dashboard every day, you save nearly all of it.
 #
 # **Check what you know**
 
@@ -399,32 +411,33 @@ show_table(costs.cost_controls())
 #
 # **You can now**
 #
-# - turn a timetable into requests a second, on average and in the worst hour;
-# - say how many servers keep the queue short, and what it saves to let them follow the traffic;
-# - work out a bill under three price models, rounding rules included;
-# - find the point from which batch beats real time, and buying beats renting;
-# - raise an alarm before a budget is spent, and slice a bill by its labels to see who spent it.
+# - estimate requests per second from a timetable, on average and in the worst hour;
+# - size the servers so that the queue stays short, and state what autoscaling saves;
+# - calculate a bill under three price models, rounding rules included;
+# - find the break-even points between batch and real time, and between renting and buying;
+# - set budget alerts that fire before the money is spent, and break a bill down by label to see who spent it.
 #
 # Next: [09 · The production checklist](09_production_checklist.ipynb)
 
 # %% [markdown] tags=["further"]
 # ## Further: how available must it be?
 #
-# Say a server is up 99% of the time, and servers fail independently of each other. What does a target allow, and what does it take
-# when the traffic needs three?
+# Suppose that each server is up 99% of the time, and that servers fail independently of each other. How many minutes of
+# downtime does an availability target allow? And how many spare servers does it take, if the traffic needs three?
 
 # %%
 show_table(costs.availability("0.99", "0.999", "0.9999"))
 
 # %% [markdown]
-# The minutes are the *error budget*: what may fail in 30 days before anyone is called. Each further nine costs a server or none,
-# so ask for the target before the machines. A warning that comes a few minutes late harms nobody. And 'independently' is the weak
-# word: one bad deployment takes them all.
+# The minutes are the *error budget*: how long the service may be down within 30 days. Each additional nine in the target costs
+# at most one more server, so agree on the target before you rent servers. For warnings a modest target is enough, because a
+# warning that comes a few minutes late harms no one. In practice failures are rarely independent: one bad deployment takes down
+# all servers at once.
 
 # %% [markdown] tags=["further"]
 # ## Further: your own figures
 #
-# How long does a prediction take on *your* machine? This cell asks the course's model for one flight, again and again:
+# How long does a prediction take on *your* machine? This cell scores one flight many times and returns the median, in ms:
 
 # %% tags=["live"]
 scorer = training.course_model().scorer
@@ -432,14 +445,14 @@ flight = training.course_model().inputs.tail(1)
 costs.processor_time_ms(lambda: scorer.score(flight))
 
 # %% [markdown]
-# The other prices that this lesson used, with their sources:
+# These are the other prices used in this lesson, with their sources:
 
 # %%
 show_table(listed.iloc[5:][["what", "dollars", "unit", "as of", "source"]])
 
 # %% [markdown]
-# And today's prices: fill in this form with those that your vendor asks, in the units of the table. Whatever you leave out stays as
-# it was.
+# To use today's prices, enter your vendor's prices here, in the units of the table. Any price that you leave out keeps its old
+# value.
 
 # %%
 mine = costs.prices(google_online="0.09", server="0.0774")
@@ -454,7 +467,8 @@ own = {
 pd.Series(own, name="dollars").to_frame()
 
 # %% [markdown]
-# Why exact decimals? Here is what `float` makes of `300` predictions in real time, rounded up to the next cent:
+# Why does the course use exact decimals? A `float` cannot store `0.0001` exactly. Rounded up to the next cent, the bill for
+# `300` real-time predictions then comes out one cent too high:
 
 # %% tags=["claim"]
 import math
@@ -465,7 +479,7 @@ claim("With decimals", costs.aws_real_time(300), always=0.03, unit="$")
 # %% [markdown] tags=["further"]
 # ## Further: the deck's tools
 #
-# Calculators and dashboards of the deck, and what became of them:
+# The deck's calculators and dashboards, and their state today:
 
 # %%
 show_table(costs.cost_tools())

@@ -1,17 +1,17 @@
 # %% [markdown]
 # # The production checklist
 #
-# Tomorrow a committee decides whether your delay model may go into production, and its chair has a list. Today you hold the
-# list against your own repository, row by row, before she does.
+# Tomorrow a committee decides whether your delay model may go into production, and its chair has a checklist. Today you check
+# your own repository against that list, before she does.
 #
 # **After this lesson you can**
 #
-# - turn a list of good practices into checks that read files, and see each of them fail;
-# - score a project with the ML Test Score, with evidence for every point, and read its lowest section;
-# - say why a watch on the model's inputs runs beside predict and not inside;
-# - tell which rule of machine learning is due at which stage of a project.
+# - turn a list of best practices into checks that read files, and see each of them fail;
+# - score a project with the ML Test Score, with evidence for every point, and find its weakest section;
+# - explain why you monitor a model's inputs beside `predict` and not inside it;
+# - decide at which stage of a project a rule of machine learning first applies.
 #
-# *10 minutes: a list that runs 2 · a score with a floor 4 · beside, not inside 2 · which rule, when 2.*
+# *10 minutes: a checklist that runs 2 · the ML Test Score 4 · beside, not inside 2 · which rule, when 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -24,12 +24,12 @@ from course_utils.operate import input_monitoring
 model = training.course_model()
 
 # %% [markdown]
-# ## A list that runs
+# ## A checklist that runs
 #
-# The deck ends its first day with a list of best practices. Nobody disagrees with such a list, and nobody looks at it again. So
-# make it run: for each practice a check on the repository that you are reading.
+# The deck ends its first day with a list of ten best practices. Everyone agrees with such a list, and then no one looks at it
+# again. So automate it: for each practice, write a check that runs on the repository you are reading.
 #
-# **Guess first:** how many of the ten can a program judge that only reads files, and executes nothing?
+# **Guess first:** how many of the ten practices can a program check if it only reads files and executes nothing?
 
 # %%
 verdicts = checklist.checklist()
@@ -38,17 +38,17 @@ show_table(verdicts)
 # %% tags=["claim"]
 kept = verdicts["verdict"] == checklist.PASSED
 claim("Practices on the list", len(verdicts), always=10)
-claim("Practices that this repository keeps", kept.sum(), always=10)
+claim("Practices that this repository follows", kept.sum(), always=10)
 
 # %% [markdown]
-# All of them. A check is a function: it takes the repository and returns what is wrong, or nothing. It needs no Git and no network, so
-# that it says the same on every machine. Here is one in full:
+# All ten of them, and this repository passes. A check is a function that takes the repository and returns what is wrong, or an
+# empty string. It needs neither Git nor the network, so it gives the same result on every machine. Here is one of them:
 
 # %%
 show_source(checklist.changes_meet_a_gate)
 
 # %% [markdown]
-# A check that never fails proves nothing. So take files away, in thought only, and ask again:
+# A check that never fails proves nothing. So hide three files from the checks, without deleting them, and run the list again:
 
 # %%
 spoilt = checklist.repository(without=["uv.lock", "tests/unit/model/test_money.py", ".ci/run"])
@@ -56,20 +56,21 @@ again = checklist.checklist(spoilt)["verdict"]
 show_table(again[again != checklist.PASSED].to_frame())
 
 # %% tags=["claim"]
-claim("Practices that fail then", (again != checklist.PASSED).sum(), always=3)
+claim("Practices that fail without the files", (again != practices.PASSED).sum(), always=3)
 
 # %% [markdown]
-# Such checks are cheap, and they see only what files can show: *that* there are tests, not whether they are good ones. For that
-# somebody has to judge, row by row. Is there a way to do so that leaves little room for kindness?
+# Such checks are cheap, but they see only what files can show: *that* tests exist, not whether they are good. Only a person can
+# judge that, row by row. The next section shows a method that keeps this judgement strict.
 
 # %% [markdown]
-# ## A score with a floor
+# ## The ML Test Score
 #
-# Engineers at Google published one, the [ML Test Score](https://doi.org/10.1109/BigData.2017.8258038): 28 questions in four sections.
-# Done by hand and written down, a row earns half a point (here: a notebook shows it); run by a machine with every change, a whole one
-# (here: a file in `tests/`).
+# Engineers at Google published a method for this, the [ML Test Score](https://doi.org/10.1109/BigData.2017.8258038): 28 tests
+# in four sections. A test that you run by hand and document earns half a point; in this course, a notebook shows it. A test
+# that runs automatically with every change earns a full point; in this course, it is a file in `tests/`.
 #
-# **Guess first:** the course's own model has a gate, a lock and hundreds of tests. In which section is it weakest?
+# **Guess first:** the course's own model has a quality gate, a lock file and hundreds of tests. Is it weakest in data, model
+# development, infrastructure or monitoring?
 
 # %%
 own = checklist.ml_test_score()
@@ -84,38 +85,40 @@ fig = plots.bars(
 )
 plots.show(
     fig,
-    alt="Four bars, one for each section, none of them full. The line of the final score stands at the end of the "
+    alt="Four bars, one per section, none of them full. The line of the final score is at the end of the "
     "shortest bar.",
 )
 
 # %% tags=["claim"]
-claim("Questions asked", len(own), always=28)
-claim("Points that a section can have", own["section"].value_counts().max(), always=7)
+claim("Tests", len(own), always=28)
+claim("Maximum points of a section", own["section"].value_counts().max(), always=7)
 claim(
     "The mean of the sections is higher than the final score", points.mean() > final, always=True
 )
 print("What such a score means:", checklist.score_meaning(final))
 
 # %% [markdown]
-# The final score is the *lowest* of the four, not their mean. A mean would let well-tested training code pay for a model that nobody
-# watches; with a floor, the next hour of work is worth most where it is darkest. These are the rows of that section:
+# The final score is the *lowest* of the four sections, not their mean. With a mean, well-tested training code could make up for
+# a model that no one monitors. With the minimum, you raise the score only by working on the weakest section. These are the rows
+# of that section:
 
 # %%
 rows = own.loc[own["section"] == points.idxmin(), ["ask", "points", "evidence"]]
 show_table(rows)
 
 # %% [markdown]
-# A point stands beside the file that earns it, so that anyone can look it up, and a zero says why nobody tests this here. The score
-# is computed: name a test that earns the point, and its row counts.
+# Next to each point is the file that earns it, so that anyone can check. Next to each zero is the reason why the course does
+# not test this. The score is calculated from these rows: to raise it, name a test as evidence.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.1: your own project
 #
-# Score the section Monitoring for a project of your own, or for the last model that you saw in use: points and evidence for
-# each row of the sheet. `checklist.blank_score_sheet()` has all the questions, for your desk tomorrow; the check takes other whole sections too.
+# Score the section Monitoring for a project of your own, or for the last model that you saw in production. Give points and
+# evidence for each row of the sheet. `checklist.blank_score_sheet()` lists the questions of all sections, and the check accepts other
+# complete sections too.
 #
-# <details><summary>Hint</summary>Evidence is what a stranger would find if they looked today. Ask of each row who starts the test, and
-# where its result can be read.</details>
+# <details><summary>Hint</summary>Evidence is what a stranger would find today. For each row, ask who starts the test and where
+# its result is recorded.</details>
 
 # %%
 show_table(checklist.blank_score_sheet("monitoring"))
@@ -132,13 +135,13 @@ mine = {
 }
 ### BEGIN SOLUTION
 mine = {
-    "upstream": (0.5, "the weather provider's mails are filed in the team's wiki"),
-    "invariants": (1, "a nightly job holds the day's rows to the schema, and pages"),
+    "upstream": (0.5, "the team files the weather provider's mails in its wiki"),
+    "invariants": (1, "a nightly job checks the day's rows against the schema, and pages"),
     "skew": (0, "never compared"),
     "age": (0, "the service does not know when its model was trained"),
     "numbers": (1, "the service refuses NaN, tests/test_service.py"),
     "performance": (0.5, "load test of March, report in the wiki"),
-    "quality": (0, "nobody joins predictions with what happened"),
+    "quality": (0, "no one joins predictions with the outcomes"),
 }
 ### END SOLUTION
 
@@ -146,8 +149,9 @@ mine = {
 check("09.1", mine)
 
 # %% [markdown] tags=["instructor"]
-# Let pairs score each other's projects: the owner claims, the other asks 'where can I read that?'. Most points are lost on the word
-# 'documented'. Say beforehand that a zero is no disgrace: the sheet is there to find it.
+# Let learners score each other's projects in pairs: the owner claims points, and the partner asks 'Where can I read that?'.
+# Most points are lost on the word 'documented'. Say beforehand that a zero is nothing to be ashamed of, because the sheet
+# exists to find zeros.
 
 # %%
 quiz("09.1")
@@ -155,16 +159,17 @@ quiz("09.1")
 # %% [markdown]
 # ## Beside, not inside
 #
-# One of the deck's points is to watch the model's inputs, 'best done async in parallel to invocation of predict'. Why not just inside? The
-# course has a watch that looks at each row and now and then compares the last thousand with training. It can stand in two places:
+# The deck recommends monitoring the model's inputs, 'best done async in parallel to invocation of predict'. Why not simply
+# inside `predict`? The course has an input monitor, `Watch`. It checks each row, and from time to time it compares the last
+# thousand rows with the training data. You can run it in two places:
 
 # %%
 show_source(input_monitoring.InlineMonitor.predict)
 show_source(input_monitoring.SidecarMonitor.predict)
 
 # %% [markdown]
-# **Guess first:** what does the watch cost the passenger who waits for an answer? Think of the median first, then of the slowest one in
-# a hundred.
+# **Guess first:** by how much does a monitor inside `predict` delay an answer? Think of a typical request first, and then of
+# the slowest one in a hundred.
 
 # %%
 cost = tables.benchmark("watching")
@@ -178,9 +183,11 @@ claim("Inside, the 99th percentile grows by a factor of", p99["inside"], always=
 claim("Beside, the 99th percentile grows by a factor of", p99["beside"], always=(0.95, 1.1))
 
 # %% [markdown]
-# The median cannot tell: only the row at which the watch makes its comparison is slow, and the 99th percentile sees it. Beside, the row
-# goes into a queue, and another process pays. There is a second reason. Say that somebody retires an input, and forgets to tell the
-# watch:
+# The median hardly changes, because only a few rows trigger the comparison. Those rows are slow, and the 99th percentile shows
+# it. Beside `predict`, the row goes into a queue, and another process does the work.
+#
+# There is a second reason to run it beside. Suppose that someone removes an input from the model, but forgets to update the
+# monitor:
 
 # %%
 row = model.inputs.iloc[0].to_dict()
@@ -195,34 +202,36 @@ show_error(beside.close)
 
 # %% tags=["claim"]
 same = answer == model.scorer.score_one(row)
-claim("Beside, the passenger has the model's answer all the same", same, always=True)
+claim("Beside, the passenger still gets the model's answer", same, always=True)
 
 # %% [markdown]
-# Inside, a fault of the watch is a fault of the service. Beside, it is a message to whoever looks after the watch. The price: such a watch
-# comes too late to stop a row, and drops rows when its queue is full. What must be refused is refused inside, by a check that is
-# cheap.
+# Inside `predict`, a fault in the monitor breaks the service. Beside it, the fault is only a message to the monitor's owner.
+# This has a price: the monitor runs too late to reject a row, and it drops rows when its queue is full. So keep the checks that
+# must reject rows inside `predict`, and keep them cheap.
 
 # %% [markdown]
 # ## Which rule, when
 #
-# Last, the deck recommends a text by Martin Zinkevich of Google: 43 rules of machine learning. They are sorted by when they are due, for
-# good advice at the wrong time is bad advice. Four piles, and eight cards on which a rule speaks of the airline:
+# Finally, the deck recommends the 43 rules of machine learning by Martin Zinkevich of Google. They are grouped by project
+# stage, because a good rule at the wrong stage is bad advice. Here are the stages, as four piles, and eight cards. Each card
+# applies one of the rules to the airline:
 
 # %%
 show_table(checklist.rule_categories())
 show_table(checklist.rule_cards())
 
 # %% tags=["claim"]
-claim("Rules in all", len(checklist.rules_of_ml()), always=43)
+claim("Rules", len(checklist.rules_of_ml()), always=43)
 claim("Cards", len(checklist.rule_cards()), always=8)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.2: sort the cards
 #
-# Lay each card on the pile where it is due for the first time: a dict from the card's name to the pile's.
+# Put each card on the pile of the stage at which it first applies. Your answer is a dict from the card's name to the pile's
+# name.
 #
-# <details><summary>Hint</summary>Ask of each card what must exist before it makes sense: nothing, a plan for a first model, a model in
-# service, or a model that no longer gets better.</details>
+# <details><summary>Hint</summary>Ask of each card what must exist before you can follow it: nothing, a plan for a first model,
+# a model in production, or a model that no longer improves?</details>
 
 # %%
 sorted_cards = dict.fromkeys(checklist.rule_cards().index, ...)
@@ -243,35 +252,35 @@ sorted_cards = {
 check("09.2", sorted_cards)
 
 # %% [markdown] tags=["solution"]
-# Two of the cards are due before any model. And the alarm for a silent feed belongs to the first pipeline, not to a later year in which
-# there will be time for it: what fails in silence does so from the first day.
+# Two of the cards apply before there is any model. The alarm for the weather feed belongs to the first pipeline, not to a later
+# stage, because a feed can fail silently from the first day on.
 
 # %% [markdown]
 # ## Recap
 #
 # **You can now**
 #
-# - turn a list of good practices into checks that read files, and see each of them fail;
-# - score a project with the ML Test Score, with evidence for every point, and read its lowest section;
-# - say why a watch on the model's inputs runs beside predict and not inside;
-# - tell which rule of machine learning is due at which stage of a project.
+# - turn a list of best practices into checks that read files, and see each of them fail;
+# - score a project with the ML Test Score, with evidence for every point, and find its weakest section;
+# - explain why you monitor a model's inputs beside `predict` and not inside it;
+# - decide at which stage of a project a rule of machine learning first applies.
 #
 # Next: [10 · Pitfalls of model development](10_pitfalls.ipynb)
 
 # %% [markdown] tags=["further"]
 # ## Further: every row of the score
 #
-# The course's own score, with all its evidence. A committee would ask to see three of these rows, chosen by lot; try it with a
-# neighbour.
+# This is the course's own score, with all its evidence. A committee would pick three of these rows at random and ask to see the
+# evidence. Try it with a partner.
 
 # %%
 show_table(own.drop(columns="ask"))
 
 # %% [markdown] tags=["further"]
-# ## Further: what the watch costs here
+# ## Further: what the monitor costs here
 #
-# The next cell measures it on this machine, in about a minute. A watch beside needs a processor of its own: where other programs have taken
-# it, the figures show that too.
+# The next cell measures the delay on this machine, in about a minute. A monitor beside `predict` needs a processor core of its
+# own. If other programs use all cores, the delay grows.
 
 # %% tags=["live"]
 asked = model.inputs.iloc[-1000:].to_dict("records")
@@ -283,8 +292,8 @@ input_monitoring.measure_overhead(
 # %% [markdown] tags=["further"]
 # ## Further: all the rules
 #
-# In our own words, with the lesson that keeps each, or the reason why this case has no use for it. The
-# [original](https://developers.google.com/machine-learning/guides/rules-of-ml) is worth an evening.
+# The table gives each rule in our own words, with the lessons that apply it, or the reason why this case does not need it. The
+# [original](https://developers.google.com/machine-learning/guides/rules-of-ml) is worth reading in full.
 
 # %%
 show_table(checklist.rules_of_ml())

@@ -1,18 +1,19 @@
 # %% [markdown]
 # # Pitfalls of model development
 #
-# A partner airline sends you a file and asks for a model by Friday. Nobody has marked what is wrong with it, and something always is.
+# A partner airline sends you a file of flights and asks for a model by Friday. Such a file always contains faults, and no one
+# has marked them for you.
 #
 # **After this lesson you can**
 #
-# - say for every column when it is known, and whether a model may use it;
-# - catch a leak that no score gives away;
-# - notice a code, a unit or a source that changed behind your back;
-# - tell a bad label and a feedback loop from a good score;
-# - audit a delivery with the deck's eighteen checks, and say how far each of them can be trusted.
+# - state for every column when it is known, and whether a model may use it;
+# - detect a leak that no score reveals;
+# - detect a code, a unit or a source that changed without notice;
+# - recognise bad labels and feedback loops, even when the score looks good;
+# - audit a delivery with the deck's eighteen checks, and state how reliable each of them is.
 #
-# *30 minutes: what lies in the file 5 · known when 4 · quiet leaks 4 · meaning 3 · a missing day 3 · labels 3 · feedback 2 ·
-# the audit 6.*
+# *30 minutes: a first look at the file 5 · when is it known? 4 · hidden leaks 4 · a changed meaning 3 · a day without weather 3
+# · bad labels 3 · feedback loops 2 · the audit 6.*
 
 # %% tags=["setup"]
 import pandas as pd
@@ -26,17 +27,18 @@ flights = datasets.load_flights()
 split = splits.split_by_time(flights)
 
 # %% [markdown]
-# # Part 1 of 3: What you may look at
+# # Part 1 of 3: Which inputs you may use
 #
-# The deck lists eighteen pitfalls: ten about signals to choose, eight about data to remove. In this course each is a function that
-# looks at a delivery and says what it found.
+# The deck lists eighteen pitfalls: ten about signals to choose, and eight about data to remove. In this course each pitfall is
+# a *check*: a function that examines a *delivery*, that is, a batch of flights from a provider, and reports its findings.
 
 # %% [markdown]
-# ## What lies in the file
+# ## A first look at the file
 #
-# Take the training months as the partner would send them: every column an input, but the label.
+# Take the training months as the partner would send them: every column is an input, except the label. Each check gives a
+# verdict. *Stop* means that you must fix a fault before you train.
 #
-# **Guess first:** of the eighteen checks, how many will say *stop*?
+# **Guess first:** how many of the eighteen checks will say *stop*?
 
 # %%
 past = flights.loc[: split.train.index.max()]
@@ -51,18 +53,20 @@ show_table(pitfalls.summarise_findings(findings)[["verdict", "findings", "first"
 verdicts = pitfalls.summarise_findings(findings)["verdict"]
 claim("Checks that say stop", (verdicts == "stop").sum(), nyc2013=3, allyears2k=4)
 claim(
-    "Checks that cannot look yet", (verdicts == "not assessable").sum(), nyc2013=6, allyears2k=5
+    "Checks that lack their data", (verdicts == "not assessable").sum(), nyc2013=6, allyears2k=5
 )
 
 # %% [markdown]
-# Look at the verdict *not assessable*. Without older flights to compare with, nobody can say whether a signal changed; without a log
-# of the model in service, nobody can see a feedback loop. A check that cannot look must never say 'fine'.
+# Look at the verdict *not assessable*. Without older flights to compare with, you cannot tell whether a signal changed. Without
+# a log of the model in production, you cannot detect a feedback loop. A check that lacks its data must never report that all is
+# well.
 
 # %% [markdown]
-# ## Known when?
+# ## When is it known?
 #
-# Most of the stops are one mistake: a column from *after* the moment of prediction. The data dictionary has a number for it, hours before
-# departure, and the check compares. This is all of it:
+# Most of the findings with *stop* have one cause: the column is known only *after* the moment of prediction. The data
+# dictionary states how many hours before departure each column is known. The check compares this number with the prediction
+# horizon. Here is the whole check:
 
 # %%
 show_source(pitfalls.available)
@@ -75,8 +79,9 @@ show_table(late_columns[["where", "evidence"]].head(6))
 claim("Inputs that are known too late", len(late_columns), always=18)
 
 # %% [markdown]
-# The deck asks of `WeatherDelay`: forecasts come a day ahead, so may one use it 48, 24 or 4 hours before departure? It mixes up two
-# things. `WeatherDelay` is no forecast, but a *cause of delay* that somebody assigns after arrival.
+# The deck asks about `WeatherDelay`: weather forecasts come a day ahead, so may you use this column 48, 24 or 4 hours before
+# departure? The question confuses two signals. `WeatherDelay` is not a forecast, but a *cause of delay* that someone assigns
+# after arrival.
 
 # %%
 words = dictionary.load()
@@ -90,11 +95,11 @@ pd.Series(allowed, name="raw columns allowed").rename_axis("hours before").to_fr
 # %% [markdown] tags=["exercise"]
 # ### Exercise 10.1: fill in the form
 #
-# For each signal, list those of the horizons 48, 24 and 4 hours at which a model may use it; an empty list says never. Mind that
-# some are known in time and must not be used all the same.
+# For each signal, list the horizons at which a model may use it: 48, 24 or 4 hours before departure. An empty list means never.
+# Some signals are known in time, but a model must not use them anyway.
 #
-# <details><summary>Hint</summary>Ask of each: at which moment does the value exist in somebody's computer? Then: is that before
-# the prediction is made?</details>
+# <details><summary>Hint</summary>For each signal, ask when its value first exists in a computer. Is that before the prediction
+# is made?</details>
 
 # %%
 form = {
@@ -122,10 +127,13 @@ form = {
 check("10.1", form)
 
 # %% [markdown]
-# ## Quiet leaks
+# ## Hidden leaks
 #
-# Many teams look for leaks with one rule: alarm if a single column ranks flights better than an AUC of 0.9. Here are four columns
-# that hold the answer, and one that somebody made: the share of late flights at the airport on the flight's own day.
+# Many teams look for leaks with one rule: raise an alarm if a single column reaches an AUC above 0.9. Test this rule on five
+# leaks. Four are columns of the file. The fifth is a new feature: the share of late flights at the airport on the flight's own
+# day.
+#
+# **Guess first:** how many of the five leaks does the rule catch?
 
 # %%
 train = split.train
@@ -139,7 +147,7 @@ suspects = (
 alone = suspects.apply(lambda column: metrics.auc(late[suspects.index], column))
 fig = plots.bars(
     alone,
-    title="Most leaks pass the usual alarm",
+    title="The usual alarm misses most leaks",
     x="AUC of one column alone",
     y="column",
     reference=("usual alarm", 0.9),
@@ -147,20 +155,21 @@ fig = plots.bars(
 )
 plots.show(
     fig,
-    alt="Only the departure and arrival delays reach the alarm; departure time, air time and the whole-day share stay far below.",
+    alt="Only the departure delay and the arrival delay reach the alarm. Departure time, air time and the whole-day share stay far below it.",
 )
 
 # %% tags=["claim"]
 alarm = 0.9
 claim("The usual alarm", alarm, always=0.9)
-claim("Leaks that it catches", (alone > alarm).sum(), always=2)
+claim("Leaks that the alarm catches", (alone > alarm).sum(), always=2)
 claim("AUC of the whole-day share alone", alone["whole_day"], nyc2013=(0.68, 0.74))
 
 # %% [markdown]
-# The alarm catches 2 of five. The last one looks harmless, even clever: 'how is the airport doing today?' But at 8:00 it knows the evening.
+# The rule catches 2 of the five leaks. The last one even looks like a clever feature, because it tells how the airport is doing
+# today. But at 8:00 it already contains the delays of the evening.
 #
-# What gives it away is not a score but a *trick*: take the future out of the data and compute the feature again. An honest one does
-# not notice.
+# No score reveals such a leak, but an experiment does. Remove the future from the data and compute the feature again: an honest
+# feature does not change. Compare the whole-day share with `today_so_far`, which uses only what is known 3 hours ahead:
 
 
 # %%
@@ -186,17 +195,19 @@ claim("Largest share that changed, whole day", ahead["whole day"].max(), nyc2013
 claim("Largest share that changed, today so far", ahead["today so far"].max(), always=0)
 
 # %% [markdown]
-# Each row is a moment of the year at which everything not known yet was blanked. `features.as_of` is held to this by a property
-# test: whoever changes the future does not change a feature.
+# Each row is one moment of the year, and every value not yet known at that moment was removed. The numbers are the shares of
+# flights whose feature changed. A property test holds `features.as_of` to the same rule: a change in the future must never
+# change a feature.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 10.2: the same idea, without the future
+# ### Exercise 10.2: the same feature, without the future
 #
-# Write `late_before(rows)`: for each flight, the share of late flights from its origin over all *earlier days*. Return a Series by
-# row label; the first day has nothing to look back on and stays missing. `features.label` and `splits.day` help.
+# Write `late_before(rows)`. For each flight, it returns the share of late flights from the same origin over all *earlier days*,
+# as a Series with the row labels of `rows`. On the first day there are no earlier days, so the share is missing.
+# `features.label` and `splits.day` help.
 #
-# <details><summary>Hint</summary>Count late flights and flights by origin and day. A running sum over the days includes today:
-# take today away again.</details>
+# <details><summary>Hint</summary>Count the late flights and all flights, by origin and day. A running sum over the days
+# includes today. How do you get the sum without today?</details>
 
 
 # %%
@@ -214,10 +225,11 @@ def late_before(rows):
 check("10.2", late_before)
 
 # %% [markdown]
-# # Part 2 of 3: What changes behind your back
+# # Part 2 of 3: What changes without notice
 #
-# Now compare: the last month against those that the model learnt from. A small model stands in for the one in service: inputs as of
-# 3 hours ahead, fitted on a sample of the training flights. The reference is every third flight of what it learnt from.
+# Next, compare the last month with the months that the model learned from. A small model represents the one in production. It
+# uses inputs known 3 hours ahead, and it is fitted on a sample of the training flights. The reference is every third flight of
+# the training months.
 
 # %%
 known = features.as_of(flights, horizon=3)
@@ -227,12 +239,12 @@ reference = pitfalls.make_delivery(past.iloc[::3], known)
 came = pitfalls.make_delivery(flights.loc[split.test.index[-27_000:].min() :], known)
 
 # %% [markdown]
-# ## Meaning
+# ## A changed meaning
 #
-# One night a supplier exchanges two airline codes, sends kilometres for miles, or minutes since midnight for hhmm. Nearly
-# every value is still legal.
+# One night a provider swaps the codes of two airlines, sends kilometres instead of miles, or sends minutes since midnight
+# instead of clock times such as `1530`. Nearly every value is still within its legal range.
 #
-# **Guess first:** which of the three will raise the model's log-loss most?
+# **Guess first:** which of the three changes raises the model's log-loss the most?
 
 # %%
 changes = ["kilometres", "swapped_carriers", "minutes_of_day"]
@@ -247,24 +259,25 @@ losses |= {
 }
 fig = plots.bars(
     1000 * (pd.Series(losses).drop("as it was") - losses["as it was"]),
-    title="A change of meaning hardly shows in the score",
+    title="A change of meaning hardly affects the score",
     x="log-loss added [thousandths of a nat per flight]",
     y="what changed",
     digits=1,
 )
 plots.show(
     fig,
-    alt="Kilometres and exchanged carriers add next to nothing to the log-loss; minutes for clock times add most, and still little.",
+    alt="Kilometres and swapped carriers add almost nothing to the log-loss. Minutes instead of clock times add the most, but still little.",
 )
 
 # %% tags=["claim"]
 added = pd.Series(losses) - losses["as it was"]
 claim("Kilometres add to the log-loss", added["kilometres"], nyc2013=(-0.002, 0.002))
-claim("Exchanged codes add", added["swapped_carriers"], nyc2013=(-0.001, 0.01))
+claim("Swapped codes add to the log-loss", added["swapped_carriers"], nyc2013=(-0.001, 0.01))
 
 # %% [markdown]
-# No dashboard of scores would blink. What finds all of them is a *contract* learnt from older flights: a carrier flies its routes, a distance is
-# one of a known list, and two clock times and a duration agree up to the time zones.
+# A dashboard of scores would hardly show these changes. A *data contract*, learned from older flights, detects all three. It
+# checks that each carrier flies its usual routes, and that each distance is on a list of known distances. It also checks that
+# departure, arrival and duration agree, up to time zones.
 
 # %%
 contracts = {
@@ -277,16 +290,16 @@ show_table(told[["where", "evidence", "severity"]])
 # %% tags=["claim"]
 quiet = pitfalls.run_checks(came, reference, only="semantic")
 claim(
-    "Changes that the contracts find",
+    "Changes that the contracts detect",
     sum(len(found) > 0 for found in contracts.values()),
     always=3,
 )
-claim("Contracts broken by the month as it was", len(quiet), nyc2013=0)
+claim("Contracts that the unchanged month violates", len(quiet), nyc2013=0)
 
 # %% [markdown]
 # ## A day without weather
 #
-# The month as it was holds one real failure. Ask whether each source still arrives.
+# The last month also contains a real failure. Check whether each source still delivers data:
 
 # %%
 outage = pitfalls.run_checks(came, reference, only="reliable")
@@ -300,14 +313,14 @@ by_day = pd.DataFrame({"mean score": scores, "share late": late}).groupby(day).m
 # %%
 fig = plots.lines(
     by_day.iloc[-14:],
-    title="On the last day the model is guessing",
+    title="On the last day the score is far too high",
     x="day",
     y="share late",
     zero=True,
 )
 plots.show(
     fig,
-    alt="Mean score and share late move together through late December and part on the last day, when the score stays high.",
+    alt="Mean score and share late move together through late December. On the last day they diverge: the score stays high.",
 )
 
 # %% tags=["claim"]
@@ -316,8 +329,9 @@ claim("Mean score on the last day", last["mean score"], nyc2013=(0.24, 0.36))
 claim("Share late on the last day", last["share late"], nyc2013=(0.15, 0.2))
 
 # %% [markdown]
-# No report was missing in training, so the trees never learnt what a missing report means: the flight takes whatever branch
-# happened to be there. Decide *before* it happens: an indicator and simulated outages in training, or a filled-in value.
+# In training, no flight lacked its whole weather report, so the trees never learned what a missing report means. A flight
+# without one ends up in an arbitrary branch. Decide *before* an outage how the model should handle it. You can train it with an
+# indicator and simulated outages, or fill in a value. Try a filled-in value, the median weather:
 
 # %%
 weather = features.groups(known).get("weather", [])
@@ -329,16 +343,17 @@ with_gaps, with_medians = (
 )
 
 # %% tags=["claim"]
-claim("Log-loss of that day, with gaps", with_gaps, nyc2013=(0.42, 0.52))
-claim("Log-loss with the usual weather filled in", with_medians, nyc2013=(0.41, 0.5))
-claim("Filling in helps", with_medians < with_gaps, nyc2013=True)
+claim("Log-loss of that day, weather missing", with_gaps, nyc2013=(0.42, 0.52))
+claim("Log-loss of that day, median weather", with_medians, nyc2013=(0.41, 0.5))
+claim("Filling in the median helps", with_medians < with_gaps, nyc2013=True)
 
 # %% [markdown]
 # ## Bad labels
 #
-# The deck's sample calls every cancelled flight delayed. And what is late: any minute, or 15?
+# The deck's sample labels every cancelled flight as delayed. And what counts as late: any delay at all, or at least 15 minutes?
 #
-# **Guess first:** how far apart do four honest-looking labels lie, on the same flights?
+# **Guess first:** apply four plausible labels to the same flights. By what factor does the highest share of late flights exceed
+# the lowest?
 
 # %%
 delay, arrival = past["DepDelay"], past["ArrDelay"]
@@ -352,16 +367,16 @@ shares = pd.Series({name: label.astype(float).mean() for name, label in answers.
 shares.round(3)
 
 # %% tags=["claim"]
-claim("Highest of the four over lowest", shares.max() / shares.min(), nyc2013=(1.6, 1.8))
+claim("Highest share divided by lowest", shares.max() / shares.min(), nyc2013=(1.6, 1.8))
 
 # %% [markdown]
-# Two people who both say 'delayed' differ by a factor of 1.7. So plant the deck's error and another one, 20% of labels turned at
-# random, and ask the check.
+# Two people can both say 'delayed' and get shares that differ by a factor of 1.7. Next, plant two faults and run the check on
+# each: the deck's error, and 20% of the labels flipped at random.
 
 # %%
 wrong = {
     "cancelled": faults.plant("late_cancelled", came.rows, 1)[0],
-    "turned": faults.plant("flipped_labels", small.train, 1, strength=0.2)[0],
+    "flipped": faults.plant("flipped_labels", small.train, 1, strength=0.2)[0],
 }
 told = {
     name: pitfalls.run_checks(pitfalls.make_delivery(rows), only="labels")
@@ -371,12 +386,12 @@ told = pd.concat(told, names=["planted", None]).droplevel(1)
 show_table(told[["evidence", "severity"]])
 
 # %%
-turned = wrong["turned"]["IsDepDelayed"].map({"YES": 1.0, "NO": 0.0}).astype(float)
+turned = wrong["flipped"]["IsDepDelayed"].map({"YES": 1.0, "NO": 0.0}).astype(float)
 labels = pd.concat([turned, features.label(split.validation)]).dropna()
 misled = training.train_xgboost(small, known, labels=labels)
 
 # %%
-pair = {"right labels": model, "20% turned": misled}
+pair = {"right labels": model, "20% flipped": misled}
 truth = features.label(split.test)
 fig = plots.calibration(
     {name: metrics.calibration(truth, fit.predict(split.test)) for name, fit in pair.items()},
@@ -384,26 +399,27 @@ fig = plots.calibration(
 )
 plots.show(
     fig,
-    alt="With right labels the points follow the diagonal; with turned labels predicted probabilities lie far above what happened.",
+    alt="With right labels the points follow the diagonal. With flipped labels the predicted probabilities are far above the observed shares.",
 )
 
 # %% tags=["claim"]
 table = training.compare(pair, split.test)
-right, bad = table.loc["right labels"], table.loc["20% turned"]
+right, bad = table.loc["right labels"], table.loc["20% flipped"]
 claim("AUC lost", right["AUC"] - bad["AUC"], nyc2013=(0, 0.04))
 claim("Share late", truth.mean(), nyc2013=(0.21, 0.225))
 claim("Mean score with right labels", right["mean score"], nyc2013=(0.18, 0.26))
-claim("Mean score with turned labels", bad["mean score"], nyc2013=(0.29, 0.37))
+claim("Mean score with flipped labels", bad["mean score"], nyc2013=(0.29, 0.37))
 
 # %% [markdown]
-# The ranking loses a little; the probabilities are wrong altogether, and the airline's threshold is a probability. No AUC would have
-# told. Look at labels first, at calibration second.
+# The ranking gets only slightly worse. But the probabilities are wrong, and the airline compares a probability with its
+# decision threshold. The AUC does not warn you of this. So check the labels first, and the calibration second.
 
 # %% [markdown]
-# ## Feedback
+# ## Feedback loops
 #
-# The model goes live and warns from a probability of 0.4. Suppose that half of the warned delays are avoided: crews hurry, passengers rebook. Good! And
-# the record now says 'on time'.
+# The model goes into production, and the airline warns of every flight with a probability of at least 0.4. Suppose that half of
+# the warned delays are avoided, because crews hurry and passengers rebook. That is the purpose of a warning, but the log now
+# records these flights as 'on time'.
 
 # %%
 live, cured = faults.contaminate(came, 1, ["feedback"], model=model.scorer.score)
@@ -414,13 +430,14 @@ precision = pd.Series({"in truth": truly[warned].mean(), "in the log": logged[wa
 precision.round(3)
 
 # %% tags=["claim"]
-claim("Late without a warning, of those warned", precision["in truth"], nyc2013=(0.5, 0.75))
-claim("Late in the log, of those warned", precision["in the log"], nyc2013=(0.25, 0.4))
+claim("Of the warned flights, late without a warning", precision["in truth"], nyc2013=(0.5, 0.75))
+claim("Of the warned flights, late in the log", precision["in the log"], nyc2013=(0.25, 0.4))
 
 # %% [markdown]
-# The better the warnings work, the worse the model looks. And now somebody trains the next model on such a log.
+# The better the warnings work, the worse the model looks in the log. Now suppose that the next model is trained on such a log.
 #
-# **Guess first:** of the flights that leave late in the last months, the first model would warn some at 0.4. What becomes of that share?
+# **Guess first:** the first model warns of some of the late flights. At the same threshold, will the next model warn of more of
+# them, or of fewer?
 
 # %%
 history = pitfalls.make_delivery(small.train, known)
@@ -437,37 +454,40 @@ recall = {
 pd.Series(recall).round(3)
 
 # %% tags=["claim"]
-claim("Delays warned of, at first", recall["trained on the truth"], nyc2013=(0.3, 0.5))
-claim("Delays warned of by the next model", recall["trained on the log"], nyc2013=(0, 0.2))
+claim("Late flights warned of, first model", recall["trained on the truth"], nyc2013=(0.3, 0.5))
+claim("Late flights warned of, next model", recall["trained on the log"], nyc2013=(0, 0.2))
 
 # %% [markdown]
-# The next model has learnt that risky flights are safe, *because* they were warned. The way out costs a little: leave 5% of the flights
-# untouched, by lot, and compare flights of equal probability.
+# The next model has learned that risky flights are safe, *because* they were warned. There is a remedy, at a small cost: choose
+# 5% of the flights at random and never warn their passengers. Then compare warned and untouched flights with the same
+# probability.
 
 # %%
 loop = pitfalls.run_checks(live, reference, only="feedback")
 show_table(loop[["where", "evidence", "severity"]])
 
 # %% tags=["claim"]
-claim("The untouched flights show the loop", (loop["severity"] == "stop").any(), nyc2013=True)
+claim("The untouched flights reveal the loop", (loop["severity"] == "stop").any(), nyc2013=True)
 claim("Share of flights left untouched", live.log["held_out"].mean(), always=(0.045, 0.055))
 
 # %% [markdown] tags=["instructor"]
-# Ask who would agree to leave 5% of the passengers without a warning. It is the same question as a control group in medicine; let
-# somebody argue that without it nobody is warned well for long.
+# Ask who would agree to leave 5% of the passengers without a warning. It is the same question as for a control group in
+# medicine. Let someone argue the other side: without this group, the warnings get worse for everyone.
 
 # %% [markdown]
 # # Part 3 of 3: The audit
 #
-# You have met six pitfalls one by one. Real deliveries come with several at once, and with none of them marked.
+# You have met six pitfalls one by one. A real delivery contains several at once, and no one has marked them.
 
 # %% [markdown]
-# ## How far can a check be trusted?
+# ## How reliable is a check?
 #
-# Rules are exact: they speak only where the dictionary is broken. The statistical checks compare whole *days*, drawn from the year, and
-# can be wrong. A hundred seeds measured how often.
+# Rule checks are exact: they fire only if a delivery violates the data dictionary or the schedule. Statistical checks compare
+# whole *days*, drawn at random from the year, so they can be wrong. The table shows how often, measured with a hundred random
+# seeds.
 #
-# **Guess first:** which planted fault is found least often?
+# **Guess first:** which of these faults is the hardest to detect: swapped carrier codes, a temperature drift, or a column
+# copied from another?
 
 # %%
 measured = pitfalls.detector_error_rates()
@@ -476,22 +496,26 @@ show_table(measured[measured["kind"] == "statistic"].drop(columns="kind").reset_
 # %% tags=["claim"]
 weakest = measured["power"].idxmin()[1]
 claim("Seeds", measured["seeds"].max(), always=100)
-claim("Highest rate of false alarms", measured["false_alarms"].max(), always=(0, 0.1))
+claim("Highest false alarm rate", measured["false_alarms"].max(), always=(0, 0.1))
 power = measured["power"].droplevel(0)
 claim("The drift is found least often", weakest == "drift", always=True)
-claim("It is found in a share of", power["drift"], always=(0.25, 0.5))
+claim("Share of drifts that are found", power["drift"], always=(0.25, 0.5))
 claim(
-    "The carrier that flatters itself is found in", power["flattering_carrier"], always=(0.4, 0.6)
+    "Share of flattering carriers that are found", power["flattering_carrier"], always=(0.4, 0.6)
 )
 
 # %% [markdown]
-# A temperature that moves by a whole standard deviation: a few weeks of days differ by as much from a few others. And when a carrier logs half of
-# its delays as on time, label and delay still agree; only the other carriers of the same days can tell. *No alarm* is no proof.
+# The drift moves the temperature by one standard deviation. By chance, a few weeks can differ as much from a few other weeks,
+# so the check often misses it.
+#
+# The second most difficult fault is a carrier that logs half of its delays as on time. Its labels still agree with its recorded
+# delays, so only the other carriers on the same days reveal it. *No alarm* does not prove that the data are correct.
 
 # %% [markdown]
 # ## A contaminated delivery
 #
-# Someone has planted faults in clean flights, six of them. You get the delivery, clean flights of other days, and the checks.
+# In the next delivery, six faults are planted in clean flights. You get the delivery, clean flights of other days as a
+# reference, and all the checks.
 
 # %%
 audit = pitfalls.Audit(10, flights, known)
@@ -505,11 +529,12 @@ show_table(alarms[["check", "where", "evidence"]])
 # %% [markdown] tags=["exercise"]
 # ### Exercise 10.3: hand in your findings
 #
-# Hand in at most ten lines, each with `check` and `where`: what you would tell the sender. A partner who gets every alarm reads none.
-# Look for yourself too: one fault is reported under another check's name.
+# Hand in at most ten lines, each with `check` and `where`: the faults that you would report to the provider. A partner who
+# receives every alarm reads none of them, so choose. Look at the data yourself too, because one fault is reported under another
+# check's name.
 #
-# <details><summary>Hint</summary>Which check only says that a model could do without a column? And when *all* values of a number
-# are new, is it really another unit? Compare its mean in `audit.delivery.rows` and `audit.reference.rows`.</details>
+# <details><summary>Hint</summary>Which check only says that a model could do without a column? And if *all* values of a number
+# are new, has its unit really changed? Compare its mean in `audit.delivery.rows` and `audit.reference.rows`.</details>
 
 # %%
 mine = ...
@@ -523,7 +548,8 @@ mine = pd.concat([kept, own], ignore_index=True)
 check("10.3", mine)
 
 # %% [markdown]
-# Whatever you found, this is what the alarms alone would have got, unsorted, and what the faults cost that they miss.
+# For comparison, here is the score of the alarms alone, without any selection. The last line gives the cost of the faults that
+# they miss.
 
 # %%
 result = audit.score(alarms)
@@ -533,12 +559,12 @@ result
 show_table(audit.solution())
 
 # %% tags=["claim"]
-claim("Planted", result["planted"], always=6)
+claim("Planted faults", result["planted"], always=6)
 claim("Recall of the alarms", result["recall"], nyc2013=(0.8, 1))
 
 # %% [markdown] tags=["instructor"]
-# Fresh deliveries for every group: `pitfalls.Audit(seed, flights, known, planted=6)` with a seed of your own, and
-# `audit.solution()` afterwards. `planted=18` puts one fault for each check into one file. The learners' lists go into
+# Create a new delivery for every group: `pitfalls.Audit(seed, flights, known, planted=6)` with a seed of your own, and
+# `audit.solution()` afterwards. `planted=18` puts one fault for each check into one file. Pass the learners' lists to
 # `audit.score(...)`.
 
 # %% [markdown]
@@ -552,19 +578,20 @@ quiz("10.1")
 #
 # **You can now**
 #
-# - say for every column when it is known, and whether a model may use it;
-# - catch a leak that no score gives away;
-# - notice a code, a unit or a source that changed behind your back;
-# - tell a bad label and a feedback loop from a good score;
-# - audit a delivery with the deck's eighteen checks, and say how far each of them can be trusted.
+# - state for every column when it is known, and whether a model may use it;
+# - detect a leak that no score reveals;
+# - detect a code, a unit or a source that changed without notice;
+# - recognise bad labels and feedback loops, even when the score looks good;
+# - audit a delivery with the deck's eighteen checks, and state how reliable each of them is.
 #
 # Next: [11 · Under- and overfitting](11_under_and_overfitting.ipynb)
 
 # %% [markdown] tags=["further"]
 # ## Further: signals that change
 #
-# The other twelve checks, one or two cells each. The first draws days again and again to see how far an input moves by chance.
-# Two clean sets of days do not differ; the same days, 2 standard deviations warmer, do.
+# The following sections show the other twelve checks, with one or two cells each. The first check draws days at random many
+# times, to measure how much an input varies by chance. It finds no difference between two clean sets of days. It does find one
+# if the same days are 2 standard deviations warmer:
 
 # %%
 clean, other = pitfalls.example_deliveries(flights, known, seed=1)
@@ -574,14 +601,15 @@ show_table(moved[["where", "evidence", "severity"]])
 
 # %% tags=["claim"]
 still = pitfalls.run_checks(clean, other, only="changes")
-claim("Standard deviations that were added", 2, always=2)
-claim("The moved input is found", truth.columns[0] in set(moved["where"]), nyc2013=True)
-claim("Inputs of the clean days worth a look", (still["severity"] == "look").sum(), nyc2013=0)
+claim("Standard deviations added", 2, always=2)
+claim("The shifted input is found", truth.columns[0] in set(moved["where"]), nyc2013=True)
+claim("Inputs of the clean days with 'look'", (still["severity"] == "look").sum(), nyc2013=0)
 
 # %% [markdown] tags=["further"]
 # ## Further: a random column
 #
-# A trick from competitions: add a column of noise. Whatever the model needs no more than that, it does not need.
+# This trick comes from competitions: add a column of noise, and shuffle each column in turn. If shuffling an input costs no
+# more than shuffling noise, the model does not need that input.
 
 # %%
 noisy, _ = faults.contaminate(clean, 1, ["useless"])
@@ -589,12 +617,12 @@ gains = pitfalls.permutation_importance(noisy, noisy.inputs).sort_values(ascendi
 gains.round(4).to_frame("AUC lost when shuffled")
 
 # %% tags=["claim"]
-claim("Noise is not above chance", gains["gate_code"] <= gains["chance"], nyc2013=True)
+claim("Noise does not exceed chance", gains["gate_code"] <= gains["chance"], nyc2013=True)
 
 # %% [markdown] tags=["further"]
-# ## Further: two that say the same
+# ## Further: two inputs that say the same
 #
-# Near-copies share importance and reasons between them. Which of the two would you keep?
+# Two nearly identical inputs share their importance and their part in explanations. Which of the two would you keep?
 
 # %%
 same = pitfalls.run_checks(clean, only="correlated")
@@ -606,7 +634,7 @@ claim("Rank correlation", same["number"].max(), nyc2013=(0.98, 1))
 # %% [markdown] tags=["further"]
 # ## Further: rare values, and the deck's 5%
 #
-# The deck wants a value to appear in 5% of the rows. Taken literally, how many destinations may stay?
+# The deck wants each value to appear in 5% of the rows. If you take this literally, how many destinations may stay?
 
 # %%
 share = flights["Dest"].value_counts(normalize=True)
@@ -614,25 +642,25 @@ share[share >= 0.05].round(3)
 
 # %%
 claim("Destinations", (share > 0).sum(), nyc2013=105)
-claim("Banned by the rule", ((share > 0) & (share < 0.05)).sum(), nyc2013=103)
+claim("Excluded by the rule", ((share > 0) & (share < 0.05)).sum(), nyc2013=103)
 carriers = flights["UniqueCarrier"].value_counts()
 claim("Flights of the rarest carrier, OO", carriers.min(), nyc2013=32)
 
 # %% [markdown]
-# What matters is whether there are flights *enough to learn from*, some twenty, and how much hangs on those that have not. By
-# that, the file as it came passes, OO's 32 flights included: whatever the model makes of them touches hardly anyone. A column that
-# names the single flight does not pass:
+# Two other questions matter more. Does a value have *enough flights to learn from*, about twenty? And how many flights have a
+# value that is too rare? By this rule the original file passes, even with the 32 flights of OO: whatever the model predicts for
+# them affects very few passengers. A column that identifies each single flight does not pass:
 
 # %%
 named, _ = faults.contaminate(clean, 1, ["rare_values"])
 show_table(pitfalls.run_checks(named, only="rare")[["where", "evidence", "severity"]])
 found_before = pitfalls.run_checks(delivery, only="rare")
-claim("Rare values found in the file as it came", len(found_before), nyc2013=0)
+claim("Findings in the original file", len(found_before), nyc2013=0)
 
 # %% [markdown] tags=["further"]
 # ## Further: values never seen
 #
-# In production an unseen value becomes *missing*, the same way each time. Count such rows; do not discover them.
+# In production, an unseen value always becomes *missing*. Count such rows, so that you learn of new values at once.
 
 # %%
 show_table(
@@ -641,9 +669,9 @@ show_table(
 model.scorer.encoder.unseen(came.rows)
 
 # %% [markdown] tags=["further"]
-# ## Further: wind of a thousand miles an hour
+# ## Further: wind at a thousand miles per hour
 #
-# Outliers are rare and may be true; values outside the dictionary's range are not. February has one of each kind.
+# Outliers are rare, but they may be true. Values outside the dictionary's range cannot be true. February contains both kinds.
 
 # %%
 february = (
@@ -655,27 +683,29 @@ both = pitfalls.run_checks(february, only=["outliers", "values"])
 show_table(both[["check", "where", "evidence"]])
 
 # %% tags=["claim"]
-claim("Wind found impossible", "wind_speed" in set(both["where"]), nyc2013=True)
-claim("Departures at 2400 o'clock", (flights["DepTime"] == 2400).sum(), nyc2013=29)
-claim("Arrivals at 2400 o'clock", (flights["ArrTime"] == 2400).sum(), nyc2013=150)
+claim("The impossible wind is found", "wind_speed" in set(both["where"]), nyc2013=True)
+claim("Departures at 2400", (flights["DepTime"] == 2400).sum(), nyc2013=29)
+claim("Arrivals at 2400", (flights["ArrTime"] == 2400).sum(), nyc2013=150)
 minutes = datasets.minute_of_day(pd.Series([859, 900])).diff().iloc[1]
-claim("From 859 to 900 by the clock, in minutes", minutes, always=1)
-claim("To a model that takes the two for numbers", 900 - 859, always=41)
+claim("Minutes from 859 to 900", minutes, always=1)
+claim("Difference of 859 and 900 as numbers", 900 - 859, always=41)
 
 # %% [markdown]
-# A clock is no number: one minute looks like 41, and midnight is written as `2400` 29 times at departure and 150 times on arrival. The
-# dictionary allows that for what *happened*, not for what was planned.
+# A clock time is not a number: from 8:59 to 9:00 is one minute, but the difference of the numbers is 41. Midnight appears as
+# `2400`, 29 times at departure and 150 times at arrival. The dictionary allows this for *actual* times, but not for scheduled
+# ones.
 
 # %% [markdown] tags=["further"]
-# ## Further: twice the same flight
+# ## Further: the same flight twice
 #
-# There are no duplicates here. Planted at one airport and split at random, they would sit on both sides of the split.
+# The original data contain no duplicates. If you plant some at one airport and split at random, copies of the same flight end
+# up on both sides of the split.
 
 # %%
 twice, _ = faults.contaminate(clean, 1, ["duplicated"])
 show_table(pitfalls.run_checks(twice, other, only="duplicates")[["evidence", "fix"]])
 claim(
-    "Duplicates in the flights as they are",
+    "Duplicate rows in the original flights",
     flights.duplicated(list(dictionary.KEY)).sum(),
     always=0,
 )
@@ -683,7 +713,7 @@ claim(
 # %% [markdown] tags=["further"]
 # ## Further: missing, and why
 #
-# Join the table of aircraft to March. For most airlines it works.
+# Join the flights of March with the table of aircraft. For most airlines the join works.
 
 # %%
 march = flights[flights["Month"] == flights["Month"].min() + 2] if weather else past
@@ -692,23 +722,24 @@ joined = pitfalls.Delivery(march.assign(built=built.astype(float)), ("TailNum", 
 show_table(pitfalls.run_checks(joined, only="omitted")[["where", "evidence"]])
 
 # %% [markdown]
-# Two airlines use fleet numbers where the table has registrations. Missing here means 'their join failed', and an
-# indicator would learn the airline, not the aircraft. Elsewhere what is missing speaks:
+# Two airlines use fleet numbers, but the table has registrations. Here, a missing value means that the join failed, so an
+# indicator would identify the airline, not the aircraft. Elsewhere, a missing value carries information:
 
 # %% tags=["claim"]
 pressure = known.get("pressure", known["CRSDepTime"]).loc[split.train.index].isna()
 shares = features.label(split.train).groupby(pressure).mean()
 more = 100 * (shares.iloc[-1] - shares.iloc[0])
-claim("Points late more often where no pressure was reported", more, nyc2013=(8, 18))
+claim("Share late where pressure is missing, points higher by", more, nyc2013=(8, 18))
 
 # %% [markdown]
-# Where the pressure is missing, the weather is often bad. There an indicator, a column that says 'missing', carries signal. Trees need
-# none: they send missing values down a branch of their own, as long as training had some.
+# Where the pressure is missing, the weather is often bad. So an indicator, that is, a column that says whether the value is
+# missing, carries signal there. Trees do not need one: they send missing values down a branch of their own, if the training
+# data contain some.
 
 # %% [markdown] tags=["further"]
-# ## Further: forbidden, and given away
+# ## Further: forbidden, but recoverable
 #
-# Suppose that policy forbids telling airlines apart. Take the column out: is the information gone?
+# Suppose that a policy forbids the model to distinguish between airlines. If you remove the column, is the information gone?
 
 # %%
 policy = dictionary.load()
@@ -720,12 +751,12 @@ given_away = pitfalls.run_checks(
 show_table(given_away[["where", "evidence", "fix"]])
 
 # %% tags=["claim"]
-claim("Flights whose airline is recovered", given_away["number"].max(), nyc2013=(0.4, 0.6))
+claim("Airline recovered, share of flights", given_away["number"].max(), nyc2013=(0.4, 0.6))
 
 # %% [markdown] tags=["further"]
 # ## Further: imbalance
 #
-# Late by 15 minutes is common. Late by an hour is not, and the check says so.
+# Delays of 15 minutes or more are common. Delays of an hour or more are not, and the check reports this.
 
 # %%
 hour_late = past["DepDelay"].map(lambda delay: "YES" if delay >= 60 else "NO", na_action="ignore")
@@ -733,23 +764,23 @@ rare_event = pitfalls.Delivery(past.assign(IsDepDelayed=hour_late), ())
 show_table(pitfalls.run_checks(rare_event, only="imbalance")[["evidence", "severity", "fix"]])
 
 # %% [markdown]
-# A popular cure gives the rarer class more weight. See what that does to the 15-minute model:
+# A popular remedy gives the rarer class more weight. Here is its effect on the 15-minute model:
 
 # %% tags=["claim"]
 heavier = training.train_xgboost(small, known, scale_pos_weight=3)
 weighed = training.compare({"as it is": model, "three times": heavier}, split.test)
 worse = weighed["log-loss"].diff().iloc[1]
 claim(
-    "AUC gained by weighing delays three times",
+    "AUC gained by giving delays three times the weight",
     weighed["AUC"].diff().iloc[1],
     nyc2013=(-0.02, 0.02),
 )
 claim("Log-loss added", worse, nyc2013=(0.03, 0.08))
-claim("Mean score, of 100 flights", 100 * weighed["mean score"].iloc[1], nyc2013=(28, 36))
+claim("Mean score, per 100 flights", 100 * weighed["mean score"].iloc[1], nyc2013=(28, 36))
 
 # %% [markdown]
-# Nothing is gained in ranking, and no probability is true any more. Weights are for those who need no probabilities; the airline
-# does.
+# The ranking does not improve, and the probabilities are no longer correct. Use class weights only if you do not need
+# probabilities; the airline does need them.
 
 # %% [markdown] tags=["further"]
 # ## Further: columns that never change
@@ -758,10 +789,10 @@ claim("Mean score, of 100 flights", 100 * weighed["mean score"].iloc[1], nyc2013
 show_table(pitfalls.run_checks(delivery, only="variance")[["where", "evidence"]])
 
 # %% [markdown] tags=["further"]
-# ## Further: one clock
+# ## Further: time zones
 #
-# The deck asks in which zone times are told. Here they are local; the course turns them into UTC before it subtracts. How far are noon
-# and the next noon apart, in the night when clocks change?
+# The deck asks in which time zone the times are given. Here they are local times, and the course converts them to UTC before it
+# subtracts. How many hours pass from noon to noon when the clocks change in the night between?
 
 # %%
 noons = pd.DataFrame(

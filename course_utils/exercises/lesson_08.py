@@ -15,35 +15,35 @@ _NEAR = 0.005  # dollars: half a cent
 _BLOCK_SLIPS: list[tuple[Callable[[list[int], int, float], float], str]] = [
     (
         lambda jobs, per, price: price * math.ceil(sum(jobs) / per),
-        "many small jobs and one large job are not the same bill: when does Amazon round, before or after adding up?",
+        "many small jobs do not cost the same as one large job: does Amazon round before or after adding up?",
     ),
     (
         lambda jobs, per, price: price * sum(jobs) / per,
-        "this charges for what was asked alone: what does a job of 94 flights pay for?",
+        "this bills the exact number of predictions: how many does Amazon bill for a job of 94 flights?",
     ),
     (
         lambda jobs, per, price: price * sum(round(size / per) for size in jobs),
-        "rounding to the nearest is kind to small jobs; the rule has one direction",
+        "this rounds to the nearest thousand: in which direction does the rule round?",
     ),
     (
         lambda jobs, per, price: price * sum(size // per for size in jobs),
-        "a job that is one prediction over pays for more, not for less: in which direction does your division round?",
+        "a job of 1,001 predictions pays too little here: in which direction does your division round?",
     ),
     (
         lambda jobs, per, price: price * sum(size // per + 1 for size in jobs),
-        "try a job that fills its last thousand to the last prediction: does it pay for one that it did not begin?",
+        "try a job of exactly 1,000 predictions: does it pay for a second thousand that it did not begin?",
     ),
     (
         lambda jobs, per, price: price * sum(max(1, math.ceil(size / per)) for size in jobs),
-        "what does a job without a single prediction cost?",
+        "how much should a job without a single prediction cost?",
     ),
     (
         lambda jobs, per, price: sum(math.ceil(size / per) for size in jobs),
-        "these are thousands, not yet dollars",
+        "this is the number of thousands, not yet dollars",
     ),
     (
         lambda jobs, per, price: price * per * sum(math.ceil(size / per) for size in jobs),
-        "the price is for a thousand predictions, not for each",
+        "the price is per thousand predictions, not for each one",
     ),
 ]
 
@@ -52,8 +52,8 @@ _BLOCK_SLIPS: list[tuple[Callable[[list[int], int, float], float], str]] = [
 def batch_bill(answer: Any) -> Sequence[Finding]:
     """Grade a function by what it charges for lists of jobs."""
     if not callable(answer):
-        hint = "write a function: it will be asked about several months"
-        return [wrong(f"a {type(answer).__name__} is no function", hint=hint)]
+        hint = "write a function: the check calls it for several months"
+        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
     price = next(entry for entry in read_toml("prices.toml")["price"] if entry["key"] == "aws_batch")
     per, dollars = price["per"], price["dollars"]
     months = read_toml("exercises.toml")["08.1"]["jobs"]
@@ -62,15 +62,15 @@ def batch_bill(answer: Any) -> Sequence[Finding]:
         bill = answer(list(jobs))
         if (number := as_number(bill)) is None:
             kind = "nothing" if bill is None else f"a {type(bill).__name__}"
-            return [wrong(f"it returns {kind}", hint="return one number: the dollars of all jobs together")]
+            return [wrong(f"it returns {kind}", hint="return one number: the dollars for all jobs together")]
         bills.append(number)
     if _same(bills, [dollars * sum(-(-size // per) for size in jobs) for jobs in months]):
-        return [right("each job is rounded up by itself, and full ones pay for nothing that they did not ask")]
+        return [right("each job is rounded up separately, and a job of exactly 1,000 pays for nothing extra")]
     for slip, hint in _BLOCK_SLIPS:
         if _same(bills, [slip(jobs, per, dollars) for jobs in months]):
-            return [wrong("the bill is not Amazon's", hint=hint)]
-    hint = "work out by hand what three jobs of 1, 1,000 and 1,001 predictions cost, and compare"
-    return [wrong("the bill is not Amazon's", hint=hint)]
+            return [wrong("the bill differs from Amazon's", hint=hint)]
+    hint = "calculate by hand what three jobs of 1, 1,000 and 1,001 predictions cost, and compare"
+    return [wrong("the bill differs from Amazon's", hint=hint)]
 
 
 def _same(given: Sequence[float], wanted: Sequence[float]) -> bool:
@@ -93,52 +93,52 @@ def _sums(daily: Sequence[float]) -> list[float]:
 _ALERT_SLIPS: list[tuple[Callable[[Sequence[float], float, Sequence[float]], _Days], str]] = [
     (
         lambda daily, budget, shares: [_first(total > share * budget for total in _sums(daily)) for share in shares],
-        "an alert goes out when a share is reached: does it have to be passed?",
+        "an alert fires when spending reaches the share: does spending have to exceed it?",
     ),
     (
         lambda daily, budget, shares: [_first(cost >= share * budget for cost in daily) for share in shares],
-        "a budget is for the month: what has been spent *since the first* on a day?",
+        "a budget covers the whole month: how much has been spent *since the first* by a given day?",
     ),
     (
         lambda daily, budget, shares: [
             _first(total >= share * sum(daily) for total in _sums(daily)) for share in shares
         ],
-        "these are shares of what was spent in the end, which nobody knows on the way: shares of what are meant?",
+        "these are shares of the final spending, unknown before the month ends: shares of what are meant?",
     ),
     (
         lambda daily, budget, shares: [
             _first(total >= share * budget for total in _sums(daily)) or 1 for share in shares
         ],
-        "what does it say of a share that is never reached? Something like `idxmax` names the first day then",
+        "what do you return for a share that is never reached? `idxmax`, for example, returns the first day then",
     ),
     (
         lambda daily, budget, shares: [
             None if (day := _first(total >= share * budget for total in _sums(daily))) is None else day - 1
             for share in shares
         ],
-        "these are places, counted from zero; the index of `daily` has the days",
+        "these are positions, counted from zero: where does `daily` keep the days of the month?",
     ),
     (
         lambda daily, budget, shares: [
             (sum(total < share * budget for total in _sums(daily)) or None) for share in shares
         ],
-        "on this day the share was not reached yet: one day off",
+        "on this day the share is not reached yet: you are one day off",
     ),
     (
         lambda daily, budget, shares: [
             len(daily) if any(total >= share * budget for total in _sums(daily)) else None for share in shares
         ],
-        "that is the last day on which the share was reached, and too late for an alarm",
+        "this is the last day of the month, not the day on which the share is reached: too late for an alert",
     ),
 ]
 
 
 @grader("08.2")
 def budget_alerts(answer: Any) -> Sequence[Finding]:
-    """Grade a function by the days on which it raises its alarms."""
+    """Grade a function by the days on which it raises its alerts."""
     if not callable(answer):
-        hint = "write a function: it will be asked about several months"
-        return [wrong(f"a {type(answer).__name__} is no function", hint=hint)]
+        hint = "write a function: the check calls it for several months"
+        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
     import pandas as pd
 
     data = read_toml("exercises.toml")["08.2"]
@@ -155,22 +155,22 @@ def budget_alerts(answer: Any) -> Sequence[Finding]:
         [_first(total >= share * budget for total in _sums(daily)) for share in shares] for daily, budget in months
     ]
     if given == truth:
-        return [right("each alarm goes out on its day, and none for a share that is never reached")]
+        return [right("each alert fires on the right day, and none fires for a share that is never reached")]
     for slip, hint in _ALERT_SLIPS:
         if given == [slip(daily, budget, shares) for daily, budget in months]:
-            return [wrong("an alarm comes on another day", hint=hint)]
-    hint = "take ten days of $100 and a budget of $1,000, and write down by hand when each alarm goes out"
-    return [wrong("an alarm comes on another day", hint=hint)]
+            return [wrong("an alert fires on the wrong day", hint=hint)]
+    hint = "take ten days of 100 dollars and a budget of 1,000 dollars, and work out by hand when each alert fires"
+    return [wrong("an alert fires on the wrong day", hint=hint)]
 
 
 def _days(found: Any, shares: Sequence[float]) -> _Days | Finding:
     """Read the day of each share, from a mapping or in the order of the shares."""
-    shape = "return a dict: for each share the day, or None if it is never reached"
+    shape = "return a dict: the day for each share, or None if the share is never reached"
     mapping = as_mapping(found)
     if mapping is not None and set(mapping) <= set(shares):
         values = [mapping.get(share) for share in shares]
     elif mapping is not None:
-        return wrong("its keys are not the shares", hint="let the keys be those of `shares`, as they come")
+        return wrong("the keys of the dict are not the shares", hint="use the values of `shares` as keys, as they come")
     elif isinstance(found, str | Mapping) or not isinstance(found, Iterable):
         kind = "nothing" if found is None else f"a {type(found).__name__}"
         return wrong(f"it returns {kind}", hint=shape)
@@ -182,6 +182,6 @@ def _days(found: Any, shares: Sequence[float]) -> _Days | Finding:
     for value in values:
         number = as_number(value)
         if number is None and str(value) not in ("None", "nan", "<NA>", "NaT"):
-            return wrong(f"a {type(value).__name__} is no day", hint="name a day by its number in the month")
+            return wrong(f"a {type(value).__name__} is not a day", hint="give each day as its number in the month")
         days.append(None if number is None else int(number))
     return days

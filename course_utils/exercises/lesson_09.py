@@ -39,8 +39,8 @@ def own_project(answer: Any) -> Sequence[Finding]:
     table = read_toml("ml_test_score.toml")
     given = as_mapping(answer)
     if given is None:
-        hint = "fill in the dict that the cell begins with: a pair of points and evidence for each test"
-        return [wrong(f"a {type(answer).__name__} scores no tests", hint=hint)]
+        hint = "fill in the dict at the start of the cell: a pair of points and evidence for each test"
+        return [wrong(f"a {type(answer).__name__} does not score any tests", hint=hint)]
     by_section = {
         one["name"]: [test["key"] for test in table["test"] if test["section"] == one["name"]]
         for one in table["section"]
@@ -65,13 +65,13 @@ def _names(given: Mapping[Any, Any], by_section: Mapping[str, Sequence[str]]) ->
     known = [key for keys in by_section.values() for key in keys]
     strange = [key for key in given if key not in known]
     if strange:
-        hint = "take the names of checklist.blank_score_sheet(), as they stand"
-        return [wrong(f"{listed(strange[:3])} {'is no test' if len(strange) == 1 else 'are no tests'}", hint=hint)]
+        hint = "use the names from checklist.blank_score_sheet() unchanged"
+        return [wrong(f"{listed(strange[:3])} {'is not a test' if len(strange) == 1 else 'are not tests'}", hint=hint)]
     begun = [keys for keys in by_section.values() if any(key in given for key in keys)]
     absent = [key for keys in begun for key in keys if key not in given]
     if not begun or absent:
         what = f"{listed(absent[:3])} {'is' if len(absent) == 1 else 'are'} missing" if absent else "nothing is scored"
-        return [wrong(what, hint="a section is scored whole: what is not tested gets its zero, and stays in sight")]
+        return [wrong(what, hint="score a whole section: a test that no one runs gets a zero, and stays on the list")]
     return []
 
 
@@ -90,24 +90,24 @@ def _fault(key: str, row: tuple[float | None, Any]) -> Finding | None:
     points, said = row
     if points not in (0, 0.5, 1):
         return wrong(
-            f"{key}: no points can be read", hint="three values are possible: see what each of them stands for"
+            f"{key}: the points are not valid", hint="three values are possible: see what each of them stands for"
         )
     if points == 0:
         return None
     if words(said) < _LEAST_WORDS:
         hint = (
-            "points need evidence that a stranger could look up: say in a few words what is done, and where it stands"
+            "points need evidence that a stranger could look up: say in a few words what is done, and where to find it"
         )
         return wrong(f"{key}: points without evidence", hint=hint)
     if _PLAN.search(said):
-        hint = "a plan is no test yet: what would a stranger find if they looked today?"
-        return wrong(f"{key}: this is still to be done", hint=hint)
+        hint = "a plan is not a test yet: what would a stranger find if they looked today?"
+        return wrong(f"{key}: this has not been done yet", hint=hint)
     if _UNWRITTEN.search(said):
-        hint = "if nobody can read the result, nobody can rely on it: what does an unrecorded check count?"
+        hint = "if no one can read the result, no one can rely on it: how many points is an unrecorded check worth?"
         return wrong(f"{key}: the result was not written down", hint=hint)
     if points == 1 and _BY_HAND.search(said):
-        hint = "the full point is for what runs by itself, with every change or every day: who starts this one?"
-        return wrong(f"{key}: a person does this", hint=hint)
+        hint = "a full point is for a test that runs automatically, on every change or day: who starts this one?"
+        return wrong(f"{key}: a person runs it", hint=hint)
     return None
 
 
@@ -123,19 +123,19 @@ def card_sort(answer: Any) -> Sequence[Finding]:
     titles = {pile["title"].lower(): pile["name"] for pile in table["pile"]}
     given = as_mapping(answer)
     if given is None:
-        return [wrong(f"a {type(answer).__name__} sorts no cards", hint="fill in the dict that the cell begins with")]
+        return [wrong(f"a {type(answer).__name__} is not a dict", hint="fill in the dict at the start of the cell")]
     if absent := [name for name in cards if name not in given]:
         what = f"{listed(absent[:3])} {'is' if len(absent) == 1 else 'are'} missing"
-        return [wrong(what, hint="every card of checklist.rule_cards() goes onto a pile, under its own name")]
+        return [wrong(what, hint="put every card of checklist.rule_cards() on a pile, under its own name")]
     findings = []
     for name, rule in cards.items():
         said = " ".join(given[name].lower().split()) if isinstance(given[name], str) else given[name]
         pile = titles.get(said, said) if isinstance(said, str) else said
         if pile not in names:
-            findings.append(wrong(f"{name}: {given[name]!r} is no pile", hint=f"choose one of {listed(names)}"))
+            findings.append(wrong(f"{name}: {given[name]!r} is not a pile", hint=f"choose one of {listed(names)}"))
         elif pile != rule["pile"]:
-            findings.append(wrong(f"{name}: it lies on another pile", hint=rule["card"]["look"]))
+            findings.append(wrong(f"{name}: this is not its pile", hint=rule["card"]["look"]))
     rightly = len(cards) - len(findings)
     if rightly:
-        findings.insert(0, right(f"{rightly} of {len(cards)} cards lie where the rules have them"))
+        findings.insert(0, right(f"{rightly} of {len(cards)} cards are on the right pile"))
     return findings

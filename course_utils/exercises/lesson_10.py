@@ -26,21 +26,21 @@ def form(answer: Any) -> Sequence[Finding]:
     task = read_toml("pitfalls.toml")["10.1"]
     given = as_mapping(answer)
     if given is None:
-        return [wrong("the form is not filled in signal by signal", hint="keep the dict, and put a list behind each")]
+        return [wrong("the form is not a dict of signals", hint="keep the dict, and write a list for each signal")]
     findings = []
     for signal in task["signal"]:
         name, wanted = signal["name"], set(signal["hours"])
         if name not in given:
-            findings.append(wrong(f"'{name}' is missing", hint="the form has an answer for each signal"))
+            findings.append(wrong(f"'{name}' is missing", hint="the form needs an answer for each signal"))
             continue
         hours = _hours(given[name], task["horizons"])
         if hours is None:
-            hint = f"write a list of some of {listed(task['horizons'])}, as numbers; an empty list says never"
-            findings.append(wrong(f"'{name}' does not name horizons", hint=hint))
+            hint = f"write a list with some of {listed(task['horizons'])}, as numbers; an empty list means never"
+            findings.append(wrong(f"'{name}' has no valid horizons", hint=hint))
         elif hours == wanted:
-            findings.append(right(f"'{name}': just so"))
+            findings.append(right(f"'{name}': correct"))
         else:
-            said = "too many" if hours > wanted else "too few" if hours < wanted else "other"
+            said = "too many" if hours > wanted else "too few" if hours < wanted else "wrong"
             findings.append(wrong(f"'{name}': {said} horizons", hint=signal["hint"]))
     return findings
 
@@ -65,18 +65,18 @@ def _hours(value: Any, known: Sequence[float]) -> set[float] | None:
 def late_before(answer: Any) -> Sequence[Finding]:
     """Grade a function from flights to the share late at the origin on all earlier days."""
     if not callable(answer):
-        return [wrong(f"a {type(answer).__name__} is no feature", hint="define a function of the flights' rows")]
+        return [wrong(f"a {type(answer).__name__} is not a function", hint="define a function of the flights' rows")]
     rows = _flights()
     try:
         made = answer(rows.copy())
     except Exception as error:  # the learner's function may do anything
-        hint = "it is called with a table of flights in the columns of the course"
-        return [wrong(f"asked about some flights, it raises {describe_error(error)}", hint=hint)]
+        hint = "it is called with a table of flights that has the columns of the course"
+        return [wrong(f"called with some flights, it raises {describe_error(error)}", hint=hint)]
     values = _values(made, rows)
     if values is None:
         return [
             wrong(
-                "it does not give each flight a number", hint="return a Series with the same row labels as the flights"
+                "it does not return a number per flight", hint="return a Series with the same row labels as the flights"
             )
         ]
     return [*_ahead(answer, rows, values), *_right_share(rows, values)]
@@ -137,13 +137,13 @@ def _ahead(answer: Any, rows: Any, values: Any) -> list[Finding]:
             if again is not None and np.allclose(values[before], again[before], equal_nan=True):
                 return [
                     wrong(
-                        "it changes when flights of the same day turn out otherwise",
-                        hint="in the morning nobody knows the evening: leave out the whole day that is asked about",
+                        "it changes when flights of the same day have other outcomes",
+                        hint="in the morning no one knows the evening: which flights of the same day may it use?",
                     )
                 ]
-            hint = "does your average run over all rows? A flight may look at days before its own and at no other"
-            return [wrong("it changes when later days turn out otherwise", hint=hint)]
-    return [right("whoever changes today or the future does not change it")]
+            hint = "does your average run over all rows? A flight may use only the days before its own"
+            return [wrong("it changes when later days have other outcomes", hint=hint)]
+    return [right("it does not change with the outcomes of today or later")]
 
 
 def _right_share(rows: Any, values: Any) -> list[Finding]:
@@ -162,17 +162,17 @@ def _right_share(rows: Any, values: Any) -> list[Finding]:
     first = np.isnan(wanted)
     if np.allclose(values[~first], wanted[~first]):
         if np.isnan(values[first]).all():
-            return [right("it is the share of late flights at the origin so far")]
+            return [right("it is the share of late flights at the origin on all earlier days")]
         return [
             wrong("the first day has a number", hint="nothing was known yet: missing is an honest answer, 0 is not")
         ]
     if np.allclose(values[~first], everywhere[~first], equal_nan=True):
-        return [wrong("it counts flights of all airports", hint="only the flight's own origin is asked for")]
+        return [wrong("it counts flights of all airports", hint="use only flights from the flight's own origin")]
     if np.allclose(values[~first], all_flights[~first], equal_nan=True):
         return [
             wrong("it counts cancelled flights as on time", hint="they have no label: count flights with a label only")
         ]
-    hint = "late flights of all earlier days, divided by labelled flights of all earlier days, at the same origin"
+    hint = "divide late flights by labelled flights, both counted over all earlier days at the same origin"
     return [wrong("it is not the share of all earlier days", hint=hint)]
 
 
@@ -185,10 +185,10 @@ def audit(answer: Any) -> Sequence[Finding]:
     task = read_toml("pitfalls.toml")["10.3"]
     lines = _lines(answer)
     if lines is None:
-        return [wrong("these are no findings", hint="hand in a table or a list in which each line has check and where")]
+        return [wrong("these are not findings", hint="hand in a table or list in which each line has check and where")]
     if len(lines) > task["most"]:
         hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
-        return [wrong(f"{len(lines)} lines, at most {task['most']} will be read", hint=hint)]
+        return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]
     unknown = sorted({check for check, _ in lines} - {row["name"] for row in read_toml("pitfalls.toml")["check"]})
     if unknown:
         return [wrong(f"there is no check {unknown[0]!r}", hint="take the names from the report")]
@@ -231,7 +231,7 @@ def _lines(answer: Any) -> list[tuple[str, set[str]]] | None:
 
 def _recall(found: Sequence[int], planted: Sequence[Any], task: Mapping[str, Any]) -> Finding:
     if len(found) == len(planted):
-        return right("every planted fault is named")
+        return right("you named every planted fault")
     if len(found) >= task["least_found"]:
         return right(f"{len(found)} of {len(planted)} planted faults are named; one hides behind another check's name")
     hint = "which alarms name a column that no other check explains? Name the check and one of its columns"
@@ -240,6 +240,6 @@ def _recall(found: Sequence[int], planted: Sequence[Any], task: Mapping[str, Any
 
 def _precision(useless: Sequence[tuple[str, set[str]]], task: Mapping[str, Any]) -> Finding:
     if len(useless) <= task["most_wrong"]:
-        return right("the sender is not sent after anything that is in order")
-    hint = "an input that a model could do without is no fault of the delivery, if it came with the clean flights too"
-    return wrong(f"{len(useless)} lines name something that is in order", hint=hint)
+        return right("your report does not send the provider after correct data")
+    hint = "an input that a model could do without is not a fault of the delivery, if the clean flights have it too"
+    return wrong(f"{len(useless)} lines report data that are correct", hint=hint)

@@ -282,7 +282,7 @@ def _reliable(case: _Case) -> Iterator[dict[str, Any]]:
         shown = f"{str(days[0])[:4]}-{str(days[0])[4:6]}-{str(days[0])[6:]}" + (
             f" and {len(days) - 1} more days" if len(days) > 1 else ""
         )
-        evidence = f"missing on {share:.0%} of the flights of {shown}; the worst day before: {worst[columns].max():.0%}"
+        evidence = f"missing for {share:.0%} of the flights on {shown}; before, for {worst[columns].max():.0%} at most"
         yield _found(columns, evidence, share, "stop" if share >= 0.5 else "look")
 
 
@@ -319,7 +319,7 @@ def _changes(case: _Case) -> Iterator[dict[str, Any]]:
     limit = np.quantile(np.max(ratios, axis=0), 1 - limits["level"]) if names else 0
     for name, (psi, ratio) in zip(names, measured, strict=True):
         if ratio > limit:
-            evidence = f"PSI {psi:.2f}, {ratio:.0f} times what days drawn at random give"
+            evidence = f"PSI {psi:.2f}, {ratio:.0f} times as much as between days drawn at random"
             yield _found(name, evidence, psi, "look" if psi >= limits["changed"] else "note")
 
 
@@ -361,7 +361,7 @@ def _necessary(case: _Case) -> Iterator[dict[str, Any]]:
     for name in names:
         if gains[name] <= gains["chance"]:
             evidence = (
-                f"shuffled, it costs {max(gains[name], 0):.4f} of AUC; random columns up to {gains['chance']:.4f}"
+                f"shuffling it costs {max(gains[name], 0):.4f} of AUC; random columns cost up to {gains['chance']:.4f}"
             )
             yield _found(name, evidence, gains[name], "look")
 
@@ -487,7 +487,7 @@ def _feedback(case: _Case) -> Iterator[dict[str, Any]]:
     gap, error = _gap(late - log["probability"].to_numpy(dtype=float), untouched, warned, _day(delivery.rows))
     if gap > _limits()["z_feedback"] * error:
         evidence = (
-            f"warned flights were late {100 * gap:.0f} points less often than untouched ones of equal probability"
+            f"warned flights were late {100 * gap:.0f} points less often than untouched ones with the same probability"
         )
         yield _found(("IsDepDelayed", "warned"), evidence, gap, "stop")
 
@@ -516,7 +516,7 @@ def _semantic(case: _Case) -> Iterator[dict[str, Any]]:
             there = delivery.rows[name].dropna()
             share = float(1 - there.isin(known).mean()) if len(there) else 0.0
             if share > limits["unseen_values"]:
-                evidence = f"{share:.0%} of its values are none of the {len(known)} known ones: another unit?"
+                evidence = f"{share:.0%} of its values are not among the {len(known)} known ones: another unit?"
                 yield _found(name, evidence, share, "stop")
     yield from _clocks(delivery.rows, reference.rows, limits["clock"])
 
@@ -543,7 +543,7 @@ def _carriers_on_new_routes(rows: pd.DataFrame, known: pd.DataFrame, limit: floa
     shares = (by["new"] / by["flights"])[lambda share: share > limit]
     if len(shares):
         listed = ", ".join(f"{carrier} {share:.0%}" for carrier, share in shares.items())
-        evidence = f"flights on routes that the carrier never flew: {listed}. Has the code changed hands?"
+        evidence = f"flights on routes that the carrier never flew before: {listed}. Were codes swapped?"
         yield _found("UniqueCarrier", evidence, shares.max(), "stop")
 
 
@@ -558,7 +558,7 @@ def _clocks(rows: pd.DataFrame, known: pd.DataFrame, limit: float) -> Iterator[d
     off, before = (_off_the_clock(part) for part in (rows, known))
     if off > before + limit:
         evidence = (
-            f"{off:.0%} of the flights arrive at another time than departure and duration say; {before:.0%} before"
+            f"on {off:.0%} of the flights, arrival does not match departure plus duration; on {before:.0%} before"
         )
         yield _found(("CRSDepTime", "CRSArrTime", "CRSElapsedTime"), evidence, off, "stop")
 
@@ -583,7 +583,7 @@ def _rare(case: _Case) -> Iterator[dict[str, Any]]:
             evidence = (
                 f"{len(few):,} of {int((counts > 0).sum()):,} values have fewer than {limits['rare_flights']:.0f} "
             )
-            yield _found(name, f"{evidence}flights, {share:.0%} of the flights together", share, "look")
+            yield _found(name, f"{evidence}flights each; together they have {share:.0%} of the flights", share, "look")
 
 
 def _vocabulary(case: _Case) -> Iterator[dict[str, Any]]:
@@ -616,7 +616,7 @@ def _available(case: _Case) -> Iterator[dict[str, Any]]:
             if not hours >= horizon:
                 when = "afterwards only" if hours < 0 else "at departure" if hours == 0 else f"{hours:g} h before"
                 yield _found(
-                    name, f"known {when}, wanted {horizon:g} h before: {dictionary.loc[name, 'why']}", hours, "stop"
+                    name, f"known {when}, needed {horizon:g} h before: {dictionary.loc[name, 'why']}", hours, "stop"
                 )
         elif name not in _course_features():
             strange.append(name)
@@ -644,7 +644,7 @@ def _outliers(case: _Case) -> Iterator[dict[str, Any]]:
         if width > 0 and len(beyond):
             worst = beyond.iloc[int((beyond - (low + high) / 2).abs().to_numpy().argmax())]
             evidence = (
-                f"{len(beyond):,} flights outside {low - width:,.4g} to {high + width:,.4g}, the farthest {worst:,.4g}"
+                f"{len(beyond):,} flights outside {low - width:,.4g} to {high + width:,.4g}; most extreme: {worst:,.4g}"
             )
             yield _found(name, evidence, worst, "look" if len(beyond) >= 5 else "note")
 
@@ -666,10 +666,10 @@ def _labels(case: _Case) -> Iterator[dict[str, Any]]:
     if both.any():
         minutes, wrong = _threshold(delay[both], late[both])
         if wrong:
-            evidence = f"{wrong:,} labels contradict the delay beside them, whatever counts as late"
+            evidence = f"{wrong:,} labels contradict the recorded delay, whatever counts as late"
             yield _found("IsDepDelayed", evidence, wrong, "stop")
         if minutes != _course_minutes():
-            evidence = f"YES stands for {minutes} minutes or more; the course counts from {_course_minutes()}"
+            evidence = f"YES stands for {minutes} minutes or more; in the course for {_course_minutes()} or more"
             yield _found("IsDepDelayed", evidence, minutes, "note")
     unlabelled = int((~gone & np.isnan(late)).sum())
     if unlabelled:
@@ -699,7 +699,7 @@ def _carriers_apart(rows: pd.DataFrame, known: pd.DataFrame) -> Iterator[dict[st
         (gap, error), (old, old_error) = now.loc[carrier], then.loc[carrier]
         z = (gap - old) / max(np.hypot(error, old_error), 1e-9)
         if abs(z) > limits["z"] and abs(gap - old) > 0.04:
-            evidence = f"share late of {carrier} against the others on the same days: {gap:+.1%}, {old:+.1%} before"
+            evidence = f"share late of {carrier} relative to the others on the same days: {gap:+.1%}, {old:+.1%} before"
             yield _found("IsDepDelayed", evidence, gap - old, "look", "ask the carrier how it logs delays now")
 
 
@@ -805,7 +805,7 @@ def _duplicates(case: _Case) -> Iterator[dict[str, Any]]:
         both = pd.concat([reference.rows[key].drop_duplicates(), rows[key].drop_duplicates()]).duplicated().sum()
         if both:
             yield _found(
-                "", f"{both:,} flights are in the reference too", both, "stop", "let no flight be on two sides"
+                "", f"{both:,} flights are in the reference too", both, "stop", "keep each flight on one side only"
             )
 
 
@@ -827,9 +827,9 @@ def _omitted(case: _Case) -> Iterator[dict[str, Any]]:
         if missing.all() or missing.sum() < 30:
             continue
         if gone[missing].mean() > 0.9 and gone.mean() < 0.5:
-            evidence = f"missing on {missing.mean():.1%} of the flights, {gone[missing].mean():.0%} of which never left"
+            evidence = f"missing for {missing.mean():.1%} of the flights; {gone[missing].mean():.0%} of them never left"
             yield _found(
-                name, evidence, missing.mean(), "look", "it tells that the flight was cancelled: a leak, if used"
+                name, evidence, missing.mean(), "look", "do not use it: it reveals that the flight was cancelled"
             )
             continue
         gap, error = _gap(late, missing, ~missing, day)
@@ -838,12 +838,12 @@ def _omitted(case: _Case) -> Iterator[dict[str, Any]]:
             if old is not None and gap * old > 0 and abs(gap - old) <= limits["z"] * error + 0.1:
                 as_before.append((name, gap))
             else:
-                evidence = f"late {gap:+.0%} where it is missing ({missing.mean():.1%} of the flights)"
+                evidence = f"share late {gap:+.0%} where it is missing ({missing.mean():.1%} of the flights)"
                 yield _found(name, evidence, gap, "look")
         yield from _missing_for_one(rows, name, before)
     if as_before:
         worst = max((gap for _, gap in as_before), key=abs)
-        evidence = f"late up to {worst:+.0%} where they are missing, much as in the reference"
+        evidence = f"share late up to {worst:+.0%} where they are missing, about as in the reference"
         yield _found((name for name, _ in as_before), evidence, worst, "note")
 
 
@@ -865,7 +865,7 @@ def _missing_for_one(rows: pd.DataFrame, name: str, before: pd.DataFrame | None)
         worst = worst[~(old > worst - 0.3)]
     if len(worst) and share <= 0.4:
         listed = ", ".join(f"{carrier} {part:.0%}" for carrier, part in worst.items())
-        evidence = f"missing on {share:.0%} of all flights, but on {listed}: a join that fails?"
+        evidence = f"missing for {share:.0%} of all flights, but for {listed}: does a join fail?"
         yield _found(name, evidence, worst.iloc[0], "look", "compare keys of both tables for these carriers")
 
 
@@ -1005,10 +1005,10 @@ def _illegal(case: _Case) -> Iterator[dict[str, Any]]:
         share, usual, helper = _given_away(delivery, dictionary, name)
         if share > usual + 0.25:
             evidence = (
-                f"forbidden, and recovered from other inputs in {share:.0%} of the flights ({usual:.0%} by guessing)"
+                f"forbidden, but other inputs reveal it for {share:.0%} of the flights (by guessing: {usual:.0%})"
             )
             yield _found(
-                (name, helper), evidence, share, "look", "drop what gives it away, or test what that does to people"
+                (name, helper), evidence, share, "look", "drop the inputs that reveal it, or test the effect on people"
             )
 
 
@@ -1040,7 +1040,7 @@ def _imbalance(case: _Case) -> Iterator[dict[str, Any]]:
     share = min(late.mean(), 1 - late.mean())
     ratio = share / (1 - share)
     if ratio < _limits()["imbalance"]:
-        evidence = f"the rarer class has {share:.1%} of the flights, {ratio:.0%} of the other"
+        evidence = f"the rarer class has {share:.1%} of the flights, which is {ratio:.0%} of the other class"
         yield _found("IsDepDelayed", evidence, ratio, "look")
 
 

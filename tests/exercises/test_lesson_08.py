@@ -77,7 +77,7 @@ WRONG = {
     "08.1": [
         (lambda jobs: math.ceil(sum(jobs) / 1000) * 0.10, "before or after adding up"),
         (lambda jobs: sum(jobs) / 1000 * 0.10, "a job of 94 flights"),
-        (lambda jobs: sum(round(size / 1000) for size in jobs) * 0.10, "one direction"),
+        (lambda jobs: sum(round(size / 1000) for size in jobs) * 0.10, "to the nearest thousand"),
         (lambda jobs: sum(size // 1000 for size in jobs) * 0.10, "does your division round"),
         (lambda jobs: sum(size // 1000 + 1 for size in jobs) * 0.10, "did not begin"),
         (lambda jobs: sum(max(1, math.ceil(size / 1000)) for size in jobs) * 0.10, "without a single prediction"),
@@ -94,7 +94,7 @@ WRONG = {
                 share: next((day for day, total in daily.cumsum().items() if total > share * budget), None)
                 for share in shares
             },
-            "have to be passed",
+            "have to exceed it",
         ),
         (
             lambda daily, budget, shares: {
@@ -124,7 +124,7 @@ WRONG = {
             lambda daily, budget, shares: {
                 share: daily.index[daily.cumsum() >= share * budget].max() for share in shares
             },
-            "too late for an alarm",
+            "too late for an alert",
         ),
         (lambda daily, budget, shares: with_pandas(daily, budget, [100 * share for share in shares]), "as they come"),
         (lambda daily, budget, shares: with_pandas(daily, budget, shares)[shares[0]], "return a dict"),

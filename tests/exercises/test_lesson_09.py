@@ -59,8 +59,8 @@ RIGHT = {
 
 WRONG = {
     "09.1": [
-        (but("age", 1, "we will add an alarm next sprint"), "a plan is no test"),
-        (but("age", 0.5, "should be in the dashboard"), "a plan is no test"),
+        (but("age", 1, "we will add an alarm next sprint"), "a plan is not a test"),
+        (but("age", 0.5, "should be in the dashboard"), "a plan is not a test"),
         (but("age", 0.5), "a stranger could look up"),
         (but("age", 1, "done"), "a stranger could look up"),
         (but("age", 1, True), "a stranger could look up"),
@@ -71,9 +71,9 @@ WRONG = {
         (but("quality", 2, "a nightly job compares with the labels"), "three values"),
         (but("quality", 0.75, "a nightly job compares with the labels"), "three values"),
         (but("quality", "1", "a nightly job compares with the labels"), "three values"),
-        ({key: pair for key, pair in WATCHED.items() if key != "skew"}, "a section is scored whole"),
-        ({}, "a section is scored whole"),
-        ({**WATCHED, "drift": (1, "a nightly job compares them")}, "as they stand"),
+        ({key: pair for key, pair in WATCHED.items() if key != "skew"}, "score a whole section"),
+        ({}, "score a whole section"),
+        ({**WATCHED, "drift": (1, "a nightly job compares them")}, "from checklist.blank_score_sheet() unchanged"),
         (3.5, "fill in the dict"),
         ([*WATCHED.values()], "fill in the dict"),
     ],
@@ -84,7 +84,7 @@ WRONG = {
         ({**SORTED, "silent weather": "inputs"}, "on the first day in service"),
         ({**SORTED, "wind direction": "slow growth"}, "running for a while"),
         ({**SORTED, "the log": "pipeline"}, "which two"),
-        ({**SORTED, "two numbers": "inputs"}, "what to want"),
+        ({**SORTED, "two numbers": "inputs"}, "which goal to pursue"),
         ({**SORTED, "a new source": "inputs"}, "tried already"),
         ({**SORTED, "two numbers": "last"}, "choose one of"),
         ({**SORTED, "two numbers": None}, "choose one of"),

@@ -326,7 +326,7 @@ def test_points_that_do_not_exist_are_refused(points, said):
 @pytest.mark.parametrize(
     ("score", "said"),
     [(0, "research"), (0.5, "holes"), (1, "holes"), (1.5, "first pass"), (2, "first pass"), (2.5, "reasonably"),
-     (3, "reasonably"), (3.5, "strongly"), (5, "strongly"), (5.5, "exceptional"), (7, "exceptional")],
+     (3, "reasonably"), (3.5, "highly"), (5, "highly"), (5.5, "exceptional"), (7, "exceptional")],
 )  # fmt: skip
 def test_a_score_is_read_as_the_paper_reads_it(score, said):
     """Each score has the paper's meaning, the ends of its ranges included."""
