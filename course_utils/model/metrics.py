@@ -7,13 +7,16 @@ told apart by position, since two libraries and one slide can order them in thre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "CELLS",
@@ -33,6 +36,7 @@ __all__ = [
     "named",
     "precision",
     "precision_recall",
+    "psi",
     "recall",
     "regression",
     "roc",
@@ -438,6 +442,51 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
             "flights": [len(part) for part in groups],
         }
     )
+
+
+def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np.ndarray:
+    """Return the population stability index of two counts by bin.
+
+    With *e* and *a* the shares of the bins, it is the sum of ``(a - e) * log(a / e)``: 0 where the shares are the
+    same, and above 0.2 a large change by a common rule of thumb (N. Siddiqi, *Credit Risk Scorecards*, 2006).
+
+    Parameters
+    ----------
+    expected, actual : array of float, shape (..., bins)
+        Rows by bin, of the reference and of what is compared with it; the last axis is the bins.
+    smoothing : {'add', 'floor'}
+        What keeps an empty bin from an infinite index. 'add': each bin counts half a row more. 'floor': a bin counts
+        half a row at least, and the others are as they are.
+
+    Returns
+    -------
+    array of float, shape (...)
+        In nats; a number where there is one pair of counts.
+
+    Raises
+    ------
+    UsageError
+        `smoothing` is unknown, or the numbers of bins differ.
+
+    Examples
+    --------
+    >>> round(float(psi([50, 50], [50, 50])), 3), round(float(psi([50, 50], [90, 10])), 3)
+    (0.0, 0.861)
+    """
+    e, a = (_smoothed_shares(counts, smoothing) for counts in (expected, actual))
+    if e.shape[-1:] != a.shape[-1:]:
+        raise UsageError(f"{e.shape[-1:]} bins against {a.shape[-1:]}", fix="count both by the same edges")
+    return ((a - e) * np.log(a / e)).sum(axis=-1)
+
+
+def _smoothed_shares(counts: ArrayLike, smoothing: str) -> np.ndarray:
+    counts = np.asarray(counts, dtype=float)
+    if smoothing == "add":
+        counts = counts + 0.5
+        return counts / counts.sum(axis=-1, keepdims=True)
+    if smoothing == "floor":
+        return np.maximum(counts, 0.5) / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+    raise UsageError(f"smoothing={smoothing!r} is unknown", fix="choose 'add' or 'floor'")
 
 
 def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:

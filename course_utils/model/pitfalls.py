@@ -311,8 +311,8 @@ def _changes(case: _Case) -> Iterator[dict[str, Any]]:
     draws = np.array([rng.permutation(total) < size[0] for _ in range(200)])
     ratios, measured = [], []
     for table in counts:
-        observed = _psi(table[: size[0]].sum(0), table[size[0] :].sum(0))
-        chance = _psi(draws @ table, (~draws) @ table)
+        observed = metrics.psi(table[: size[0]].sum(0), table[size[0] :].sum(0))
+        chance = metrics.psi(draws @ table, (~draws) @ table)
         scale = max(float(chance.mean()), 1e-6)
         measured.append((observed, observed / scale))
         ratios.append(chance / scale)
@@ -341,12 +341,6 @@ def _bins_by_day(rows: Sequence[pd.DataFrame], name: str) -> np.ndarray:
         start += len(part)
         tables_.append(np.bincount(day * width + mine, minlength=(int(day.max()) + 1) * width).reshape(-1, width))
     return np.vstack(tables_).astype(float)
-
-
-def _psi(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the population stability index of counts by bin (last axis), each bin with half a flight more."""
-    p, q = ((part + 0.5) / (part + 0.5).sum(axis=-1, keepdims=True) for part in (one, other))
-    return ((p - q) * np.log(p / q)).sum(axis=-1)
 
 
 def _necessary(case: _Case) -> Iterator[dict[str, Any]]:

@@ -105,11 +105,11 @@ def limits() -> pd.Series:
 
 @dataclass(frozen=True)
 class _Spread:
-    """How the values of a column are spread: shares of bins, a text's values or a number's tenths."""
+    """How the values of a column are spread: counts by bin, of a text's values or a number's tenths."""
 
     values: tuple[str, ...] | None
     edges: np.ndarray | None
-    shares: np.ndarray
+    counts: np.ndarray
 
     @classmethod
     def of(cls, values: pd.Series) -> _Spread:
@@ -121,7 +121,7 @@ class _Spread:
         else:
             empty = cls(tuple(sorted(map(str, values.dropna().unique()))), None, np.empty(0))
         counts = np.bincount(empty.place(values), minlength=empty.count)
-        return cls(empty.values, empty.edges, np.maximum(counts, 0.5) / max(1, len(values)))
+        return cls(empty.values, empty.edges, counts)
 
     @property
     def count(self) -> int:
@@ -138,9 +138,7 @@ class _Spread:
     def psi(self, values: pd.Series, code: np.ndarray, days: int) -> np.ndarray:
         """Return the population stability index of each day."""
         counts = np.bincount(code * self.count + self.place(values), minlength=days * self.count)
-        counts = counts.reshape(days, self.count)
-        shares = np.maximum(counts, 0.5) / np.maximum(counts.sum(1, keepdims=True), 1)
-        return ((shares - self.shares) * np.log(shares / self.shares)).sum(1)
+        return metrics.psi(self.counts, counts.reshape(days, self.count), smoothing="floor")
 
 
 def _places(values: pd.Series, known: Sequence[str], otherwise: int) -> np.ndarray:
@@ -930,7 +928,8 @@ def _p_value(sample: pd.Series, known: np.ndarray, spread: _Spread) -> float:
     if spread.values is None:
         return float(stats.kstwo.sf(_distance(sample.to_numpy(dtype=float), known), len(sample)))
     counts = np.bincount(spread.place(sample), minlength=spread.count)
-    expected = spread.shares * counts.sum() / spread.shares.sum()
+    expected = np.maximum(spread.counts, 0.5)  # a bin that the reference never filled may not be impossible
+    expected *= counts.sum() / expected.sum()
     return float(stats.chisquare(counts, expected).pvalue)
 
 

@@ -128,7 +128,7 @@ class _Column:
         there = numbers[~np.isnan(numbers)]
         self.low, self.high = (there.min(), there.max()) if len(there) else (np.nan, np.nan)
         self.edges = np.unique(np.quantile(there, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(there) else np.empty(0)
-        self.shares = self._shares(numbers)
+        self.counts = self._counts(numbers)
 
     def number(self, row: Row) -> float:
         """Return the value of a row as a number; a category that training never had is minus one."""
@@ -146,15 +146,15 @@ class _Column:
 
     def psi(self, values: np.ndarray) -> float:
         """Return the population stability index of some values against those of training."""
-        now = self._shares(values)
-        return float(np.sum((now - self.shares) * np.log(now / self.shares)))
+        from course_utils.model import metrics  # with pandas: loaded late, as the process that watches starts without
 
-    def _shares(self, values: np.ndarray) -> np.ndarray:
-        """Return the share of values in each tenth of training, and of missing ones; half a row in each at least."""
+        return float(metrics.psi(self.counts, self._counts(values), smoothing="floor"))
+
+    def _counts(self, values: np.ndarray) -> np.ndarray:
+        """Return how many values are in each tenth of training, and how many are missing."""
         missing = np.isnan(values)
         places = np.searchsorted(self.edges, values[~missing], side="right")
-        counts = np.append(np.bincount(places, minlength=len(self.edges) + 1), missing.sum())
-        return np.maximum(counts, 0.5) / len(values)
+        return np.append(np.bincount(places, minlength=len(self.edges) + 1), missing.sum())
 
 
 class InlineMonitor:

@@ -30,6 +30,7 @@ import numpy as np
 from course_utils import tables
 from course_utils.data import dictionary, faults
 from course_utils.errors import DataError, ModelError, UsageError
+from course_utils.model import metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -939,18 +940,12 @@ def _changes(new: Mapping[str, Any], last: Mapping[str, Any], limit: Mapping[str
     if rises[name] > limit["missing"]:
         count = sum(rise > limit["missing"] for rise in rises.values())
         reasons.append(f"missing: {name} on {new['missing'][name]:.0%} of the rows, and {count - 1} more inputs")
-    moved = _psi(last["scores"], new["scores"])
+    moved = metrics.psi(last["scores"], new["scores"])
     if moved > limit["psi"]:
         reasons.append(
             f"scores: they moved (PSI {moved:.2f}), mean {new['mean score']:.2f} after {last['mean score']:.2f}"
         )
     return reasons
-
-
-def _psi(old: Sequence[int], new: Sequence[int]) -> float:
-    """Return the population stability index of two histograms; half a row stands in for an empty step."""
-    p, q = ((np.array(counts) + 0.5) / (np.sum(counts) + 0.5 * len(counts)) for counts in (old, new))
-    return float(((q - p) * np.log(q / p)).sum())
 
 
 def _spot(store: PredictionStore, version: str, source: Path, scorer: Scorer, count: int) -> tuple[int, int]:

@@ -15,6 +15,38 @@ LATE = [1, 1, 0, 0, 0]
 WARNED = [True, False, True, False, False]
 
 
+def test_the_population_stability_index_is_the_sum_of_its_bins():
+    """Two shares of bins give the textbook's number, whichever rule fills an empty bin."""
+    expected, actual = np.array([50, 30, 20]), np.array([20, 30, 50])
+    shares = expected / 100, actual / 100
+    book = ((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum()
+    assert metrics.psi(expected, actual, smoothing="floor") == pytest.approx(book)
+    assert metrics.psi(expected * 1e6, actual * 1e6) == pytest.approx(book)
+    assert metrics.psi(expected, 3 * expected, smoothing="floor") == pytest.approx(0)
+
+
+def test_an_empty_bin_is_finite_by_either_rule():
+    """A value that was never seen before makes the index large, and not infinite."""
+    added, floored = (metrics.psi([99, 0], [0, 99], smoothing=rule) for rule in ("add", "floor"))
+    share = 0.5 / 100
+    assert added == pytest.approx((1 - 2 * share) * np.log((1 - share) / share) * 2)
+    assert floored == pytest.approx((1 - 0.5 / 99) * np.log(1 / (0.5 / 99)) * 2)
+
+
+def test_several_pairs_of_counts_are_compared_at_once():
+    """A table of days against one reference gives a number a day."""
+    days = np.array([[50, 50], [90, 10]])
+    assert metrics.psi([50, 50], days) == pytest.approx([0, metrics.psi([50, 50], [90, 10])])
+
+
+def test_bins_that_differ_and_rules_that_are_none_are_refused():
+    """Counts of other bins, or a misspelt rule, get a reason."""
+    with pytest.raises(UsageError, match="bins against"):
+        metrics.psi([1, 2], [1, 2, 3])
+    with pytest.raises(UsageError, match="smoothing='ad' is unknown"):
+        metrics.psi([1, 2], [1, 2], smoothing="ad")
+
+
 def test_cells_are_named_by_what_happened():
     """Each flight is counted in the cell that says what happened to it."""
     assert metrics.confusion(LATE, WARNED).to_dict() == {
