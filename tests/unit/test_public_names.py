@@ -164,11 +164,34 @@ def test_what_is_offered_is_described(file: Path):
         if isinstance(node, Function):
             told = section(docstring, "Parameters")
             wanted = {one.arg for one in parameters(node)}
-            if len(wanted) == 1 and all(f"`{one}`" in docstring for one in wanted):
-                told |= wanted  # a single one may be told in the text
+            if not told and all(f"`{one}`" in docstring for one in wanted):
+                told = wanted  # where the signature says it all, the text may name them, without a section
             faults += [f"{name} does not describe {one}" for one in sorted(wanted - told)]
             faults += [f"{name} describes {one}, which it does not take" for one in sorted(told - wanted)]
     assert not faults
+
+
+#: An entry shorter than this says hardly more than the name: shape, unit, meaning of the default or what is refused fit.
+LEAST_WORDS = 5
+
+
+def entries(docstring: str) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of a numpydoc section with their descriptions."""
+    match = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", docstring, re.MULTILINE | re.DOTALL)
+    for head, body in re.findall(r"^(\S[^\n]*)\n((?:[ \t]+[^\n]*\n?|\n)*)", match[1] if match else "", re.MULTILINE):
+        yield head, " ".join(body.split())
+
+
+@MODULES
+def test_what_is_described_is_worth_reading(file: Path):
+    """A parameter's entry says shape, unit, default or limits, or points to where that is said."""
+    faults = []
+    for name, node in described(file):
+        for head, body in entries(ast.get_docstring(node) or ""):
+            points = re.match(r"As (for|from|of|in|by|returned by) `", body) or "{" in head
+            if len(body.split()) < LEAST_WORDS and not points:
+                faults.append(f"{name}, {head}: {body or 'no description'}")
+    assert not faults, "say more, or name the parameters in `backticks` in the text and drop the section"
 
 
 @MODULES
