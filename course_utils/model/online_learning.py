@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NAMESPACES",
     "OPTIONS",
-    "START",
     "GuardedRun",
     "Learner",
     "Stream",
@@ -63,9 +62,6 @@ NAMESPACES: dict[str, list[str]] = {
     "dest": ["Dest"],
     "numbers": ["CRSElapsedTime", "Distance"],
 }
-
-#: The first day on which the learners are compared.
-START = {"nyc2013": "2013-04-01", "allyears2k": "1996-01-01"}
 
 _TEXT = ("hour", "arrival_hour", "DayOfWeek")
 _LABELS = {"YES": 1, "NO": -1}
@@ -217,7 +213,7 @@ def comparison_start(flights: pd.DataFrame) -> str:
     ----------
     flights : DataFrame
     """
-    return START[flights.attrs.get("dataset") or tables.active_dataset()]
+    return tables.dataset(tables.dataset_of(flights))["compare_from"]
 
 
 # --------------------------------------------------------------------------- the year again, in VW

@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any
 
 from course_utils.errors import ClaimError, UsageError
-from course_utils.tables import DATASETS, active_dataset
+from course_utils.tables import DATASETS, dataset_of
 
 __all__ = ["ALWAYS", "as_text", "claim"]
 
@@ -32,14 +32,14 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
     unit : str, optional
         ``"$"`` stands before the printed number, anything else after it.
     **stated
-        ``nyc2013=``, ``allyears2k=`` or ``always=`` (data sets not named themselves). Each is a range ``(low, high)``,
-        both ends included, where ``None`` leaves an end open; or a number, which the measured one must equal at the
-        decimals stated; or ``True``/``False``.
+        ``always=`` or the name of a data set, such as ``nyc2013=``, which counts before ``always=``. Each is a range
+        ``(low, high)``, both ends included, where ``None`` leaves an end open; or a number, which the measured one must
+        equal at the decimals stated; or ``True``/``False``.
 
     Raises
     ------
     ClaimError
-        The measured value is not as stated for the active data set.
+        The measured value is not as stated for the data set: that of `measured` if it is a Series, else the active one.
     UsageError
         A keyword is no data set, nothing is stated, or a value is neither a number, a range nor a truth.
     """
@@ -49,10 +49,11 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
         raise UsageError(problem, fix=f"state a value as {', '.join(f'{name}=' for name in _KEYWORDS)}")
     value = _scalar(measured)
     checks = {name: _Stated(wanted, value, unit) for name, wanted in stated.items()}
-    dataset = active_dataset()
+    dataset = dataset_of(measured)
     check = checks.get(dataset) or checks.get(ALWAYS)
     if check is None:
-        print(f"· {statement}: not claimed on this data set")
+        # A data set of your own: the lesson shows what it measures there, and has no value to compare it with.
+        print(f"· {statement}: {_with_unit(as_text(value), unit)} on {dataset}, for which the lesson states no value")
         return
     if not check.holds:
         found = _with_unit(as_text(value), unit)

@@ -26,6 +26,8 @@ __all__ = [
     "canvas",
     "checkout",
     "curriculum",
+    "dataset",
+    "dataset_of",
     "find",
     "read_csv",
     "read_notes",
@@ -34,9 +36,25 @@ __all__ = [
     "workflow",
 ]
 
-DATASETS = ("nyc2013", "allyears2k")  # the default first
 #: Folders of tables, one a stage of the course.
 _STAGES = ("data", "model", "develop", "serve", "operate")
+#: What a row of datasets.toml must state, and what the rest is where it is not stated.
+_DATASET_NEEDS = ("title", "years", "validation", "test", "file")
+_DATASET_DEFAULTS: dict[str, Any] = {
+    "flights": None,
+    "source": "",
+    "terms": "",
+    "compare_from": "",
+    "complete": False,
+    "weather": False,
+    "absent": [],
+    "unsuited": "",
+    "package": "",
+    "url": "",
+    "bytes": None,
+    "sha256": "",
+    "variable": "",
+}
 
 
 def checkout() -> Path:
@@ -248,8 +266,64 @@ def canvas() -> pd.DataFrame:
     return pd.DataFrame({"question": {field["key"]: field["question"] for field in fields}}).rename_axis("key")
 
 
+def dataset(name: str) -> dict[str, Any]:
+    """Return the facts about a data set: its row of ``datasets.toml``, completed with the defaults.
+
+    Parameters
+    ----------
+    name : str
+        One of `DATASETS`; any other name is refused.
+
+    Returns
+    -------
+    dict
+        Keys as explained at the top of ``datasets.toml``; ``compare_from`` is the start of validation if not stated.
+
+    Raises
+    ------
+    UsageError
+        There is no such data set, or its row lacks a key or has an unknown one.
+
+    Examples
+    --------
+    >>> tables.dataset("nyc2013")["validation"]
+    '2013-09'
+    """
+    rows = read_toml("datasets.toml")
+    if name not in rows:
+        raise UsageError(f"there is no data set {name!r}", fix=f"choose one of {', '.join(rows)}")
+    row = rows[name]
+    if absent := [key for key in _DATASET_NEEDS if not row.get(key)]:
+        raise UsageError(f"datasets.toml: [{name}] does not state {absent[0]!r}", fix=f"add a line {absent[0]} = …")
+    known = (*_DATASET_NEEDS, *_DATASET_DEFAULTS)
+    if unknown := [key for key in row if key not in known]:
+        raise UsageError(
+            f"datasets.toml: [{name}] has the unknown key {unknown[0]!r}", fix=f"choose from {', '.join(known)}"
+        )
+    return {**_DATASET_DEFAULTS, **row, "compare_from": row.get("compare_from") or row["validation"]}
+
+
+def dataset_of(rows: Any) -> str:
+    """Return the name of the data set that a frame or series is from: its ``attrs['dataset']``, else the active one.
+
+    pandas copies ``attrs`` when you filter, sort, copy, sample or join rows. Anything else in `rows`, such as a number,
+    counts as measured on the active data set.
+
+    Raises
+    ------
+    UsageError
+        ``COURSE_DATASET`` names a data set that the course does not have.
+
+    Examples
+    --------
+    >>> tables.dataset_of(flights.head(3))
+    'nyc2013'
+    """
+    return getattr(rows, "attrs", {}).get("dataset") or active_dataset()
+
+
 def active_dataset() -> str:
-    """Name the data set that lessons run on: environment variable ``COURSE_DATASET``, else ``nyc2013``.
+    """Return the name of the data set that lessons run on: environment variable ``COURSE_DATASET``, else the default.
 
     Raises
     ------
@@ -260,3 +334,7 @@ def active_dataset() -> str:
     if name not in DATASETS:
         raise UsageError(f"COURSE_DATASET names {name!r}", fix=f"set it to one of {', '.join(DATASETS)}, or unset it")
     return name
+
+
+#: Names of the data sets, the default first; read at import, so it comes after the function that reads them.
+DATASETS: tuple[str, ...] = tuple(read_toml("datasets.toml"))
