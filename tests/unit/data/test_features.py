@@ -1,4 +1,4 @@
-"""Features: right by hand on small worlds, and blind to everything that was not known yet."""
+"""Features: correct on small examples, and independent of everything that was not known yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = int(os.environ.get("COURSE_EXAMPLES", "200"))
 
 @pytest.fixture(scope="module")
 def world(flights: pd.DataFrame) -> pd.DataFrame:
-    """Take three stormy days out of the year, thinned to a size that a property test can afford."""
+    """Return four stormy days of the year, thinned to a size that suits a property test."""
     days = flights[(flights["Month"] == 2) & flights["DayofMonth"].isin([7, 8, 9, 10])]
     busy = days["UniqueCarrier"].isin(["EV", "B6", "MQ"])
     return days[busy].iloc[::2].reset_index(drop=True).astype({"TailNum": object})
@@ -248,7 +248,7 @@ def small(*rows: tuple[int, int, float, str]) -> pd.DataFrame:
 
 
 def test_lateness_is_known_a_quarter_of_an_hour_after_schedule():
-    """At 8:15 nobody knows that the 8:00 is late; at 8:16 everyone does, though it leaves at 10."""
+    """At 8:15 it is not yet known that the 8:00 flight is late; at 8:16 it is, though the flight departs at 10:00."""
     world = small((5, 800, 120, "N1"), (5, 1115, 0, "N2"), (5, 1116, 0, "N3"))
     told = features.as_of(world, 3, only=["airport_today"])
     assert told["late_1h_origin"].isna().tolist() == [True, True, False]
@@ -326,8 +326,8 @@ def test_the_planes_earlier_leg():
     assert "plane_legs" not in features.as_of(world, 3)
 
 
-def test_a_flight_never_tells_on_itself():
-    """At departure the flight's own early leaving is not among the news."""
+def test_a_flight_is_no_feature_of_itself():
+    """At a horizon of 0, a flight's own early departure is not in its features."""
     told = features.as_of(small((5, 800, -10, "N1")), 0, assume_tail_known=True).iloc[0]
     names = [name for family in ("trailing", "airport_today", "plane") for name in features.groups()[family]]
     assert told[names].drop("plane_legs").isna().all()
@@ -338,7 +338,7 @@ def test_a_flight_never_tells_on_itself():
 
 
 def test_the_label_is_fifteen_minutes_or_the_decks():
-    """15 minutes is late, 14 is not unless every minute counts; who never left is neither."""
+    """15 minutes is late, 14 is not unless every minute counts; a cancelled flight is neither."""
     rows = small((5, 800, 15, "N1"), (5, 900, 14, "N2"), (5, 930, 0, "N3"), (5, 1000, np.nan, "N4"))
     assert features.label(rows).tolist()[:3] == [1, 0, 0]
     assert features.label(rows, minutes=features.DECK_LATE_MINUTES).tolist()[:3] == [1, 1, 0]
@@ -396,20 +396,20 @@ def test_known_at_follows_the_dictionary():
     [
         ({"horizon": -1}, "horizon=-1 cannot be used"),
         ({"horizon": float("nan")}, "horizon=nan cannot be used"),
-        ({"only": ["wether"]}, "no group 'wether'.*choose among schedule"),
-        ({"rows": []}, "no flight to describe"),
-        ({"only": []}, "no group of features is asked for"),
-        ({"only": ["plane"]}, "certain at departure only.*assume_tail_known=True"),
+        ({"only": ["wether"]}, "no group 'wether'.*choose from schedule"),
+        ({"rows": []}, "no flight to compute features for"),
+        ({"only": []}, "selects no group of features"),
+        ({"only": ["plane"]}, "certain only at departure.*assume_tail_known=True"),
     ],
 )
 def test_questions_that_cannot_be_answered(options: dict, says: str):
-    """A wrong option is named, with what would be right."""
+    """A wrong option is named, with a valid one."""
     with pytest.raises(UsageError, match=says):
         features.as_of(small((5, 800, 0, "N1")), **options)
 
 
 def test_a_data_set_without_weather():
-    """Without weather the other groups are given; only who asks for weather is refused."""
+    """Without weather you get the other groups; only asking for weather is refused."""
     world = small((5, 800, 0, "N1"))
     world.attrs["dataset"] = "allyears2k"
     assert "weather" not in features.groups(features.as_of(world))
@@ -418,9 +418,9 @@ def test_a_data_set_without_weather():
 
 
 def test_rows_that_are_not_there():
-    """A row to describe must be among the flights, and labels must be unique."""
+    """A row label must be in the flights, and row labels must be unique."""
     world = small((5, 800, 0, "N1"), (5, 900, 0, "N2"))
-    with pytest.raises(DataError, match="row 7 is not among the flights"):
+    with pytest.raises(DataError, match="row 7 is not in `flights`"):
         features.as_of(world, rows=[7])
     with pytest.raises(DataError, match="row labels are not unique"):
         features.as_of(pd.concat([world, world]))

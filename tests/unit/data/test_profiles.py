@@ -1,4 +1,4 @@
-"""What a profiler says of a table, and of which columns it is blind."""
+"""What a profile counts, and what it warns about."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_warnings_name_column_count_and_share(flights, found):
 
 
 def test_a_rejected_column_is_warned_of_once(flights):
-    """Of a column that is thrown out anyway I do not hear that cells are missing as well."""
+    """A rejected column gets no second warning about missing cells."""
     turned = flights[["CRSDepTime", "DepTime"]]
     table = profiles.warnings(profiles.profile(turned), len(turned))
     assert table[["warning", "column"]].to_numpy().tolist() == [["rejected", "DepTime"]]
@@ -177,7 +177,7 @@ def test_two_columns_of_one_name_are_refused(flights):
 
 
 def test_warnings_are_made_from_a_profile(flights, found):
-    """The flights themselves are no profile, and no rows are no table."""
+    """Flights instead of a profile, or zero rows, are refused."""
     with pytest.raises(UsageError, match=r"profiles\.profile"):
         profiles.warnings(flights, 200)
     with pytest.raises(UsageError, match="rows=0"):
