@@ -239,7 +239,7 @@ def up_to(frame: pd.DataFrame, last: str) -> list[str]:
     Parameters
     ----------
     frame : DataFrame
-        Features as from `as_of`.
+        Features as from `as_of`, in any order of columns.
     last : str
         Name of a group, one of `groups`.
 
@@ -267,7 +267,7 @@ def known_at(flights: pd.DataFrame, column: str) -> pd.Series:
     Parameters
     ----------
     flights : DataFrame
-        Rows as from `datasets.load_flights`.
+        Past flights, as from `datasets.load_flights`.
     column : str
         A column of the dictionary, such as ``'DepDelay'``.
 

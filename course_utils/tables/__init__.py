@@ -103,12 +103,12 @@ def read_text(name: str) -> str:
 
 
 def read_toml(name: str) -> dict[str, Any]:
-    """Read a TOML table of the course, such as ``curriculum.toml``.
+    """Return a TOML table of the course, such as ``curriculum.toml``, as a new dict.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        As for `find`.
 
     Raises
     ------
@@ -119,14 +119,14 @@ def read_toml(name: str) -> dict[str, Any]:
 
 
 def read_csv(name: str, **options: Any) -> pd.DataFrame:
-    """Read a CSV table of the course, such as ``dictionary.csv``.
+    """Return a CSV table of the course, such as ``dictionary.csv``.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        As for `find`.
     **options
-        Passed to `pandas.read_csv`.
+        Further arguments of `pandas.read_csv`, such as ``dtype=``.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def read_notes(name: str) -> list[str]:
     Parameters
     ----------
     name : str
-        Of the file.
+        As for `find`.
 
     Raises
     ------
@@ -306,8 +306,8 @@ def dataset(name: str) -> dict[str, Any]:
 def dataset_of(rows: Any) -> str:
     """Return the name of the data set that a frame or series is from: its ``attrs['dataset']``, else the active one.
 
-    pandas copies ``attrs`` when you filter, sort, copy, sample or join rows. Anything else in `rows`, such as a number,
-    counts as measured on the active data set.
+    pandas keeps ``attrs`` when you filter, sort, sample or copy rows, and loses them in a merge. Whatever has none in
+    `rows`, such as a number, counts as from the active data set.
 
     Raises
     ------

@@ -319,6 +319,50 @@ def test_a_data_set_that_the_course_does_not_have():
         datasets.fetch_flights("nyc2013")
 
 
+def test_flights_keep_their_data_set_when_rows_are_taken(flights: pd.DataFrame, tmp_path: Path):
+    """However a lesson takes rows, they still know which data set they are from."""
+    few = flights.head(500)
+    taken = {
+        "mask": few[few["DepDelay"] > 15],
+        "isin": few[few["Origin"].isin(["JFK"])],
+        "loc": few.loc[few.index[:5]],
+        "iloc": few.iloc[::7],
+        "query": few.query("Distance > 500"),
+        "sample": few.sample(20, random_state=0),
+        "sort": few.sort_values("DepDelay").tail(9),
+        "assign": few.assign(late=1),
+        "columns": few[["Origin", "DepDelay"]],
+        "one column": few["DepDelay"],
+        "dropna": few.dropna(subset="DepDelay"),
+        "reset": few.reset_index(drop=True),
+        "copy": few.copy(),
+        "astype": few.astype({"Origin": object}),
+        "concat": pd.concat([few.head(3), few.tail(3)]),
+        "group": next(iter(few.groupby("Month")))[1],
+    }
+    few.to_parquet(tmp_path / "few.parquet")
+    taken["parquet"] = datasets.read_parquet(tmp_path / "few.parquet")
+    assert {how for how, rows in taken.items() if rows.attrs.get("dataset") != "nyc2013"} == set()
+
+
+def test_a_loader_is_for_one_data_set_of_the_table():
+    """A loader for a data set without a row, or a second one for the same name, is refused when it is defined."""
+    with pytest.raises(UsageError, match="no data set 'mine'"):
+        datasets.loader("mine")
+    with pytest.raises(UsageError, match="'nyc2013' has a loader already"):
+        datasets.loader("nyc2013")
+
+
+def test_what_is_on_this_machine(standin: Path, monkeypatch: pytest.MonkeyPatch):
+    """A data set is available when it is installed, kept, or named as a local copy; a mirror needs the network."""
+    assert datasets.is_available("nyc2013")
+    assert not datasets.is_available("allyears2k")
+    monkeypatch.setenv("COURSE_ALLYEARS2K", "https://example.org/allyears2k.csv")
+    assert not datasets.is_available("allyears2k")
+    monkeypatch.setenv("COURSE_ALLYEARS2K", str(standin))
+    assert datasets.is_available("allyears2k")
+
+
 def test_the_data_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """COURSE_DATA names the folder of the data; without it, it is the course's own."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))

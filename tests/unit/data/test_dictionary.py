@@ -135,6 +135,21 @@ def test_numbers_for_names_are_refused(flights: pd.DataFrame):
         dictionary.validate(flights.head(10).assign(UniqueCarrier=7))
 
 
+def test_a_data_set_differs_where_its_own_rows_say_so():
+    """Shares of missing values are the data set's own; a column that it does not have may be all missing."""
+    ours, deck = (dictionary.load(dataset=name)["missing"] for name in ("nyc2013", "allyears2k"))
+    assert (ours["TailNum"], deck["TailNum"]) == (0.02, 0.5)
+    assert (ours["TaxiIn"], deck["TaxiIn"]) == (1, 0.5)
+    assert (ours["IsDepDelayed"], deck["IsDepDelayed"]) == (0.05, 0)
+    with pytest.raises(UsageError, match="no data set 'mine'"):
+        dictionary.load(dataset="mine")
+
+
+def test_the_years_are_those_of_all_data_sets():
+    """A flight of a year that no data set has is refused."""
+    assert dictionary.load().loc["Year", ["low", "high"]].tolist() == [1987, 2013]
+
+
 def test_the_readme_shows_every_column():
     """The tables in data/README have a row for each column, and say when values of other flights are known."""
     text = dictionary.readme()
