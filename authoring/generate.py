@@ -303,7 +303,7 @@ def _data_set(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write to a temporary name, then rename, so that nobody ever sees half a file."""
+    """Write to a temporary name, then rename, so that no reader ever sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

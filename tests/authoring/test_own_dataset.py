@@ -164,7 +164,7 @@ FORGOTTEN = [
 
 @pytest.mark.parametrize(("change", "says"), FORGOTTEN)
 def test_what_a_colleague_forgets_is_named(copy: Path, change: tuple[str, str], says: str) -> None:
-    """Without its file, its loader or a key of its row, I am told what is missing and what to type."""
+    """Without its file, its loader or a key of its row, the error says what is missing and what to type."""
     table = copy / "course_utils/tables/data/datasets.toml"
     whole = table.read_text(encoding="utf-8")
     try:

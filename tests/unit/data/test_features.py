@@ -170,11 +170,11 @@ def test_the_property_test_can_fail(world: pd.DataFrame, moments: pd.DataFrame, 
         future = another_future(world, moments, own, 6, "change all", rng, tail_held=True)
         now = datasets.scheduled_departure(world)[own] - pd.Timedelta(hours=6)
         weather = other_weather(reports, now, "change all", rng)
-        told = [
+        found = [
             features.as_of(flights, 0, assume_tail_known=True, rows=[own], weather=hourly).iloc[0]
             for flights, hourly in ((world, reports), (future, weather))
         ]
-        moved |= set(differing(*told))
+        moved |= set(differing(*found))
     families = {family for family, names in features.groups().items() if moved & set(names)}
     assert families >= {"airport_today", "weather", "plane"}
     assert not families & {"schedule", "calendar", "volume"}
@@ -250,10 +250,10 @@ def small(*rows: tuple[int, int, float, str]) -> pd.DataFrame:
 def test_lateness_is_known_a_quarter_of_an_hour_after_schedule():
     """At 8:15 it is not yet known that the 8:00 flight is late; at 8:16 it is, though the flight departs at 10:00."""
     world = small((5, 800, 120, "N1"), (5, 1115, 0, "N2"), (5, 1116, 0, "N3"))
-    told = features.as_of(world, 3, only=["airport_today"])
-    assert told["late_1h_origin"].isna().tolist() == [True, True, False]
-    assert told["late_1h_origin"].iloc[2] == 1
-    assert told["delay_6h_origin"].isna().all()
+    found = features.as_of(world, 3, only=["airport_today"])
+    assert found["late_1h_origin"].isna().tolist() == [True, True, False]
+    assert found["late_1h_origin"].iloc[2] == 1
+    assert found["delay_6h_origin"].isna().all()
     afternoon = features.as_of(world.assign(CRSDepTime=[800, 1115, 1301]), 3, only=["airport_today"])
     assert afternoon["delay_6h_origin"].iloc[2] == 120
 
@@ -261,9 +261,9 @@ def test_lateness_is_known_a_quarter_of_an_hour_after_schedule():
 def test_cancelled_counts_as_late():
     """A flight that never leaves raises the share of late flights, and has no delay."""
     world = small((5, 800, np.nan, "N1"), (5, 805, 0, "N2"), (5, 1200, 0, "N3"))
-    told = features.as_of(world, 3, only=["airport_today"]).iloc[2]
-    assert told["late_3h_all"] == 0.5
-    assert told["delay_3h_all"] == 0
+    found = features.as_of(world, 3, only=["airport_today"]).iloc[2]
+    assert found["late_3h_all"] == 0.5
+    assert found["delay_3h_all"] == 0
 
 
 def test_trailing_rates_end_with_the_day_before():
@@ -282,15 +282,15 @@ def test_trailing_rates_end_with_the_day_before():
 def test_volume_counts_the_schedule():
     """Flights of the same airport, day and clock hour are counted, also those still to come and cancelled ones."""
     world = small((5, 800, 0, "N1"), (5, 859, np.nan, "N2"), (5, 900, 0, "N3"), (6, 800, 0, "N4"))
-    told = features.as_of(world, 48, only=["volume"])
-    assert told["flights_this_hour"].tolist() == [2, 2, 1, 1]
-    assert told["flights_this_day"].tolist() == [3, 3, 3, 1]
+    found = features.as_of(world, 48, only=["volume"])
+    assert found["flights_this_hour"].tolist() == [2, 2, 1, 1]
+    assert found["flights_this_day"].tolist() == [3, 3, 3, 1]
 
 
 def test_the_calendar_knows_independence_day(flights: pd.DataFrame):
     """Days to the next and since the last federal holiday, at most seven."""
-    told = features.as_of(flights, only=["calendar"], rows=flights[flights["Month"] == 7].index)
-    days = told.groupby(flights["DayofMonth"].loc[told.index]).first()
+    found = features.as_of(flights, only=["calendar"], rows=flights[flights["Month"] == 7].index)
+    days = found.groupby(flights["DayofMonth"].loc[found.index]).first()
     assert days.loc[[1, 4, 5, 31], "days_to_holiday"].tolist() == [3, 0, 7, 7]
     assert days.loc[[4, 6, 20], "days_since_holiday"].tolist() == [0, 2, 7]
 
@@ -314,24 +314,24 @@ def test_weather_is_the_last_report_and_never_an_old_one():
 def test_the_planes_earlier_leg():
     """The last known departure of the same tail number, its delays once known, and the time to turn around."""
     world = small((5, 800, 20, "N1"), (5, 1200, 0, "N1"), (5, 1230, 0, "N2"), (5, 1300, 0, None))
-    told = features.as_of(world, 3, assume_tail_known=True, only=["plane"])
-    assert told["plane_legs"].tolist() == [0, 1, 0, 0]
-    leg = told.iloc[1]
+    found = features.as_of(world, 3, assume_tail_known=True, only=["plane"])
+    assert found["plane_legs"].tolist() == [0, 1, 0, 0]
+    leg = found.iloc[1]
     assert leg["plane_hours_since"] == 4
     assert leg["plane_dep_delay"] == 20
     assert np.isnan(leg["plane_arr_delay"])
     assert leg["plane_slack"] == 240 - 20 - 160
     assert features.as_of(world, 2, assume_tail_known=True)["plane_arr_delay"].iloc[1] == 30
-    assert told.iloc[[0, 2, 3]].drop(columns="plane_legs").isna().all(axis=None)
+    assert found.iloc[[0, 2, 3]].drop(columns="plane_legs").isna().all(axis=None)
     assert "plane_legs" not in features.as_of(world, 3)
 
 
 def test_a_flight_is_no_feature_of_itself():
     """At a horizon of 0, a flight's own early departure is not in its features."""
-    told = features.as_of(small((5, 800, -10, "N1")), 0, assume_tail_known=True).iloc[0]
+    found = features.as_of(small((5, 800, -10, "N1")), 0, assume_tail_known=True).iloc[0]
     names = [name for family in ("trailing", "airport_today", "plane") for name in features.groups()[family]]
-    assert told[names].drop("plane_legs").isna().all()
-    assert told["plane_legs"] == 0
+    assert found[names].drop("plane_legs").isna().all()
+    assert found["plane_legs"] == 0
 
 
 # --------------------------------------------------------------------------- labels and columns

@@ -112,7 +112,7 @@ def test_the_head_counts_with_and_without_what_is_rejected(flights, found):
 
 
 def test_the_decks_figures_stand_beside_what_they_are():
-    """Each figure of the deck's profile is there once, and where it differs I am told why."""
+    """Each figure of the deck's profile is there once, and where it differs I see why."""
     table = profiles.deck_figures()
     assert table.index.is_unique
     says, computed = table["the deck says"], table["computed again"]
@@ -154,7 +154,7 @@ def test_a_maintained_profiler_counts_alike(flights, found, monkeypatch, tmp_pat
 
 
 def test_the_full_report_is_a_page_of_its_own(flights, monkeypatch, tmp_path):
-    """The maintained profiler's report is written whole, and I am told its name and size, not where it lies."""
+    """The maintained profiler's report is written whole, and I get its name and size without its folder."""
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path)
     assert profiles.write_skrub_report(flights, "mine") == "mine.html: 8 columns, 200 rows"
     text = (tmp_path / "processed" / "reports" / "mine.html").read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ def test_the_page_knows_how_much_there_is_to_read(page):
 
 
 def test_the_page_is_written_whole(page, monkeypatch, tmp_path):
-    """The file is the page, I am told its name without its folder, and nothing else is left beside it."""
+    """The file is the page, I get its name without its folder, and nothing else is left beside it."""
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path)
     assert page.save("mine") == "mine.html: 47 words and 1 figure"
     (file,) = (tmp_path / "processed" / "reports").iterdir()
