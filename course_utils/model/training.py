@@ -717,7 +717,7 @@ def model_card(
         f"{tables.read_toml('constants.toml')['late_minutes']} minutes late",
         "not for": "flights of other airports or years than those trained on; deciding about a person",
         "trained on": {
-            "data set": tables.dataset_of(split.train),
+            "data set": str(split.train.attrs.get("dataset", tables.active_dataset())),
             "split": split.name,
             "flights": len(split.train),
             "share late": round(float(late.mean()), 3),

@@ -1096,7 +1096,7 @@ def example_batches(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     # By the clock of each airport.
     when = splits.day(flights) + pd.to_timedelta(datasets.minute_of_day(flights["CRSDepTime"]), unit="min")
-    starts = tables.read_toml("batch.toml")["batches"][tables.dataset_of(flights)]
+    starts = tables.read_toml("batch.toml")["batches"][flights.attrs.get("dataset") or tables.active_dataset()]
     first, then, end = (pd.Timestamp(start) for start in starts)
     return flights[(when >= first) & (when < then)], flights[(when >= then) & (when < end)]
 
