@@ -21,7 +21,7 @@ from course_utils.data import datasets
 
 ROOT = Path(course_utils.__file__).parent
 LESSONS = sorted((ROOT.parent / "lessons").glob("[0-9][0-9]_*.py"))
-#: What needs a running cluster, server or repository, or minutes: shown at work in its lesson, tested in its module's tests.
+#: What needs a running cluster, server or repository: its lesson shows it at work, and its module's tests try it.
 NEEDS_MORE = {f"{stage}.{name}" for stage, functions in tables.read_toml("examples.toml").items() for name in functions}
 
 
