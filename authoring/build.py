@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from authoring import lessons, surroundings
+from authoring import lessons, new_exercise, surroundings
 from authoring.lessons import Cell, Lesson
 from course_utils.errors import CourseError, UsageError
 
@@ -105,11 +105,19 @@ def _read_all(paths: Iterable[Path]) -> tuple[list[str], list[Lesson]]:
         except CourseError as error:
             problems.append(str(error))
             continue
-        found = lessons.faults(lesson)
+        found = lessons.faults(lesson) or _unfinished(lesson)
         problems += found
         if not found:
             sound.append(lesson)
     return problems, sound
+
+
+def _unfinished(lesson: Lesson) -> list[str]:
+    """Name in one message all that is still to be written of a new exercise."""
+    missing = new_exercise.unfinished(lesson.number, root=lesson.path.resolve().parents[1])
+    if not missing:
+        return []
+    return [f"lesson {lesson.number} has an unfinished exercise; still to be written:\n  " + "\n  ".join(missing)]
 
 
 # -------------------------------------------------------------------------------------------------------- sources

@@ -141,6 +141,26 @@ def build(lessons: tuple[str, ...], check: bool) -> int:
     return _tell(builder.build(lessons, check=check), failed=True)
 
 
+@course.group()
+def new() -> None:
+    """Start something new from a skeleton."""
+
+
+@new.command("exercise")
+@click.argument("number")
+def new_exercise(number: str) -> int:
+    """Write the skeletons of exercise NUMBER (11.2): lesson cells, grader, measures, right and wrong answers.
+
+    `course build` then names everything that is still to be written.
+    """
+    from authoring import new_exercise as exercises
+
+    for file in exercises.new_exercise(number):
+        click.echo(f"changed {file}")
+    click.echo(f"Now write what the lines with TODO {number} ask for, and run: course build {number[:2]}")
+    return 0
+
+
 @course.command()
 @click.option("--check", is_flag=True, help="Change nothing; say what is stale, and exit 1 if anything is.")
 def generate(check: bool) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authoring import build, cli, gate, generate, learners, run, surroundings
+from authoring import build, cli, gate, generate, learners, new_exercise, run, surroundings
 from course_utils.data import datasets
 from course_utils.errors import UsageError
 
@@ -26,7 +26,7 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     """`course --help` says what there is."""
     assert _course(monkeypatch, "--help") == 0
     text = capsys.readouterr().out
-    for command in ("build", "check", "csv2vw", "doctor", "generate", "lab", "reset", "run", "test"):
+    for command in ("build", "check", "csv2vw", "doctor", "generate", "lab", "new", "reset", "run", "test"):
         assert re.search(rf"^  {command} ", text, re.M)
 
 
@@ -338,3 +338,14 @@ def test_csv2vw_refuses_a_map_that_is_none(
     words = ("csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "IsDepDelayed", "--map", wrong)
     assert _course(monkeypatch, *words) == 1
     assert re.match(r"Error: --map '?" + wrong, capsys.readouterr().err)
+
+
+def test_a_new_exercise_says_which_files_it_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """`course new exercise 11.2` names the files with skeletons, and what to run next."""
+    monkeypatch.setattr(new_exercise, "new_exercise", lambda number: ["lessons/11_x.py", "tests/exercises/y.py"])
+    assert _course(monkeypatch, "new", "exercise", "11.2") == 0
+    said = capsys.readouterr().out
+    assert "changed lessons/11_x.py\nchanged tests/exercises/y.py\n" in said
+    assert said.endswith("TODO 11.2 ask for, and run: course build 11\n")
