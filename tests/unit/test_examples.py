@@ -47,7 +47,7 @@ def names(module: ModuleType, text: str) -> dict[str, object]:
     return found | ({"flights": flights().copy()} if "flights" in text else {})
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", [*modules()])
 def test_examples_give_what_they_show(name: str):
     """I can copy an example into a notebook, and it prints what the docstring says."""
     module = importlib.import_module(name)
