@@ -12,7 +12,9 @@ from authoring import patience
 PATIENT = patience.seconds(60)
 
 
-def until(wanted: Callable[[], Any], what: str | Callable[[], str], *, every: float = 0.01) -> Any:
+def until(
+    wanted: Callable[[], Any], what: str | Callable[[], str], *, every: float = 0.01, within: float = PATIENT
+) -> Any:
     """Wait until something holds, and return it.
 
     Parameters
@@ -23,8 +25,10 @@ def until(wanted: Callable[[], Any], what: str | Callable[[], str], *, every: fl
         What is said if it never does.
     every : float
         Seconds between two looks.
+    within : float
+        Seconds until the wait is given up.
     """
-    deadline = time.monotonic() + PATIENT
+    deadline = time.monotonic() + within
     while True:
         found = wanted()
         if found:

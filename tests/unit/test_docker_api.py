@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import docker
 import pytest
 import requests
-from waiting import until
+from waiting import PATIENT, until
 
 from course_utils.serving import docker_api, images
 from course_utils.serving.docker_api import Endpoint
@@ -103,7 +103,7 @@ def listens(address: str) -> bool:
     """Say whether somebody listens at an address."""
     url = urlsplit(address)
     with socket.socket() as asking:
-        asking.settimeout(10)
+        asking.settimeout(PATIENT)
         return asking.connect_ex((url.hostname, url.port)) == 0
 
 
@@ -269,13 +269,13 @@ def test_a_stock_manager_fails_while_another_thread_builds(
 
     def slow(self: Images, *args: Any, **options: Any) -> str:
         building.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENT)
         return real(self, *args, **options)
 
     monkeypatch.setattr(Images, "build", slow)
     with ThreadPoolExecutor(1) as pool:
         task = pool.submit(cluster.build, model)
-        assert building.wait(60)
+        assert building.wait(PATIENT)
         client = docker.from_env()
         with pytest.raises(requests.exceptions.ConnectionError):
             client.containers.list()
@@ -294,7 +294,7 @@ def test_a_stranger_is_refused(cluster: Cluster):
     """A request without the secret is refused, whatever it asks."""
     url = urlsplit(os.environ["DOCKER_HOST"])
     for path in ("/version", "/wrong/version", "/v1.45/build?t=mine-delays:1"):
-        answer = requests.post(f"http://{url.netloc}{path}", data=b"x" * 1000, timeout=60)
+        answer = requests.post(f"http://{url.netloc}{path}", data=b"x" * 1000, timeout=PATIENT)
         assert answer.status_code == 403
         assert "only the process that started the cluster" in answer.json()["message"]
 
@@ -482,7 +482,7 @@ endpoint.start()
 print(os.environ["DOCKER_HOST"], flush=True)
 if sys.argv[2] == "ends":
     raise SystemExit
-time.sleep(600)
+time.sleep(100_000)
 """
 
 
@@ -497,8 +497,8 @@ def test_a_process_that_ends_leaves_nothing(tmp_path: Path, end: str):
         if end == "is killed":
             assert listens(address)
             it.send_signal(signal.SIGKILL)
-        it.wait(60)
-    until(lambda: not listens(address), "the port is still open")
+        it.wait(PATIENT)
+    until(lambda: not listens(address), "the port is closed")
     assert list(scratch.iterdir()) == []
 
 
