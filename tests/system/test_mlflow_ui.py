@@ -47,6 +47,8 @@ def pages(store) -> Iterator[tracking.Pages]:
 @pytest.fixture(scope="module")
 def browser():
     """Start a browser."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
     with playwright_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS, timeout=1000 * PATIENT)
         yield started
