@@ -40,7 +40,7 @@ verify.processes.PeakMemory.seconds = 10_000.0
 patience.measure = lambda: 1 + os.getpid() / 2**22
 
 
-def pytest_unconfigure():
+def pytest_sessionstart():
     pathlib.Path(__file__).with_name(f"factor-{os.getpid()}").write_text(os.environ[patience.VARIABLE])
 """
 SWALLOWED = "import socket\ntry:\n    socket.getaddrinfo('example.org', 80)\nexcept OSError:\n    pass"
@@ -112,8 +112,9 @@ def test_equal_outputs_pass_however_long_they_took(verified) -> None:
 def test_the_machine_is_measured_once_for_all_workers(verified) -> None:
     """The process that starts the workers measures the machine, and they wait as long as it says."""
     factors = verified("factors")
-    assert len(factors) == 3
-    assert len(set(factors.values())) == 1
+    assert len(factors) == 3  # of the process that starts the workers, and of two workers
+    (factor,) = set(factors.values())
+    assert float(factor) >= 1
 
 
 def test_the_slowest_notebook_comes_first() -> None:
