@@ -178,6 +178,47 @@ def test_a_failing_cell_is_shown(tmp_path: Path) -> None:
     assert [file.name for file in sorted(tmp_path.rglob("*.ipynb"))] == ["12_next_one.ipynb"] * 2
 
 
+@pytest.mark.slow
+def test_every_failed_claim_is_named_and_nothing_written(built: Path) -> None:
+    """One build names every claim that does not hold, with cell and values, and no notebook is written."""
+    before = {file: (built / file).read_bytes() for file in (LEARNER, SOLVED)}
+    claims = 'nyc2013=(70, 80))\nclaim("Counts", len(counts), always=2)\nclaim("Sum", total, always=5)'
+    later = '# %% tags=["claim"]\nclaim("A number in the summary", 1, always=2)\n\n# %% [markdown]\n# ## Recap'
+    made_up.write(built, ("nyc2013=(64, 66))", claims), ("# %% [markdown]\n# ## Recap", later))
+    said: list[str] = []
+    found = build.build(root=built, say=said.append)
+    for file in (SOLVED, LEARNER):
+        here = [message.removeprefix(f"{file}, ") for message in found if message.startswith(file)]
+        assert len(here) == 3
+        assert here[0].startswith("cell 5: a claim failed: 'The share of the first count is' does not hold on nyc2013")
+        assert here[1].startswith("cell 5: a claim failed: 'Sum' does not hold on nyc2013: measured 1,850, stated 5")
+        assert here[2].startswith("cell 13: a claim failed: 'A number in the summary'")
+    assert said == [f"{SOLVED}: failed", f"{LEARNER}: failed"]
+    assert {file: (built / file).read_bytes() for file in (LEARNER, SOLVED)} == before
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_after_a_claim_is_named_with_it(tmp_path: Path) -> None:
+    """An error after a failed claim stops the lesson; the build names the cell that stopped it, and the claim."""
+    edits = ("nyc2013=(64, 66)", "nyc2013=(70, 80)"), ("counts[0] - counts[1]\n", "counts['one']\n")
+    made_up.write(tmp_path, *edits)
+    solved = [message for message in build.build(root=tmp_path, say=lambda _: None) if message.startswith("solutions")]
+    assert "cell 15 failed:\n  > counts['one']" in solved[0]
+    assert "cell 5: a claim failed" in solved[1]
+
+
+@pytest.mark.slow
+def test_both_notebooks_are_written_or_neither(tmp_path: Path) -> None:
+    """A claim that only holds in the solved notebook fails the learner's, and neither of them is written."""
+    claim = "import os\nclaim('Solved', os.getcwd().endswith('solutions'), always=True)\ncounts[0] - counts[1]\n"
+    made_up.write(tmp_path, ("counts[0] - counts[1]\n", claim))
+    said: list[str] = []
+    (problem,) = build.build(root=tmp_path, say=said.append)
+    assert problem.startswith(f"{LEARNER}, cell 15: a claim failed")
+    assert said[:2] == [f"{SOLVED}: not written, since the other one failed", f"{LEARNER}: failed"]
+    assert not list(tmp_path.rglob("*.ipynb"))
+
+
 def test_a_faulty_source_is_not_executed(tmp_path: Path) -> None:
     """An exercise without a check fails the build at once, by name."""
     made_up.write(tmp_path, ("mean = ...\n", ""))

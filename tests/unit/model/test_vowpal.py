@@ -14,13 +14,16 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vowpalwabbit import Workspace
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import vowpal
+
+#: An example may take as long as it needs.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 pytestmark = pytest.mark.slow  # VW's own parser judges: seconds, with the whole file
 
@@ -309,7 +312,7 @@ def meant(name: str, cell: str, is_text: bool) -> tuple[str, float] | None:
     return f"{name}={cell}", 1.0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(UNHURRIED, max_examples=150)
 @given(table())
 def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
     """Whatever words and numbers a table holds, VW's parser gives back the same examples."""
@@ -343,12 +346,14 @@ def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
     assert named == hashed
 
 
+@settings(UNHURRIED)
 @given(st.text(), st.text())
 def test_different_texts_stay_different(one, other):
     """Escaping never makes one word of two."""
     assert (vowpal.escape(one) == vowpal.escape(other)) == (one == other)
 
 
+@settings(UNHURRIED)
 @given(WORD, WORD, WORD, WORD)
 def test_name_and_value_keep_apart(name, cell, other_name, other_cell):
     """Column a=b with value c is not column a with value b=c."""
@@ -361,7 +366,7 @@ def test_an_equals_sign_in_a_name_is_no_end_of_it():
     assert vowpal.format_feature("a=b", "c") == "a%3Db=c" != vowpal.format_feature("a", "b=c") == "a=b=c"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(UNHURRIED, max_examples=40)
 @given(WORD)
 def test_a_tag_comes_back(tmp_path_factory, tag):
     """The tag that VW returns with a prediction is the one that I gave, unquoted."""
@@ -373,7 +378,7 @@ def test_a_tag_comes_back(tmp_path_factory, tag):
     assert (unquote(example[2]), example[3][0][1]) == (tag, 5.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(UNHURRIED, max_examples=150)
 @given(st.binary(max_size=120), st.sampled_from([{}, {"kind": "classes"}, {"kind": "number"}, {"encoding": "utf-16"}]))
 def test_a_broken_file_is_refused_with_its_row_and_leaves_nothing(tmp_path_factory, content, options):
     """Whatever bytes are sent: a file of VW's text, or one readable error that names file or row, and no output."""
