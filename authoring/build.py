@@ -145,13 +145,33 @@ def notebook(lesson: Lesson, folder: str, expected: dict[str, str] | None = None
         source = cell.learner if folder == LEARNER else cell.solved
         if source is None:
             continue
-        tags = [*cell.tags, *(["nbval-skip"] if "live" in cell.tags else [])]
         make = v4.new_code_cell if cell.is_code else v4.new_markdown_cell
-        cells.append(make(source, id=cell_id(lesson, cell), metadata={"tags": tags} if tags else {}))
+        source = source if cell.is_code else _below_title(lesson, cell, source)
+        cells.append(make(source, id=cell_id(lesson, cell), metadata=_marks(cell)))
         for number in _checked(cell) if folder == LEARNER else ():
             if text := (expected or {}).get(number):
                 cells.append(v4.new_markdown_cell(_fold(text), id=f"{cell_id(lesson, cell)}-expected"))
     return v4.new_notebook(cells=cells, metadata=_metadata(), nbformat_minor=5)
+
+
+def _marks(cell: Cell) -> dict[str, Any]:
+    """Return a cell's metadata: its tags, those that nbval and the site's builder read, and whether it is folded."""
+    folded = bool(lessons.FOLDED_TAGS & set(cell.tags))
+    tags = [*cell.tags, *(["nbval-skip"] if "live" in cell.tags else []), *(["hide-input"] if folded else [])]
+    return ({"tags": tags} if tags else {}) | ({"jupyter": {"source_hidden": True}} if folded else {})
+
+
+def _below_title(lesson: Lesson, cell: Cell, source: str) -> str:
+    """Put the parts of a long lesson, and all below them, one level down: a page has one title."""
+    if cell.ordinal == 1 or not any(section.cells[0].heading[0] == 1 for section in lesson.sections[1:]):
+        return source
+    pieces = re.split(r"(^(```|~~~).*?^\2\s*$)", source, flags=re.MULTILINE | re.DOTALL)
+    # Of three pieces the second is a fenced block, in which a number sign is no heading, and the third its fence.
+    return "".join(
+        re.sub(r"^(#{1,5} )", r"#\1", piece, flags=re.MULTILINE) if place % 3 == 0 else piece
+        for place, piece in enumerate(pieces)
+        if place % 3 != 2
+    )
 
 
 def _metadata() -> Any:
@@ -411,7 +431,7 @@ def _normalise(book: NotebookNode) -> None:
     for cell in book.cells:
         if cell.cell_type != "code":
             continue
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter")}
         if cell.execution_count is not None:
             count += 1
             cell.execution_count = count

@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from course_utils.errors import ClaimError
 from course_utils import notebook
+from course_utils.errors import ClaimError
 from course_utils.notebook import claims
 
 if TYPE_CHECKING:

@@ -121,7 +121,17 @@ def lab(
     -------
     int
         JupyterLab's exit code.
+
+    Raises
+    ------
+    UsageError
+        JupyterLab would refuse to start as root, or there are no lessons.
     """
+    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in options:
+        raise UsageError(
+            "JupyterLab does not start as root, since a notebook could then change the whole system",
+            fix="use an ordinary user; in a container of your own, type: course lab -- --allow-root",
+        )
     copy_lessons(root)
     first = min((root / FOLDER).glob("[0-9][0-9]_*.ipynb")).name
     settings = {
@@ -159,11 +169,18 @@ def _copy(lesson: Path, root: Path) -> None:
 
 
 def _moved(notebook: Path) -> bytes:
-    """Return a committed notebook as it reads in the learner's folder: ``solutions/`` lies in it, not beside it."""
-    here, there = (
-        (b"](../notebooks/", b"](../") if notebook.parent.name == SOLUTIONS else (b"](../solutions/", b"](solutions/")
-    )
-    return notebook.read_bytes().replace(here, there)
+    """Return a committed notebook as it is in the learner's folder: ``solutions/`` is in it, not beside it.
+
+    A lesson has no outputs there: below a question to guess at would be its answer.
+    """
+    if notebook.parent.name == SOLUTIONS:
+        return notebook.read_bytes().replace(b"](../notebooks/", b"](../")
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return text.encode().replace(b"](../solutions/", b"](solutions/")
 
 
 def _copy_solutions(root: Path) -> None:

@@ -9,7 +9,7 @@ import made_up
 import nbformat
 import pytest
 
-from authoring import build
+from authoring import build, lessons
 from course_utils.errors import UsageError
 
 LEARNER, SOLVED = "notebooks/11_made_up.ipynb", "solutions/11_made_up.ipynb"
@@ -84,7 +84,7 @@ def test_notebooks_are_the_same_on_every_machine(built: Path) -> None:
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
-        assert all(set(cell.metadata) <= {"tags"} for cell in book.cells)
+        assert all(set(cell.metadata) <= {"tags", "jupyter"} for cell in book.cells)
         ids = [cell.id for cell in book.cells]
         assert ids[:3] == ["11-made-up-001", "11-made-up-002", "11-made-up-003"]
         assert len(set(ids)) == len(ids)
@@ -251,3 +251,34 @@ def test_outputs_are_compared_as_nbval_does() -> None:
     assert not build.same_outputs([stream("a\n")], [stream("a\n"), one])
     bare = [show("display_data", data={"image/png": text, "text/plain": "figure"}) for text in ("AAAA", "BBBB")]
     assert build.same_outputs(bare[:1], bare[1:])
+
+
+def test_claims_and_drawing_are_folded(tmp_path: Path) -> None:
+    """A learner sees the sentence with its tick, or the figure; a click shows the code, on the site too."""
+    lesson = lessons.read(made_up.write(tmp_path))
+    book = build.notebook(lesson, "notebooks")
+    folded = [cell for cell in book.cells if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert folded
+    for cell in folded:
+        assert "hide-input" in cell.metadata.tags and {"claim", "figure"} & set(cell.metadata.tags)
+    assert not any("hide-input" in cell.metadata.get("tags", ()) for cell in book.cells if cell not in folded)
+
+
+def test_a_page_has_one_title(tmp_path: Path) -> None:
+    """In a lesson of several parts, parts and all below them are one level down; fenced code is left alone."""
+    parts = (
+        "# # Part 1 of 2: Count\n\n# %% [markdown]\n# ## Sums\n#\n# ```\n# # a comment\n# ```\n\n"
+        "# %% [markdown]\n# # Part 2 of 2: More\n"
+    )
+    source = f"# %% [markdown]\n# # A title\n\n# %% [markdown]\n{parts}"
+    path = tmp_path / "lessons" / "11_made_up.py"
+    path.parent.mkdir()
+    path.write_text(source)
+    texts = [cell.source for cell in build.notebook(lessons.read(path), "notebooks").cells]
+    assert [text.splitlines()[0] for text in texts] == [
+        "# A title",
+        "## Part 1 of 2: Count",
+        "### Sums",
+        "## Part 2 of 2: More",
+    ]
+    assert "```\n# a comment\n```" in texts[2]
