@@ -246,7 +246,7 @@ def _lessons(root: Path) -> Iterator[str]:
         f"*In class* is what the deck plans for a lesson. *Alone* is about what you need to read, run and solve it by "
         f"yourself, computed from the notebook. Day 1 is lessons 00 to 09: {days[1]} minutes in class, about "
         f"{round(alone[1] / 60)} hours alone. Day 2 is lessons 10 to {lessons[-1]['number']}: {days[2]} minutes in "
-        f"class, about {round(alone[2] / 60)} hours alone. You can take each lesson by itself, without another one first."
+        f"class, about {round(alone[2] / 60)} hours alone. You can take each lesson without another one first."
     )
 
 

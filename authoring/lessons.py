@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_utils.errors import UsageError
 
-MARKDOWN_TAGS = frozenset({"exercise", "further", "instructor", "solution"})
+MARKDOWN_TAGS = frozenset({"at-work", "exercise", "further", "instructor", "solution"})
 CODE_TAGS = frozenset({"setup", "solution", "check", "claim", "figure", "instructor", "live"})
 #: Cells of which a reader wants the result: notebooks show their output, and their code on a click.
 FOLDED_TAGS = frozenset({"claim", "figure"})
