@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 from pathlib import Path
@@ -15,6 +16,8 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import DataError, ModelError, UsageError
 from course_utils.model import metrics, training
+from course_utils.model.training import caching
+from course_utils.model.training.encoding import select_rows
 
 FAST = {"rounds": 15, "early_stopping": None, "max_depth": 3, "min_child_weight": 1}
 
@@ -135,7 +138,13 @@ def test_numbers_in_any_dress_are_numbers():
         np.testing.assert_array_equal(encoder.transform(ROWS.assign(hour=dressed)), plain)
 
 
-# --------------------------------------------------------------------------- one road to a score
+def test_rows_are_looked_up_in_the_order_of_the_flights():
+    """I get one row for each flight, in the order that I asked for."""
+    flights = pd.DataFrame(index=[9, 3])
+    assert select_rows(pd.Series({3: "a", 7: "b", 9: "c"}), flights).tolist() == ["c", "a"]
+
+
+# --------------------------------------------------------------------------- one path to a score
 
 
 def test_one_row_scores_as_it_does_among_many(fit: training.Fit, inputs: pd.DataFrame):
@@ -228,7 +237,7 @@ def test_without_early_stopping_all_rounds_are_kept(fit: training.Fit):
         ({"rounds": 0}, "rounds=0 fits nothing"),
         ({"rounds": 20, "early_stopping": 20}, "after 20 rounds can never act within 20 rounds"),
         ({"early_stopping": 0}, "early_stopping=0 stops before the first round"),
-        ({"max_dept": 3}, 'no use for "max_dept"'),
+        ({"max_dept": 3}, 'does not use "max_dept"'),
         ({"max_depth": -3}, "value -3 for Parameter max_depth"),
         ({"objective": "nix"}, "refuses: Unknown objective function: `nix`"),
     ],
@@ -434,6 +443,25 @@ def test_the_data_hash_feels_every_change(world: pd.DataFrame):
     assert training.data_hash(names[0]) != training.data_hash(names[1])
 
 
+def test_the_code_hash_covers_every_file_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A change in any module of a package, however deep, changes the package's hash; other files do not count."""
+    package = tmp_path / "hashed_package"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "fitting.py", "inner/__init__.py", "inner/deep.py"):
+        (package / name).write_text(f"name = {name!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("hashed_package")
+    single = importlib.import_module("hashed_package.fitting")
+    hashes = [training.code_hash(module)]
+    for name in ("fitting.py", "inner/deep.py"):
+        (package / name).write_text("changed = True\n")
+        hashes.append(training.code_hash(module))
+    assert len(set(hashes)) == 3
+    (package / "notes.txt").write_text("no code")
+    assert training.code_hash(module) == hashes[-1]
+    assert training.code_hash(single) != training.code_hash(single, module) != training.code_hash(module)
+
+
 # --------------------------------------------------------------------------- files
 
 
@@ -487,7 +515,7 @@ def test_nothing_of_mine_is_overwritten(fit: training.Fit, tmp_path: Path, with_
     folder.mkdir(exist_ok=True)
     (folder / "chapter.txt").write_text("mine")
     before = files(tmp_path)
-    with pytest.raises(UsageError, match=r"thesis holds chapter\.txt, which is no saved model"):
+    with pytest.raises(UsageError, match=r"thesis holds chapter\.txt, which is not part of a saved model"):
         training.save(fit.scorer, folder)
     assert files(tmp_path) == before
     with pytest.raises(UsageError, match=r"chapter\.txt is a file"):
@@ -665,13 +693,13 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count how often a model is fitted, in few rounds."""
     counted: list[int] = []
-    train = training.train_xgboost
+    train = caching.train_xgboost
 
     def count(split, inputs):
         counted.append(len(split.train))
         return train(split, inputs, rounds=5, early_stopping=2)
 
-    monkeypatch.setattr(training, "train_xgboost", count)
+    monkeypatch.setattr(caching, "train_xgboost", count)
     return counted
 
 
@@ -700,17 +728,17 @@ def test_a_change_of_anything_that_decides_the_model_fits_another(
     late = features.label
     changes = [
         lambda: None,
-        lambda: monkeypatch.setattr(training, "DEFAULTS", training.DEFAULTS | {"max_depth": 2}),
+        lambda: monkeypatch.setattr(caching, "DEFAULTS", caching.DEFAULTS | {"max_depth": 2}),
         lambda: monkeypatch.setattr(features, "as_of", other_features),
-        lambda: monkeypatch.setattr(training, "_code", lambda: "another rule"),
-        lambda: monkeypatch.setattr(training, "environment", lambda: {"xgboost": "99"}),
+        lambda: monkeypatch.setattr(caching, "code_hash", lambda *modules: "another rule"),
+        lambda: monkeypatch.setattr(caching, "environment", lambda: {"xgboost": "99"}),
         lambda: monkeypatch.setattr(features, "label", lambda rows: late(rows, minutes=30)),
     ]
     for made, change in enumerate(changes, 1):
         change()
         training.course_model(sample)
         assert len(fits) == made
-        monkeypatch.setattr(training, "DEFAULTS", dict(training.DEFAULTS))
+        monkeypatch.setattr(caching, "DEFAULTS", dict(caching.DEFAULTS))
     training.course_model(sample, horizon=6)
     training.course_model(sample.iloc[1:])
     touched = sample.copy()
@@ -719,6 +747,24 @@ def test_a_change_of_anything_that_decides_the_model_fits_another(
     assert len(fits) == len(changes) + 3
     training.course_model(sample)
     assert len(fits) == len(changes) + 3
+
+
+def test_each_module_that_fits_is_part_of_the_models_name(
+    sample: pd.DataFrame, models: Path, fits: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    """A change in one file of the package, such as the encoding, fits a new model: the cache never returns a stale one."""
+    split = splits.split_by_time(sample)
+    inputs = features.schedule(sample)
+    training.fit_or_load(split, inputs, "the same data")
+    training.fit_or_load(split, inputs, "the same data")
+    assert len(fits) == 1
+    changed = Path(training.encoding.__file__)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"# changed" if path == changed else b""))
+    training.fit_or_load(split, inputs, "the same data")
+    assert len(fits) == 2
+    training.fit_or_load(split, inputs, "other data")
+    assert len(fits) == 3
 
 
 def test_a_damaged_copy_is_fitted_again(sample: pd.DataFrame, models: Path, fits: list[int]):
