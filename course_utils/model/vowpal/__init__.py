@@ -1,29 +1,15 @@
-"""From a CSV file to Vowpal Wabbit's text, and from that text to a learner: the real ``vw``, asked from Python.
+"""Train with Vowpal Wabbit, ``vw``, from a table of flights.
 
-VW reads whatever it is given and hardly ever complains: a missing value becomes a 1, a label that is no number a 0. So
-`csv2vw` decides what each cell means before VW sees it, and refuses what it cannot tell, with line and column. It reads
-and writes line by line, so that a file of any size needs the same few megabytes.
-
-A line of VW's text is ``label importance 'tag |namespace name:3.5 name=text``; ``name=text`` is a feature of weight 1.
+`csv2vw` and `from_frame` write VW's text and refuse what VW would misread, `run` trains on it in a process of its own,
+and `parse_with_vw`, `vocabulary` and `collisions` show what VW makes of it. Importing this package loads neither pandas
+nor NumPy nor VW: that keeps ``course csv2vw`` small.
 """
 
-from course_utils.model.vowpal.conversion import (
-    KINDS,
-    MISSING,
-    UNLABELLED,
-    Examples,
-    Run,
-    Written,
-    collisions,
-    csv2vw,
-    deck_run,
-    escape,
-    format_feature,
-    from_frame,
-    parse_with_vw,
-    run,
-    vocabulary,
-)
+from course_utils.model.vowpal.conversion import Examples, Written, csv2vw, from_frame
+from course_utils.model.vowpal.hashing import collisions, vocabulary
+from course_utils.model.vowpal.labels import KINDS, UNLABELLED
+from course_utils.model.vowpal.runs import Run, deck_run, parse_with_vw, run
+from course_utils.model.vowpal.text import MISSING, escape, format_feature
 
 __all__ = [
     "KINDS",

@@ -752,7 +752,7 @@ def test_a_change_of_anything_that_decides_the_model_fits_another(
 def test_each_module_that_fits_is_part_of_the_models_name(
     sample: pd.DataFrame, models: Path, fits: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    """A change in one file of the package, such as the encoding, fits a new model: the cache never returns a stale one."""
+    """A change in one file of the package, such as the encoding, fits a new model."""
     split = splits.split_by_time(sample)
     inputs = features.schedule(sample)
     training.fit_or_load(split, inputs, "the same data")

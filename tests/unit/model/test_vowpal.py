@@ -21,6 +21,10 @@ from vowpalwabbit import Workspace
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import vowpal
+from course_utils.model.vowpal.labels import LabelMap
+from course_utils.model.vowpal.plan import Choice, LinePlan
+from course_utils.model.vowpal.reading import CsvReader
+from course_utils.model.vowpal.text import check_encoding
 
 pytestmark = pytest.mark.slow  # VW's own parser judges: seconds, with the whole file
 
@@ -254,8 +258,8 @@ def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
         ("YES", {}, "neither -1 nor 1"),
         ("MAYBE", {"labels": PLUS_MINUS}, "which the label map does not name (YES, NO)"),
         ("yes", {"labels": PLUS_MINUS}, "which the label map does not name"),
-        ("high", {"kind": "number"}, "which is no number"),
-        ("inf", {"kind": "number"}, "which is no number"),
+        ("high", {"kind": "number"}, "which is not a number"),
+        ("inf", {"kind": "number"}, "which is not a number"),
     ],
 )
 def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
@@ -409,9 +413,9 @@ def test_deliveries_of_the_course(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, and there are 2 columns \(line 3\)"),
+        (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, but there are 2 columns \(line 3\)"),
         (("y,a", "1,5", "1"), r"row 1: has 1 cells"),
-        (("y,a,a", "1,5,6"), r"column a: stands in the header twice"),
+        (("y,a,a", "1,5,6"), r"column a: is in the header twice"),
         (("y,a",), r"has no row with a label"),
     ],
 )
@@ -424,7 +428,7 @@ def test_a_table_that_is_none_is_refused(write, rows, said):
 def test_an_open_quote_is_told(tmp_path):
     """A quote that is never closed swallows the rest of the file: refused."""
     (tmp_path / "in.csv").write_text('y,a\n1,5\n1,"6\n1,7\n')
-    with pytest.raises(DataError, match=r"row 1: is no CSV: .*quote that is not closed"):
+    with pytest.raises(DataError, match=r"row 1: is not CSV: .*quote that is not closed"):
         text(tmp_path / "in.csv")
 
 
@@ -458,16 +462,16 @@ def test_a_refused_file_leaves_the_old_output_alone(write):
         ({"label": "y", "encoding": "klingon"}, "encoding='klingon' is unknown"),
         ({"label": "y", "labels": {"1": 2, "-1": -1}}, "the label '1' is mapped to 2"),
         ({"label": "y", "labels": {"1": True, "-1": -1}}, "is mapped to True"),
-        ({"label": "y", "labels": {"1": 1, "-1": 1}}, "all labels mean the same"),
+        ({"label": "y", "labels": {"1": 1, "-1": 1}}, "all labels are mapped to the same value"),
         ({"label": "y", "columns": ["q"]}, "the file has no column 'q'"),
-        ({"label": "y", "columns": ["a"], "all_columns": True}, "all columns are asked for, and some are named"),
-        ({"label": "y", "columns": ["y"]}, "y cannot be an input too"),
+        ({"label": "y", "columns": ["a"], "all_columns": True}, "all_columns and columns exclude each other"),
+        ({"label": "y", "columns": ["y"]}, "y is label, weight or tag and cannot be an input too"),
         ({"label": "y", "text": ["q"]}, "the file has no column 'q'"),
         ({"label": "y", "tag": "q"}, "the file has no column 'q'"),
         ({"label": "y", "all_columns": True, "namespaces": {"n": ["a"]}}, "b is in no namespace"),
-        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a", "b"], "m": ["b"]}}, "b stands in two places"),
+        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a", "b"], "m": ["b"]}}, "b is used twice"),
         ({"label": "y", "all_columns": True, "namespaces": {"n": []}}, "no name or no columns"),
-        ({"label": "y", "columns": ["a"], "namespaces": {"n": ["a", "b"]}}, "name it in columns too"),
+        ({"label": "y", "columns": ["a"], "namespaces": {"n": ["a", "b"]}}, "add it to the columns as well"),
         ({"label": "y"}, "the dictionary admits none of these columns 3 hours ahead"),
         (
             {"label": "y", "all_columns": True, "importance": "b", "unlabelled": "keep"},
@@ -486,8 +490,10 @@ def test_options_that_cannot_be_used_are_refused(write, options, said):
 def test_a_file_is_never_written_over_itself(write):
     """Naming the input as the output is refused before anything happens."""
     path = write("y,a", "1,5")
-    with pytest.raises(UsageError, match=r"in\.csv cannot be written"):
+    with pytest.raises(UsageError, match=r"in\.csv is both input and output"):
         vowpal.csv2vw(path, path, label="y", all_columns=True)
+    with pytest.raises(UsageError, match="is a folder"):
+        vowpal.csv2vw(path, path.parent, label="y", all_columns=True)
     with pytest.raises(UsageError, match="there is no folder"):
         vowpal.csv2vw(path, path.parent / "none" / "out.vw", label="y", all_columns=True)
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
@@ -515,6 +521,40 @@ def test_a_label_with_many_values_is_none(write):
     rows = [["y", "a"], *(["1", f"v{i}"] for i in range(1_001))]
     with pytest.raises(DataError, match="more than 1,000 different labels"):
         text(write(*rows), label="a", kind="classes")
+
+
+# --------------------------------------------------------------------------- parts of the converter
+
+
+def test_the_reader_counts_rows_and_finds_the_place_of_an_error(write):
+    """Blank lines are left out, rows are counted from 0, and an error gets file, row and line."""
+    with CsvReader(write("y,a", "1,5", "-1,6"), ",", "utf-8") as reader:
+        assert reader.names(header=True) == ["y", "a"]
+        assert list(reader) == [["1", "5"], ["-1", "6"]]
+        reader.row = 1
+        with pytest.raises(DataError, match=r"^in\.csv, column a, row 1: is odd \(line 3\)"), reader.locate_errors():
+            raise DataError("is odd", column="a", fix="correct it")
+
+
+def test_the_plan_of_a_line_has_one_part_for_each_cell_that_is_used():
+    """Label, weight, tag and features come in VW's order; the blanks of a line without features are known."""
+    names, choice = ["a", "y", "w", "b"], Choice(all_columns=True, importance="w")
+    plan = LinePlan.make(names, "y", LabelMap("binary", None, "refuse"), choice, header=True)
+    assert plan.columns == ("a", "b") and plan.width == 4
+    assert [part.position for part in plan.parts] == [1, 2, 0, 3]
+    assert "".join(part.texts[cell] for part, cell in zip(plan.parts, ["1", "2", "5", "x"], strict=True)) == (
+        "1 2.0 |f a:5 b=x"
+    )
+    assert "".join(part.texts[cell] for part, cell in zip(plan.parts, ["1", "2", "0", "0"], strict=True)).count(
+        " "
+    ) == (plan.spaces)
+
+
+def test_bytes_of_another_encoding_are_found_in_a_cell():
+    """A surrogate, as Python reads a byte that is no text, is refused; any real character passes."""
+    check_encoding("a", "Zürich, 東京")
+    with pytest.raises(DataError, match="column a: holds bytes that are no text"):
+        check_encoding("a", "Z\udcfcrich")
 
 
 # --------------------------------------------------------------------------- runs
@@ -569,7 +609,7 @@ def test_a_file_of_text_and_its_lines_are_the_same(tmp_path, whole):
     path = tmp_path / "examples.vw"
     path.write_text("\n".join(LINES) + "\n")
     assert np.array_equal(vowpal.run(path, LOGISTIC).predictions, whole.predictions)
-    with pytest.raises(DataError, match=r"gone\.vw: is not there"):
+    with pytest.raises(DataError, match=r"gone\.vw: does not exist"):
         vowpal.run(tmp_path / "gone.vw", LOGISTIC)
     with pytest.raises(DataError, match="there are no examples"):
         vowpal.run([], LOGISTIC)
@@ -618,7 +658,8 @@ def test_the_decks_run_is_at_hand():
 
 def test_the_converter_loads_nothing_heavy():
     """Turning a file into text needs neither pandas nor numpy: that is what keeps its memory small."""
-    code = "import sys; from course_utils.model import vowpal; print(*{'pandas', 'numpy', 'vowpalwabbit'} & set(sys.modules))"
+    heavy = {"pandas", "numpy", "vowpalwabbit"}
+    code = f"import sys; from course_utils.model import vowpal; print(*{heavy!r} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
