@@ -11,6 +11,8 @@ import pytest
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, online_learning, training
+from course_utils.model.online_learning import alternatives
+from course_utils.model.online_learning.progressive import check_delay
 
 pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
 
@@ -158,8 +160,9 @@ def test_predictions_are_those_of_learning_by_hand(given):
 @pytest.mark.parametrize("delay", [-1, 0.5, True])
 def test_a_delay_is_a_number_of_days(given, delay):
     """Half a day or a negative one is refused."""
-    with pytest.raises(UsageError, match="give whole days"):
-        online_learning.replay(given, delay=delay)
+    for call in (lambda: online_learning.replay(given, delay=delay), lambda: check_delay(delay)):
+        with pytest.raises(UsageError, match=r"is not a number of days.*give whole days"):
+            call()
 
 
 def test_settings_are_compared_for_each_delay(given):
@@ -211,14 +214,16 @@ def test_an_intercept_from_the_last_days_brings_the_mean_back(given):
     """Scores that are far too low meet what happened in the days before, and keep their order."""
     low = np.full(len(given.late), 0.05)
     low[given.rows["UniqueCarrier"] == "YY"] = 0.1
-    moved = online_learning.recalibrated(given, low, window=7, least=50)
+    moved = online_learning.recalibrated(given, low, window=7, min_flights=50)
     last = given.days == given.days[-1]
     week = (given.days < given.days[-1]) & (given.days >= given.days[-1] - 7)
     assert moved[last].mean() == pytest.approx(given.late[week].mean(), abs=0.03)
     assert np.array_equal(np.argsort(moved[last], kind="stable"), np.argsort(low[last], kind="stable"))
     early = given.days <= given.days[0] + 1
     assert moved[early] == pytest.approx(low[early])
-    changed = given.days[moved != online_learning.recalibrated(spoilt(given, "2013-02-10"), low, window=7, least=50)]
+    changed = given.days[
+        moved != online_learning.recalibrated(spoilt(given, "2013-02-10"), low, window=7, min_flights=50)
+    ]
     assert changed.min() == np.datetime64("2013-02-11")
 
 
@@ -312,7 +317,7 @@ def test_a_snapshot_of_something_else_is_refused():
 
 def test_a_guard_must_be_possible(given):
     """A negative limit or a day without flights is refused."""
-    with pytest.raises(UsageError, match="lets nothing through"):
+    with pytest.raises(UsageError, match="accepts no batch"):
         online_learning.learn_guarded(given, limit=-0.1)
     with pytest.raises(UsageError, match="no flight leaves on 2014-01-01"):
         online_learning.learn_guarded(given, spoiled=["2014-01-01"])
@@ -328,5 +333,5 @@ def test_the_committed_year_is_complete():
 
 def test_static_models_are_those_of_the_course(given, inputs):
     """XGBoost is fitted as everywhere in the course."""
-    fit = online_learning._fitted(given, inputs, ~given.after(START), rounds=3)
+    fit = alternatives._fit_on(given, inputs, ~given.after(START), rounds=3)
     assert isinstance(fit, training.Fit) and fit.rounds == 3
