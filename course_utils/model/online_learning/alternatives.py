@@ -189,7 +189,7 @@ def recalibrated(
     >>> stream = online_learning.stream(flights, online_learning.timetable(flights))
     >>> moved = online_learning.recalibrated(stream, np.full(len(stream.late), 0.5), window=1)
     >>> np.unique(moved.round(2))
-    array([0.2 , 0.22, 0.24, 0.5 ])
+    array([0.19, 0.22, 0.24, 0.5 ])
     """
     from scipy.optimize import brentq
     from scipy.special import expit, logit

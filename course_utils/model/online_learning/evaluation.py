@@ -82,13 +82,14 @@ def loss_by_week(
     0  constant  2013-01-01     2976    0.6931
     """
     worth = money.payoff(payoff)
+    # Weeks from the first day, not of the calendar, so that all but the last have seven days.
     number = (stream.days - np.datetime64(start)).astype(int) // 7
     rows = []
     for week in np.unique(number[number >= 0]):
         now = number == week
         for name, p in scores.items():
             dollars = money.dollars_by_flight(stream.late[now], p[now] >= money.break_even(worth), worth)
-            # Whole days are resampled: a single day has no interval.
+            # Whole days are resampled, so a single day has no interval. Few draws, since there are dozens of weeks.
             several = len(np.unique(stream.days[now])) > 1
             value = money.bootstrap(dollars, stream.days[now], draws=500) if several else None
             rows.append(

@@ -190,6 +190,7 @@ def learn_guarded(
         for yesterday, day in zip([None, *days], days, strict=False):
             if yesterday is not None:
                 known = np.concatenate([positions[kept] for kept in trusted] or [np.empty(0, dtype=int)])
+                # Every n-th trusted flight, so that the sample covers all days and costs the same every morning.
                 known = known[:: len(known) // canary] if len(known) >= canary else known[:0]
                 batch = [stream.lines[position] for position in positions[yesterday]]
                 if yesterday in spoiled:
@@ -197,6 +198,7 @@ def learn_guarded(
                 asked = [stream.lines[position] for position in known]
                 harm, learnt = learn_or_roll_back(learner, batch, asked, stream.late[known], limit)
                 rows.append({"day": yesterday, "harm": harm, "learnt": learnt, "spoiled": yesterday in spoiled})
+                # The labels of a refused batch must not judge later batches.
                 trusted += [yesterday] if learnt else []
             found[positions[day]] = learner.predict([stream.lines[position] for position in positions[day]])
     return GuardedRun(found, pd.DataFrame(rows).set_index("day"))

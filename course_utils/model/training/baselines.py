@@ -154,7 +154,7 @@ def train_logistic(split: splits.Split, inputs: pd.DataFrame) -> Logistic:
     # Twelve bins let a linear model follow a curve, such as delays that rise until evening and fall at night.
     numbers = make_pipeline(
         SimpleImputer(strategy="median"),
-        KBinsDiscretizer(12, strategy="uniform", subsample=None),
+        KBinsDiscretizer(12, strategy="uniform", subsample=None),  # all rows: a subsample would be random
     )
     encode = make_column_transformer(
         (numbers, make_column_selector(dtype_include="number")),

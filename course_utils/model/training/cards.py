@@ -60,6 +60,7 @@ def model_card(
         },
         "rounds": rounds,
         "parameters": dict(parameters),
+        # Six digits are enough to draw the curve and keep the card short.
         "learning curve": {name: [round(float(loss), 6) for loss in curve[name]] for name in curve},
         "environment": environment(),
     }

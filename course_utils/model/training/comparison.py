@@ -124,6 +124,7 @@ def deck_run(name: str) -> pd.Series:
     64.26
     """
     table = tables.read_toml("deck.toml")
+    # The other tables of the file are not runs, or are runs of Vowpal Wabbit, which has no confusion matrix.
     runs = [key for key, run in table.items() if "matrix" in run]
     if name not in runs:
         raise UsageError(f"the deck has no run {name!r}", fix=f"choose one of {', '.join(runs)}")

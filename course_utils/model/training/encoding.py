@@ -47,6 +47,7 @@ class Encoder:
     @classmethod
     def fit(cls, rows: pd.DataFrame) -> Encoder:
         """Learn columns and categories from the features of the training flights, the `rows`."""
+        # As text, since a category such as a flight number is a number in one file and text in another.
         categories = {
             str(name): tuple(sorted(map(str, rows[name].dropna().unique())))
             for name in rows.columns

@@ -74,5 +74,6 @@ def environment() -> dict[str, str]:
     >>> sorted(training.environment())
     ['numpy', 'pandas', 'python', 'xgboost']
     """
+    # XGBoost computes the scores; NumPy and pandas turn rows into the matrix that it reads.
     packages = ("xgboost", "numpy", "pandas")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -130,6 +130,7 @@ def train_xgboost(
     }
     booster, curve = _boost(matrices, DEFAULTS | parameters, rounds, early_stopping)
     kept = rounds if early_stopping is None else booster.best_iteration + 1
+    # There is one metric, but its name depends on the parameters.
     metric = next(iter(curve["train"]))
     losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation", "test") if name in watched})
     losses.index = pd.RangeIndex(1, len(losses) + 1, name="rounds")
@@ -232,5 +233,6 @@ def shuffle_labels(split: splits.Split, seed: int = 0) -> pd.Series:
     True
     """
     mixed = features.label(split.train)
+    # Into the existing series, so that each value is under the row label of another flight.
     mixed[:] = np.random.default_rng(seed).permutation(mixed.to_numpy())
     return pd.concat([mixed, features.label(split.validation), features.label(split.test)])

@@ -81,6 +81,7 @@ class Scorer:
         DataError
             A column is absent, or holds text where a number belongs.
         """
+        # inplace_predict reads the matrix as it is, without a copy into a DMatrix.
         return self.booster.inplace_predict(self.encoder.transform(rows))
 
     def score_one(self, row: Mapping[str, Any]) -> float:
@@ -131,6 +132,7 @@ def score_in_new_process(scorer: Scorer, rows: pd.DataFrame) -> np.ndarray:
         "numpy.save(sys.argv[3], training.load(sys.argv[1]).score(datasets.read_parquet(sys.argv[2])))"
     )
     with tempfile.TemporaryDirectory() as scratch:
+        # Parquet, since CSV would lose which columns are categories.
         source, target = Path(scratch) / "rows.parquet", Path(scratch) / "scores.npy"
         rows.to_parquet(source)
         model = save(scorer, Path(scratch) / "model")

@@ -125,7 +125,7 @@ def test_text_where_a_number_belongs_is_named(wrong: object):
 
 
 def test_numbers_in_any_dress_are_numbers():
-    """Whole, nullable, object and yes/no columns are read as the numbers they are."""
+    """Integer, nullable, object and Boolean columns are read as numbers."""
     encoder = training.Encoder.fit(ROWS)
     plain = encoder.transform(ROWS.assign(hour=[1.0, 0.0, np.nan, 1.0]))
     for dressed in (
@@ -185,7 +185,7 @@ def test_the_scorer_says_what_xgboost_says(fit: training.Fit, inputs: pd.DataFra
 
 
 def test_threads_do_not_change_a_score(split: splits.Split, inputs: pd.DataFrame, fit: training.Fit):
-    """A model fitted and asked on two threads gives the scores of one thread, to the last bit."""
+    """A model that fits and scores on two threads gives the scores of one thread, to the last bit."""
     two = training.train_xgboost(split, inputs, **FAST, nthread=2)
     np.testing.assert_array_equal(two.predict(split.test), fit.predict(split.test))
     before = fit.scorer.score(inputs)
@@ -198,7 +198,7 @@ def test_threads_do_not_change_a_score(split: splits.Split, inputs: pd.DataFrame
 
 
 def test_the_model_learns_what_there_is_to_learn(fit: training.Fit, split: splits.Split):
-    """Out of time the model ranks late flights above others, and its mean score is near the share late."""
+    """On later flights the model ranks late flights above others, and its mean score is near the share late."""
     table = training.compare({"model": fit, "constant": training.train_rate_table(split)}, split.test)
     assert table.loc["model", "AUC"] > 0.75
     assert table.loc["constant", "AUC"] == 0.5
@@ -208,7 +208,7 @@ def test_the_model_learns_what_there_is_to_learn(fit: training.Fit, split: split
 
 
 def test_a_flight_that_has_no_label_is_scored_all_the_same(fit: training.Fit, world: pd.DataFrame):
-    """A flight of tomorrow has no outcome and gets a score; one without inputs is named."""
+    """A flight of tomorrow has no outcome yet and gets a score; one without inputs is refused by name."""
     tomorrow = world.tail(2).assign(DepDelay=np.nan)
     assert fit.predict(tomorrow).shape == (2,)
     with pytest.raises(DataError, match="inputs lack flight 99999"):
@@ -284,7 +284,7 @@ def test_a_table_answers_with_the_share_late_of_the_key(split: splits.Split, wor
 
 
 def test_the_prior_quietens_a_rare_key(split: splits.Split, world: pd.DataFrame):
-    """A key with one training flight, late, is told near the base rate; without a prior it is told 1."""
+    """A key with one training flight, late, gets a rate near the base rate; without a prior it gets 1."""
     key = pd.Series("common", index=world.index)
     late = features.label(split.train)
     one = late.index[late == 1][0]
@@ -297,7 +297,7 @@ def test_the_prior_quietens_a_rare_key(split: splits.Split, world: pd.DataFrame)
 
 
 def test_a_key_that_training_never_saw_gets_the_base_rate(split: splits.Split, world: pd.DataFrame):
-    """A month that training lacks, and a table without a key, are told the share late of all training flights."""
+    """A month that training lacks, and a table without a key, get the share late of all training flights."""
     base_rate = features.label(split.train).mean()
     by_month = training.train_rate_table(split, {"month": world["Month"], "carrier": world["UniqueCarrier"]})
     for table in (by_month, training.train_rate_table(split)):
@@ -357,7 +357,7 @@ def test_where_each_curve_was_best():
 
 
 class Coin:
-    """The smallest thing that can be compared."""
+    """The smallest model that can be compared."""
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Toss it."""
@@ -365,7 +365,7 @@ class Coin:
 
 
 def test_anything_that_predicts_can_be_compared(split: splits.Split):
-    """Whatever has `predict(rows)` stands in the table, on the same flights as the others."""
+    """Any object with `predict(rows)` gets a row of the table, for the same flights as the others."""
     coin: training.Predictor = Coin()
     table = training.compare({"coin": coin}, split.test)
     assert table.loc["coin"].to_dict() == {"AUC": 0.5, "log-loss": 0.693, "mean score": 0.5}
@@ -466,7 +466,7 @@ def test_the_code_hash_covers_every_file_of_a_package(tmp_path: Path, monkeypatc
 
 
 def files(folder: Path) -> list[str]:
-    """Name all that lies in a folder, hidden or not, two levels deep."""
+    """Return all paths in a folder, hidden or not, at any depth."""
     return sorted(entry.relative_to(folder).as_posix() for entry in folder.rglob("*"))
 
 
@@ -552,7 +552,7 @@ def test_an_interrupted_save_leaves_what_was_there(
 
 
 def test_who_saves_last_wins(fit: training.Fit, split, inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """When somebody else's model appears in the middle of my save, mine takes its place."""
+    """When another process saves a model in the middle of my save, mine replaces it."""
     other = training.train_xgboost(split, inputs, **(FAST | {"rounds": 2}))
     target = tmp_path / "model"
     renamed = Path.replace
@@ -570,7 +570,7 @@ def test_who_saves_last_wins(fit: training.Fit, split, inputs, tmp_path: Path, m
 
 
 def test_many_may_save_at_once(fit: training.Fit, split, inputs, tmp_path: Path):
-    """Four writers and a reader at the same folder: no save fails, and whoever reads gets one whole model or none."""
+    """Four writers and a reader at the same folder: no save fails, and a reader gets one whole model or none."""
     other = training.train_xgboost(split, inputs, **(FAST | {"rounds": 2}))
     scorers = {15: fit.scorer, 2: other.scorer}
     scores = {rounds: scorer.score(inputs) for rounds, scorer in scorers.items()}
@@ -641,7 +641,7 @@ def damage(folder: Path, how: str) -> None:
     ],
 )
 def test_a_damaged_model_is_not_loaded(fit: training.Fit, tmp_path: Path, how: str, words: str):
-    """A file gone, cut short or changed, in the model or in what its numbers mean, is told; then I save anew."""
+    """A file that is missing, cut short or changed is reported, and saving again repairs the folder."""
     folder = training.save(fit.scorer, tmp_path / "model")
     damage(folder, how)
     with pytest.raises(ModelError, match=words):
@@ -668,7 +668,7 @@ def test_another_process_gives_the_same_scores(fit: training.Fit, inputs: pd.Dat
 
 @pytest.mark.slow
 def test_what_went_wrong_in_the_other_process_is_told(fit: training.Fit, inputs: pd.DataFrame):
-    """When the other process cannot score I read its own last words."""
+    """When the other process cannot score, the error quotes its last message."""
     with pytest.raises(ModelError, match=r"could not score: .*column carrier: the model needs this column"):
         training.score_in_new_process(fit.scorer, inputs[["hour"]])
 

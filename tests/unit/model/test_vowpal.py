@@ -101,7 +101,7 @@ def test_a_file_without_header_has_columns_called_by_number(write):
     ("name", "separator", "given"), [("a.tsv", "\t", None), ("a.csv", ";", ";"), ("a.txt", ",", None)]
 )
 def test_other_separators(write, name, separator, given):
-    """A .tsv file is read as such, any other separator when I name it."""
+    """A .tsv file is read with tabs, and any other separator when I name it."""
     assert text(write("y,a", "1,5", name=name, separator=separator), separator=given) == ["1 |f a:5"]
 
 
@@ -112,7 +112,7 @@ def test_classes_are_counted_in_order_of_appearance(write):
 
 
 def test_namespaces_weights_and_tags(write):
-    """Columns go into the namespaces that I name, weight and tag stand where VW wants them."""
+    """Columns go into the namespaces that I name, weight and tag are written where VW expects them."""
     path = write("y,a,b,c,w,id", ["1", "5", "x", "0", "2", "EWR to LAX"], ["-1", "0", "y", "3", "0.5", ""])
     lines = text(path, namespaces={"when": ["a", "c"], "who": ["b"]}, importance="w", tag="id")
     assert lines == ["1 2.0 'EWR%20to%20LAX |when a:5 |who b=x", "-1 0.5 ' |when c:3 |who b=y"]
@@ -135,14 +135,14 @@ def test_rows_without_a_label_are_refused_left_out_or_kept(write):
 
 
 def test_a_value_can_be_mapped_to_no_label(write):
-    """A cancelled flight can be told apart from late and on time: it has no label."""
+    """A cancelled flight is neither late nor on time: its label can be mapped to none."""
     path, labels = write("y,a", "LATE,5", "CANCELLED,6", "ON TIME,7"), {"LATE": 1, "ON TIME": -1, "CANCELLED": None}
     assert text(path, labels=labels, unlabelled="skip") == ["1 |f a:5", "-1 |f a:7"]
     with pytest.raises(DataError, match=r"column y, row 1: has no label \(line 3\)"):
         text(path, labels=labels)
 
 
-def test_a_table_in_memory_takes_the_same_road():
+def test_a_table_in_memory_is_converted_as_its_file_would_be():
     """A DataFrame becomes what its CSV file would become, and is refused as that would be."""
     frame = pd.DataFrame({"y": [1, -1], "a": [0.1234567, np.nan], "b": ["x y", "NA"]})
     examples = vowpal.from_frame(frame, label="y", all_columns=True, text=["b"])
@@ -153,7 +153,7 @@ def test_a_table_in_memory_takes_the_same_road():
 
 
 def test_what_was_written_is_counted(write):
-    """I am told how many examples and features there are, and what the labels became."""
+    """The result says how many examples and features there are, and what the labels became."""
     path = write("y,a,b", "YES,5,x", "NO,0,y", ",1,z")
     written = vowpal.csv2vw(
         path, path.with_suffix(".vw"), label="y", labels=PLUS_MINUS, all_columns=True, unlabelled="skip"
@@ -223,7 +223,7 @@ def test_an_airport_called_nan_is_an_airport(write):
     ],
 )
 def test_vw_reads_one_feature_of_the_meant_weight(write, cell, written):
-    """Whatever stands in a cell, VW's own parser sees one feature of it, and the column after it."""
+    """Whatever a cell holds, VW's own parser reads one feature from it, and the next column after it."""
     (line,) = text(write(["y", "d", "z"], ["1", cell, "7"]))
     assert line == f"1 |f {written} z:7"
     weight = float(cell) if written.startswith("d:") else 1.0
@@ -245,7 +245,7 @@ def test_an_infinite_number_is_refused(write, cell):
 
 @pytest.mark.parametrize("cell", ["0x10", "True", "1,400", "NAN", "twelve"])
 def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
-    """In a column of numbers a word is an error, told with its line."""
+    """In a column of numbers a word is an error that names its line."""
     path = write(["Distance", "IsDepDelayed"], ["100", "YES"], [cell, "NO"])
     with pytest.raises(DataError, match=r"column Distance, row 1: holds .* where a number belongs \(line 3\)"):
         text(path, label="IsDepDelayed", labels=PLUS_MINUS, all_columns=False)
@@ -263,7 +263,7 @@ def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
     ],
 )
 def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
-    """0, YES or a third value would be learnt as something else: I am told in which line it stands."""
+    """0, YES or a third value would be learnt as something else, so it is refused with its line."""
     good = "YES" if "labels" in options else "1"
     with pytest.raises(DataError, match=re.escape(said)) as refused:
         text(write("y,a", f"{good},5", f"{label},6"), **options)
@@ -272,7 +272,7 @@ def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
 
 
 def test_vw_itself_complains_about_none_of_it():
-    """The faults are silent: VW reads a missing number as 1, a label that is no number as 0, and eats what follows."""
+    """The faults are silent: VW reads a missing number as 1 and a label in words as 0, and may lose the next feature."""
     seen = vowpal.parse_with_vw("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
     assert seen["values"].tolist() == ["1, 7", "1", "5", "1", "16", "5"]
     assert seen["label"].tolist()[:5] == [1, 1, 0, 1, 1]
@@ -302,7 +302,7 @@ def table(draw):
 
 
 def meant(name: str, cell: str, is_text: bool) -> tuple[str, float] | None:
-    """Return the feature that a cell stands for, told without csv2vw: its name and weight; None for a zero."""
+    """Return the feature that a cell means, found without csv2vw: name and weight; None for a zero."""
     plain = cell.strip()
     if not is_text:
         if plain in vowpal.MISSING:
@@ -332,7 +332,7 @@ def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
         [pytest.approx(value, rel=1e-6) for _, value in row] for row in wanted
     ]
     assert written.features == sum(map(len, wanted)) == sum(len(features) for *_, features in seen)
-    # The words are the same too: what stands in the text, unquoted, is what was meant; and what VW hashed is that text.
+    # The words are the same too: the text, unquoted, is what was meant, and VW hashed that text.
     lines = (folder / "out.vw").read_text(encoding="utf-8").split("\n")[:-1]
     words = [[word.split(":")[0] for word in line.split(" ")[2:]] for line in lines]
     assert [[unquote(word) for word in row] for row in words] == [[name for name, _ in row] for row in wanted]
@@ -368,7 +368,7 @@ def test_an_equals_sign_in_a_name_is_no_end_of_it():
 @settings(max_examples=40, deadline=None)
 @given(WORD)
 def test_a_tag_comes_back(tmp_path_factory, tag):
-    """The tag that VW returns with a prediction is the one that I gave, unquoted."""
+    """The tag that VW returns with a prediction, unquoted, is the one in the file."""
     folder = tmp_path_factory.mktemp("tag")
     with (folder / "in.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["y", "id", "a"], ["1", tag, "5"]])
@@ -420,13 +420,13 @@ def test_deliveries_of_the_course(tmp_path, name):
     ],
 )
 def test_a_table_that_is_none_is_refused(write, rows, said):
-    """Too many cells, too few, a name given twice, no rows: told, with the line."""
+    """Too many cells, too few, a name given twice or no rows are refused, with the line."""
     with pytest.raises(DataError, match=said):
         text(write(*rows))
 
 
 def test_an_open_quote_is_told(tmp_path):
-    """A quote that is never closed swallows the rest of the file: refused."""
+    """A quote that is never closed would swallow the rest of the file, so it is refused."""
     (tmp_path / "in.csv").write_text('y,a\n1,5\n1,"6\n1,7\n')
     with pytest.raises(DataError, match=r"row 1: is not CSV: .*quote that is not closed"):
         text(tmp_path / "in.csv")
@@ -480,7 +480,7 @@ def test_a_refused_file_leaves_the_old_output_alone(write):
     ],
 )
 def test_options_that_cannot_be_used_are_refused(write, options, said):
-    """A wrong option is told by name, with what would do."""
+    """A wrong option is refused by name, with the allowed values."""
     path = write("y,a,b", "1,5,6")
     with pytest.raises(UsageError, match=re.escape(said)):
         vowpal.csv2vw(path, path.with_suffix(".vw"), **options)
@@ -517,7 +517,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, rows, length, most):
 
 
 def test_a_label_with_many_values_is_none(write):
-    """Naming the wrong column as classes is told, before a thousand classes become a million."""
+    """Naming the wrong column as classes is refused after a thousand classes, before they fill the memory."""
     rows = [["y", "a"], *(["1", f"v{i}"] for i in range(1_001))]
     with pytest.raises(DataError, match="more than 1,000 different labels"):
         text(write(*rows), label="a", kind="classes")
@@ -580,7 +580,7 @@ def test_a_run_tells_what_vw_told(whole):
 
 
 def test_weights_come_back_by_name(whole):
-    """I can read what the learner thinks of each feature, the heaviest first, and of pairs too."""
+    """I can read the weight of each feature by name, the heaviest first, and of pairs too."""
     assert {"u=0", "v", "w=0", "Constant"} <= set(whole.weights.index)
     assert whole.weights["w=0"] < 0 < whole.weights["w=1"]
     assert whole.weights.abs().is_monotonic_decreasing
@@ -596,7 +596,7 @@ def test_a_learner_goes_on_in_another_process_bit_for_bit(whole):
 
 
 def test_going_on_without_the_loss_function_is_refused(whole):
-    """VW would go on with squared loss without a word; the course's helper does not."""
+    """VW would go on with squared loss without a warning; the course's helper refuses."""
     with pytest.raises(UsageError, match="trained with logistic loss and would go on with squared loss"):
         vowpal.run(LINES, start=whole)
     silent = vowpal.run(LINES, start=whole, guarded=False)
@@ -624,7 +624,7 @@ def test_what_vw_refuses_is_told_in_its_words(options):
 
 
 def test_with_several_passes_the_loss_is_that_of_examples_held_out():
-    """VW's table has another meaning with several passes, and can still be read."""
+    """With several passes VW reports a held-out loss in another form, which is read too."""
     held = vowpal.run(LINES, f"{LOGISTIC} --passes 4 -c")
     assert math.isfinite(held.loss) and len(held.progress) > 0
 
