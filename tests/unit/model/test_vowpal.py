@@ -272,7 +272,7 @@ def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
 
 
 def test_vw_itself_complains_about_none_of_it():
-    """The faults are silent: VW reads a missing number as 1 and a label in words as 0, and may lose the next feature."""
+    """The faults are silent: VW reads a missing number as 1 and a label in words as 0, and may lose a feature."""
     seen = vowpal.parse_with_vw("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
     assert seen["values"].tolist() == ["1, 7", "1", "5", "1", "16", "5"]
     assert seen["label"].tolist()[:5] == [1, 1, 0, 1, 1]
