@@ -12,8 +12,8 @@ help:  ## say what there is
 	@sed -n "s/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p" $(MAKEFILE_LIST) | awk -F"|" "{printf \"%-13s%s\n\", \$$1, \$$2}"
 	@echo "Every target first sets the course up in .venv if that is not done yet; $(PYTHON) 3.11 or newer is enough."
 
-lessons: ready  ## run every lesson from top to bottom; results go to runs/
-	@$(course) run
+lessons: ready  ## run every lesson from top to bottom; results go to runs/ (CELL_LIMIT=900: end a cell after 900 s)
+	@$(course) run $(if $(CELL_LIMIT),--cell-limit $(CELL_LIMIT))
 
 test: ready  ## run all tests, and compare every notebook with its committed outputs
 	@$(course) test

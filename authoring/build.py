@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from authoring import lessons, surroundings
+from authoring import lessons, new_exercise, patience, surroundings
 from authoring.lessons import Cell, Lesson
-from course_utils.errors import CourseError, UsageError
+from course_utils.errors import ClaimError, CourseError, UsageError
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 ROOT = surroundings.ROOT
 LEARNER, SOLVED = "notebooks", "solutions"
 GUIDE = Path(SOLVED) / "INSTRUCTOR.md"
-CELL_SECONDS = 300  # a cell that takes longer has a fault
 
+CLAIM = ClaimError.__name__
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _IMAGES = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]*")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
@@ -53,6 +53,9 @@ def build(
     say: Callable[[str], Any] = print,
 ) -> list[str]:
     """Build the notebooks of some lessons, or of all.
+
+    Every claim of a lesson is tried, also after one that failed, and each failed one is named. A lesson with a failed
+    claim or cell, or an output that must not be published, leaves both its notebooks as they are.
 
     A notebook whose sources did not change and whose outputs are the same again (as nbval compares them: pictures by
     their words, not their bytes) is left as it is. To draw its pictures anew, delete it first.
@@ -105,11 +108,19 @@ def _read_all(paths: Iterable[Path]) -> tuple[list[str], list[Lesson]]:
         except CourseError as error:
             problems.append(str(error))
             continue
-        found = lessons.faults(lesson)
+        found = lessons.faults(lesson) or _unfinished(lesson)
         problems += found
         if not found:
             sound.append(lesson)
     return problems, sound
+
+
+def _unfinished(lesson: Lesson) -> list[str]:
+    """Name in one message all that is still to be written of a new exercise."""
+    missing = new_exercise.unfinished(lesson.number, root=lesson.path.resolve().parents[1])
+    if not missing:
+        return []
+    return [f"lesson {lesson.number} has an unfinished exercise; still to be written:\n  " + "\n  ".join(missing)]
 
 
 # -------------------------------------------------------------------------------------------------------- sources
@@ -134,13 +145,33 @@ def notebook(lesson: Lesson, folder: str, expected: dict[str, str] | None = None
         source = cell.learner if folder == LEARNER else cell.solved
         if source is None:
             continue
-        tags = [*cell.tags, *(["nbval-skip"] if "live" in cell.tags else [])]
         make = v4.new_code_cell if cell.is_code else v4.new_markdown_cell
-        cells.append(make(source, id=cell_id(lesson, cell), metadata={"tags": tags} if tags else {}))
+        source = source if cell.is_code else _below_title(lesson, cell, source)
+        cells.append(make(source, id=cell_id(lesson, cell), metadata=_marks(cell)))
         for number in _checked(cell) if folder == LEARNER else ():
             if text := (expected or {}).get(number):
                 cells.append(v4.new_markdown_cell(_fold(text), id=f"{cell_id(lesson, cell)}-expected"))
     return v4.new_notebook(cells=cells, metadata=_metadata(), nbformat_minor=5)
+
+
+def _marks(cell: Cell) -> dict[str, Any]:
+    """Return a cell's metadata: its tags, those that nbval and the site's builder read, and whether it is folded."""
+    folded = bool(lessons.FOLDED_TAGS & set(cell.tags))
+    tags = [*cell.tags, *(["nbval-skip"] if "live" in cell.tags else []), *(["hide-input"] if folded else [])]
+    return ({"tags": tags} if tags else {}) | ({"jupyter": {"source_hidden": True}} if folded else {})
+
+
+def _below_title(lesson: Lesson, cell: Cell, source: str) -> str:
+    """Put the parts of a long lesson, and all below them, one level down: a page has one title."""
+    if cell.ordinal == 1 or not any(section.cells[0].heading[0] == 1 for section in lesson.sections[1:]):
+        return source
+    pieces = re.split(r"(^(```|~~~).*?^\2\s*$)", source, flags=re.MULTILINE | re.DOTALL)
+    # Of three pieces the second is a fenced block, in which a number sign is no heading, and the third its fence.
+    return "".join(
+        re.sub(r"^(#{1,5} )", r"#\1", piece, flags=re.MULTILINE) if place % 3 == 0 else piece
+        for place, piece in enumerate(pieces)
+        if place % 3 != 2
+    )
 
 
 def _metadata() -> Any:
@@ -287,31 +318,16 @@ def _execute_and_write(sound: Sequence[Lesson], root: Path, jobs: int, say: Call
     problems: list[str] = []
     clients: list[NotebookClient] = []
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        runs: list[tuple[Lesson, str, Future[tuple[NotebookNode, list[str], float]]]] = [
-            (lesson, folder, pool.submit(_run, lesson, folder, root, clients))
+        runs: list[tuple[Lesson, list[Future[Executed]]]] = [
+            (lesson, [pool.submit(_run, lesson, folder, root, clients) for folder in (SOLVED, LEARNER)])
             for lesson in sound
-            for folder in (SOLVED, LEARNER)
         ]
-        solved: NotebookNode | None = None
         try:
-            for lesson, folder, run in runs:
-                book, found, seconds = run.result()
-                file = f"{folder}/{lesson.name}.ipynb"
-                if folder == SOLVED:
-                    solved = None if found else book
-                elif not found and solved is None:
-                    found = [f"{file}: not written, since the solved notebook failed"]
-                if found:
-                    problems += found
-                    say(f"{file}: failed")
-                    continue
-                if folder == LEARNER:
-                    book = _with_outputs(notebook(lesson, LEARNER, expected_outputs(lesson, solved)), book)
-                written = _write_notebook(root / file, book)
-                say(f"{file}: {'written' if written else 'unchanged'} ({seconds:.0f} s)")
+            for lesson, pair in runs:
+                problems += _write_pair(lesson, *(run.result() for run in pair), root, say)
         except BaseException:  # Ctrl-C above all: leave no kernel behind
             pool.shutdown(wait=False, cancel_futures=True)
-            while not all(run.done() for _, _, run in runs):  # some may be starting their kernels only now
+            while not all(run.done() for _, pair in runs for run in pair):  # some may be starting kernels only now
                 for client in list(clients):
                     _kill(client)
                 time.sleep(0.1)
@@ -319,10 +335,34 @@ def _execute_and_write(sound: Sequence[Lesson], root: Path, jobs: int, say: Call
     return problems
 
 
-def _run(
-    lesson: Lesson, folder: str, root: Path, clients: list[NotebookClient]
-) -> tuple[NotebookNode, list[str], float]:
-    """Execute one notebook in its own kernel; return it, what is wrong with it, and the seconds it took."""
+def _write_pair(
+    lesson: Lesson, solved: Executed, learner: Executed, root: Path, say: Callable[[str], Any]
+) -> list[str]:
+    """Write both notebooks of a lesson, or neither if one of them failed; return what is wrong."""
+    files = [f"{folder}/{lesson.name}.ipynb" for folder in (SOLVED, LEARNER)]
+    problems = [*solved.problems, *learner.problems]
+    if problems:
+        for file, ran in zip(files, (solved, learner), strict=True):
+            say(f"{file}: {'failed' if ran.problems else 'not written, since the other one failed'}")
+        return problems
+    expected = expected_outputs(lesson, solved.book)
+    books = (solved.book, _with_outputs(notebook(lesson, LEARNER, expected), learner.book))
+    for file, ran, book in zip(files, (solved, learner), books, strict=True):
+        written = _write_notebook(root / file, book)
+        say(f"{file}: {'written' if written else 'unchanged'} ({ran.seconds:.0f} s)")
+    return []
+
+
+class Executed(NamedTuple):
+    """A notebook that ran, what is wrong with it, and the seconds it took."""
+
+    book: NotebookNode
+    problems: list[str]
+    seconds: float
+
+
+def _run(lesson: Lesson, folder: str, root: Path, clients: list[NotebookClient]) -> Executed:
+    """Execute one notebook in a kernel of its own."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -331,7 +371,10 @@ def _run(
     place.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(
         book,
-        timeout=CELL_SECONDS,
+        timeout=patience.whole_seconds(patience.CELL),
+        startup_timeout=patience.whole_seconds(patience.KERNEL),
+        iopub_timeout=patience.whole_seconds(patience.KERNEL),
+        extra_arguments=["--InteractiveShellApp.extra_extensions=authoring.every_claim"],
         kernel_name="python3",
         skip_cells_with_tag="live",
         record_timing=False,
@@ -348,7 +391,9 @@ def _run(
     finally:
         clients.remove(client)
     _normalise(book)
-    return book, problems or list(_unfit(lesson, folder, book)), time.monotonic() - began
+    # Outputs of a run that stopped are not looked at, but for its failed claims.
+    problems += _failed_claims(lesson, folder, book) if problems else _unfit(lesson, folder, book)
+    return Executed(book, problems, time.monotonic() - began)
 
 
 def _kill(client: NotebookClient) -> None:
@@ -369,7 +414,7 @@ def _failure(lesson: Lesson, folder: str, book: NotebookNode, error: Exception) 
 def _stopped_at(book: NotebookNode) -> NotebookNode:
     code = [cell for cell in book.cells if cell.cell_type == "code" and "live" not in cell.metadata.get("tags", [])]
     for cell in code:
-        if any(output.output_type == "error" for output in cell.outputs):
+        if any(output.output_type == "error" and output.ename != CLAIM for output in cell.outputs):
             return cell
     ran = [cell for cell in code if cell.execution_count is not None]
     return ran[-1] if ran else code[0]
@@ -386,7 +431,7 @@ def _normalise(book: NotebookNode) -> None:
     for cell in book.cells:
         if cell.cell_type != "code":
             continue
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter")}
         if cell.execution_count is not None:
             count += 1
             cell.execution_count = count
@@ -413,24 +458,38 @@ def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
 
 def _unfit(lesson: Lesson, folder: str, book: NotebookNode) -> Iterator[str]:
     """Find outputs that a committed notebook must not hold."""
+    yield from _failed_claims(lesson, folder, book)
+    for where, output in _outputs(lesson, folder, book):
+        if output.output_type == "error" and output.ename != CLAIM:
+            yield f"{where}: the error {output.ename}; show a planned one with show_error(lambda: …)"
+        elif output.get("name") == "stderr":
+            yield f"{where}: text on stderr, fix its cause: {_shorten(output.text)}"
+        for text in _texts(output):
+            yield from (f"{where}: the output shows {what}" for what in _unwanted(text))
+
+
+def _failed_claims(lesson: Lesson, folder: str, book: NotebookNode) -> Iterator[str]:
+    """Name every claim that does not hold, with its cell and what was measured."""
+    for where, output in _outputs(lesson, folder, book):
+        if output.output_type == "error" and output.ename == CLAIM:
+            yield f"{where}: a claim failed: {output.evalue}"
+
+
+def _outputs(lesson: Lesson, folder: str, book: NotebookNode) -> Iterator[tuple[str, NotebookNode]]:
+    """Yield each output with the place of its cell in words."""
     for cell in book.cells:
-        where = f"{folder}/{lesson.name}.ipynb, cell {_ordinal(cell)}"
         for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                yield f"{where}: the error {output.ename}; show a planned one with show_error(lambda: …)"
-            elif output.get("name") == "stderr":
-                yield f"{where}: text on stderr, fix its cause: {_shorten(output.text)}"
-            for text in _texts(output):
-                for pattern, what in (
-                    (_ADDRESS, "an address"),
-                    (_ABSOLUTE, "an absolute path"),
-                    (_WARNING, "a warning"),
-                ):
-                    if seen := pattern.search(text):
-                        yield f"{where}: the output shows {what}: {_shorten(seen[0])}"
-                here = next((place for place in _own_places() if place in text), None)
-                if here and not _ABSOLUTE.search(text):
-                    yield f"{where}: the output shows an absolute path: {here}"
+            yield f"{folder}/{lesson.name}.ipynb, cell {_ordinal(cell)}", output
+
+
+def _unwanted(text: str) -> Iterator[str]:
+    """Say what a text tells of the machine that it was made on."""
+    for pattern, what in _UNWANTED:
+        if seen := pattern.search(text):
+            yield f"{what}: {_shorten(seen[0])}"
+    here = next((place for place in _own_places() if place in text), None)
+    if here and not _ABSOLUTE.search(text):
+        yield f"an absolute path: {here}"
 
 
 def _own_places() -> list[str]:

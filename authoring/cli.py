@@ -76,9 +76,16 @@ def doctor() -> int:
 @click.option("--solutions", is_flag=True, help="Run the solutions instead of the learner's notebooks.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Lessons run at a time.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: one in runs/]")
-@click.option("--cell-limit", type=click.IntRange(1), default=60, show_default=True, help="Seconds a cell may take.")
-def run(lessons: tuple[str, ...], dataset: str, solutions: bool, jobs: int, out: Path | None, cell_limit: int) -> int:
+@click.option(
+    "--cell-limit",
+    type=click.IntRange(1),
+    help="End a cell that runs for this many seconds.  [default: 300, more on a slow or busy machine]",
+)
+def run(
+    lessons: tuple[str, ...], dataset: str, solutions: bool, jobs: int, out: Path | None, cell_limit: int | None
+) -> int:
     """Run LESSONS (numbers or names; none: all) from top to bottom; committed notebooks stay as they are."""
+    from authoring import outcomes
     from authoring import run as runner
 
     folder = surroundings.ROOT / ("solutions" if solutions else "notebooks")
@@ -87,18 +94,18 @@ def run(lessons: tuple[str, ...], dataset: str, solutions: bool, jobs: int, out:
     chosen = runner.choose(lessons, folder)
     _at_hand(dataset)
     try:
-        outcomes = runner.run(
+        results = runner.run(
             chosen,
             out or runs / default,
             dataset=dataset,
             jobs=jobs,
             cell_limit=cell_limit,
-            times=runs / runner.TIMES,
+            times=runs / outcomes.TIMES,
         )
     except KeyboardInterrupt:
         click.echo("\nStopped; no lesson is left running.", err=True)
         return 130
-    return int(runner.failed(outcomes))
+    return int(outcomes.failed(results))
 
 
 def _at_hand(dataset: str) -> None:
@@ -139,6 +146,26 @@ def build(lessons: tuple[str, ...], check: bool) -> int:
 
     # Whatever is said of a build is a fault; what went well was told as it was done.
     return _tell(builder.build(lessons, check=check), failed=True)
+
+
+@course.group()
+def new() -> None:
+    """Start something new from a skeleton."""
+
+
+@new.command("exercise")
+@click.argument("number")
+def new_exercise(number: str) -> int:
+    """Write the skeletons of exercise NUMBER (11.2): lesson cells, grader, measures, right and wrong answers.
+
+    `course build` then names everything that is still to be written.
+    """
+    from authoring import new_exercise as exercises
+
+    for file in exercises.new_exercise(number):
+        click.echo(f"changed {file}")
+    click.echo(f"Now write what the lines with TODO {number} ask for, and run: course build {number[:2]}")
+    return 0
 
 
 @course.command()

@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from authoring import processes, run, surroundings
+from authoring import outcomes, patience, processes, run, surroundings
 from course_utils import tables
 from course_utils.errors import CourseError
 
 #: Where committed notebooks lie.
 NOTEBOOKS = ("notebooks", "solutions")
+#: What is checked for spelling; `[tool.codespell]` in pyproject.toml says which words are meant.
+SPELLED = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "authoring",
+    "benchmarks",
+    "course_utils",
+    "deploy",
+    "lessons",
+    "tests",
+)
 #: Times that the nightly run compares each notebook with its committed outputs.
 REPEATS = 5
 #: Examples of the property test of features at night, and in the author's loop; `make test` leaves it its default.
@@ -39,10 +51,12 @@ def pytest_command(
     """Return the command line that tests `targets`, notebooks among them.
 
     Each file stays on one worker, so that a notebook has one kernel; files go in the order in which they are collected,
-    fast ones first (see ``tests/conftest.py``).
+    fast ones first (see ``tests/conftest.py``). A cell or kernel that hangs is ended; how long that takes to notice
+    depends on the machine (see `authoring.patience`).
     """
     command = [sys.executable, "-m", "pytest", "-p", "authoring.verify", "-rs", "--color=auto"]
-    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=100"]
+    command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={patience.whole_seconds(patience.CELL)}"]
+    command += [f"--nbval-kernel-startup-timeout={patience.whole_seconds(patience.KERNEL)}"]
     command += ["--nbval-sanitize-with", str(surroundings.ROOT / "tests" / "nbval_sanitize.cfg")]
     command += ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     if junit:
@@ -198,6 +212,7 @@ def check() -> int:
 
     ruff = [sys.executable, "-m", "ruff"]
     codes = [_call([*ruff, "check"]), _call([*ruff, "format", "--check", "--quiet"])]
+    codes.append(_call([sys.executable, "-m", "codespell_lib", *SPELLED]))
     problems: list[str] = []
     for lesson in sorted((surroundings.ROOT / "lessons").glob("[0-9][0-9]_*.py")):
         problems += [*structure.problems(lesson), *prose.problems(lesson)]
@@ -223,12 +238,12 @@ def _other_dataset(name: str, folder: str) -> Part:
         return Part(part, 0, "its file is not on this machine: fetch it as data/README.md says", skipped=True)
     try:
         datasets.load_flights(name)
-        outcomes = run.run(run.choose([], surroundings.ROOT / folder), _runs() / f"{folder}-{name}", dataset=name)
+        results = run.run(run.choose([], surroundings.ROOT / folder), _runs() / f"{folder}-{name}", dataset=name)
     except CourseError as error:  # the file is there and is not the published one, say
         return Part(part, 1, str(error))
-    states = Counter(outcome.state for outcome in outcomes)
+    states = Counter(outcome.state for outcome in results)
     detail = ", ".join(f"{states[state]} {state}" for state in ("passed", "failed", "skipped") if states[state])
-    return Part(part, int(run.failed(outcomes) or not states["passed"]), detail)
+    return Part(part, int(outcomes.failed(results) or not states["passed"]), detail)
 
 
 def _runs() -> Path:

@@ -222,23 +222,31 @@ def readme(root: Path = ROOT) -> str:
     text = (root / "README.md").read_text(encoding="utf-8")
     conda = ["conda env create --file environment.yml", f"conda activate {NAME}", *extra_steps(root), "course run"]
     text = _between(text, CONDA, "\n".join(["```", *conda, "```"]))
-    return _between(text, LESSONS, "\n".join(_lessons()))
+    return _between(text, LESSONS, "\n".join(_lessons(root)))
 
 
-def _lessons() -> Iterator[str]:
+def _lessons(root: Path) -> Iterator[str]:
+    from authoring import minutes
+
     lessons = tables.curriculum()
-    yield "| lesson | minutes | section of the deck | notebook of the deck |"
-    yield "| --- | ---: | --- | --- |"
+    alone = {1: 0, 2: 0}
+    yield "| lesson | minutes in class | alone | section of the deck | notebook of the deck |"
+    yield "| --- | ---: | ---: | --- | --- |"
     for lesson in lessons:
         name = f"{lesson['number']} · {lesson['title']}"
         link = f"[{name}](notebooks/{lesson['number']}_{lesson['slug']}.ipynb)"
         first = link if lesson["written"] else f"{name} *(in preparation)*"
-        yield f"| {first} | {lesson['minutes']} | {lesson['deck']} | {lesson['deck_notebook'] or '–'} |"
+        own = minutes.learner_minutes(f"{lesson['number']}_{lesson['slug']}", root)
+        alone[lesson["day"]] += own
+        deck = lesson["deck_notebook"] or "–"
+        yield f"| {first} | {lesson['minutes']} | {own or '–'} | {lesson['deck']} | {deck} |"
     yield ""
     days = {day: sum(lesson["minutes"] for lesson in lessons if lesson["day"] == day) for day in (1, 2)}
     yield (
-        f"Day 1 is lessons 00 to 09, {days[1]} minutes; day 2 is lessons 10 to {lessons[-1]['number']}, "
-        f"{days[2]} minutes. Each lesson can be taken by itself: none needs that another one was run."
+        f"*In class* is what the deck plans for a lesson. *Alone* is about what you need to read, run and solve it by "
+        f"yourself, computed from the notebook. Day 1 is lessons 00 to 09: {days[1]} minutes in class, about "
+        f"{round(alone[1] / 60)} hours alone. Day 2 is lessons 10 to {lessons[-1]['number']}: {days[2]} minutes in "
+        f"class, about {round(alone[2] / 60)} hours alone. You can take each lesson without another one first."
     )
 
 

@@ -23,6 +23,8 @@ FOLDER = "my_lessons"
 #: Fingerprints of the lessons as they were when they were copied.
 ORIGINALS = ".originals.json"
 SOLUTIONS = "solutions"
+#: Defaults of JupyterLab: it does not ask whether it may fetch news.
+LAB_SETTINGS = Path(__file__).with_name("lab_settings")
 
 
 def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
@@ -121,13 +123,24 @@ def lab(
     -------
     int
         JupyterLab's exit code.
+
+    Raises
+    ------
+    UsageError
+        JupyterLab would refuse to start as root, or there are no lessons.
     """
+    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in options:
+        raise UsageError(
+            "JupyterLab does not start as root, since a notebook could then change the whole system",
+            fix="use an ordinary user; in a container of your own, type: course lab -- --allow-root",
+        )
     copy_lessons(root)
     first = min((root / FOLDER).glob("[0-9][0-9]_*.ipynb")).name
     settings = {
         "ServerApp.root_dir": str(root / FOLDER),
         "LabApp.default_url": f"/lab/tree/{first}",
         "ServerApp.answer_yes": "True",  # Ctrl-C stops at once
+        "LabApp.app_settings_dir": str(LAB_SETTINGS),
         **tables.read_toml("quiet.toml")["jupyterlab"],
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
@@ -159,11 +172,18 @@ def _copy(lesson: Path, root: Path) -> None:
 
 
 def _moved(notebook: Path) -> bytes:
-    """Return a committed notebook as it reads in the learner's folder: ``solutions/`` lies in it, not beside it."""
-    here, there = (
-        (b"](../notebooks/", b"](../") if notebook.parent.name == SOLUTIONS else (b"](../solutions/", b"](solutions/")
-    )
-    return notebook.read_bytes().replace(here, there)
+    """Return a committed notebook as it is in the learner's folder: ``solutions/`` is in it, not beside it.
+
+    A lesson has no outputs there: below a question to guess at would be its answer.
+    """
+    if notebook.parent.name == SOLUTIONS:
+        return notebook.read_bytes().replace(b"](../notebooks/", b"](../")
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return text.encode().replace(b"](../solutions/", b"](solutions/")
 
 
 def _copy_solutions(root: Path) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from course_utils.errors import UsageError
 
-MARKDOWN_TAGS = frozenset({"exercise", "further", "instructor", "solution"})
-CODE_TAGS = frozenset({"setup", "solution", "check", "claim", "instructor", "live"})
+MARKDOWN_TAGS = frozenset({"at-work", "exercise", "further", "instructor", "solution"})
+CODE_TAGS = frozenset({"setup", "solution", "check", "claim", "figure", "instructor", "live"})
+#: Cells of which a reader wants the result: notebooks show their output, and their code on a click.
+FOLDED_TAGS = frozenset({"claim", "figure"})
 # What Jupytext notes for itself about blank lines; it does not go into notebooks.
 _BOOKKEEPING = frozenset({"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"})
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from authoring import patience
+
 #: The variable by which every process of one run knows, and shows, that it belongs to it.
 MARK = "COURSE_RUN"
 
@@ -141,9 +143,9 @@ def end(pids: list[int], mark: str, *, pause: Callable[[float], None] = time.sle
     Raises
     ------
     TimeoutError
-        Something survives being killed for ten seconds.
+        Something survives being killed for ten seconds, longer on a slow or busy machine.
     """
-    for _ in range(100):
+    for _ in range(patience.whole_seconds(100)):
         left = {process.pid: process for process in marked(mark)}
         left |= {process.pid: process for pid in pids for process in _family(pid) if _lives(process)}
         if not left:

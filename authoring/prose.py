@@ -97,7 +97,7 @@ _NOT_COUNTED = tuple(
         r"^(```|~~~)[\s\S]*?^\1",  # code
         r"(`+)[\s\S]+?\1",
         r"^#{1,6} .*$",  # headings
-        r"^\*?\d+ minutes?\b[:*.](?:.*\n?)(?:.+\n?)*",  # the frame's minutes
+        r"^\*?\d+ minutes?\b(?: in class)?[:*.](?:.*\n?)(?:.+\n?)*",  # the frame's minutes
         r"(?<!!)\[[^\]]*\]\([^)]*\)",  # links, not pictures
         r"(?<=\])\([^)]*\)",  # where a picture lies
         r"<https?://[^>]*>|https?://\S+",
@@ -276,7 +276,7 @@ def _section_problems(
             continue
         for text in _texts(cell):
             if not cell.is_code and (loose := _loose_dollars(text)):
-                yield f"{lesson.where(cell)}: two bare dollar signs enclose maths: write \\$ ({loose!r})"
+                yield f"{lesson.where(cell)}: two dollar signs in a cell enclose maths: write '100 dollars' ({loose!r})"
             for number in numbers(text):
                 sentence = sentence_at(text, number.place)
                 free = any(constant.covers(number, sentence) for constant in constants)
@@ -447,12 +447,9 @@ def sentence_at(text: str, place: int) -> str:
 
 
 def _loose_dollars(text: str) -> str | None:
-    """Return the first amount that would be read as maths: two bare dollar signs in a paragraph, one before a digit."""
+    """Return the first of two dollar signs outside maths and code, escaped ones too: JupyterLab reads both as maths."""
     for pattern in _NOT_COUNTED[:2]:
         text = pattern.sub(" ", text)
     text = _MATHS.sub(" ", text)
-    for paragraph in re.split(r"\n\s*\n", text):
-        bare = list(re.finditer(r"(?<!\\)\$", paragraph))
-        if len(bare) > 1:
-            return paragraph[bare[0].start() :].split()[0]
-    return None
+    signs = [found.start() for found in re.finditer(r"\$", text)]
+    return text[signs[0] :].split()[0] if len(signs) > 1 else None

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,64 +18,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-from authoring import processes, surroundings
+from authoring import display, outcomes, patience, processes, surroundings
+from authoring.outcomes import Outcome
 from course_utils import tables
 from course_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
+    from rich.console import Console
 
-CELL_LIMIT = 60  # seconds
 #: Notebooks, solutions and sources are what is committed; nothing may be written there.
 COMMITTED = ("lessons", "notebooks", "solutions", "course_utils", "authoring", "tests")
-#: Seconds of the last runs, by data set, folder and lesson: what the progress display expects.
-TIMES = "times.json"
-
-
-@dataclass
-class Outcome:
-    """How one lesson went.
-
-    Attributes
-    ----------
-    slug : str
-        ``12_static_training``.
-    state : str
-        'waiting', 'running', 'passed', 'failed' or 'skipped'.
-    seconds : float
-        Wall time, the kernel's start included.
-    peak_bytes : int
-        Most memory of the kernel and what it started.
-    cell, cells : int
-        The cell at work (the last one at the end), counted from 1 with text cells, and how many there are.
-    reason : str
-        Why it was skipped.
-    failure : dict, optional
-        'cell', 'prompt' (the number in brackets), 'source' and 'error' (lines).
-    expected : float, optional
-        Seconds of the last run.
-    result : Path, optional
-        The executed notebook.
-    """
-
-    slug: str
-    state: str = "waiting"
-    seconds: float = 0.0
-    peak_bytes: int = 0
-    cell: int = 0
-    cells: int = 0
-    reason: str = ""
-    failure: dict[str, Any] | None = None
-    expected: float | None = None
-    result: Path | None = None
-
-    @property
-    def peak(self) -> str:
-        """Peak memory for people."""
-        return f"{self.peak_bytes / 2**20:,.0f} MiB" if self.peak_bytes else ""
 
 
 def choose(wanted: Sequence[str], folder: Path) -> list[Path]:
@@ -135,7 +86,7 @@ def run(
     *,
     dataset: str | None = None,
     jobs: int = 2,
-    cell_limit: int = CELL_LIMIT,
+    cell_limit: int | None = None,
     skip: Callable[[str, str], str] = unsuited,
     times: Path | None = None,
     console: Console | None = None,
@@ -151,8 +102,8 @@ def run(
         One of `tables.DATASETS`; default the first.
     jobs : int
         How many run at a time.
-    cell_limit : int
-        Seconds that one cell may take.
+    cell_limit : int, optional
+        Seconds after which a hanging cell is ended; default `patience.CELL`, more on a slow or busy machine.
     skip : callable
         From slug and data set to the reason not to run, or ''.
     times : Path, optional
@@ -175,36 +126,52 @@ def run(
     from rich.console import Console
 
     dataset = dataset or tables.DATASETS[0]
-    tables.dataset(dataset)  # refuses an unknown name before anything runs
+    cell_limit = patience.whole_seconds(patience.CELL) if cell_limit is None else cell_limit
+    _check_options(dataset, jobs, cell_limit)
+    out = _prepared(out, notebooks)
+    times, console = times or out.parent / outcomes.TIMES, console or Console()
+    key = f"{dataset}/{notebooks[0].parent.name if notebooks else ''}"
+    known = outcomes.read_times(times).get(key, {})
+    results = [_planned(path.stem, skip(path.stem, dataset), known.get(path.stem)) for path in notebooks]
+    lessons = [_Lesson(path, out, cell_limit, result) for path, result in zip(notebooks, results, strict=True)]
+    _run_all(lessons, dataset, jobs, console)
+    outcomes.write_times(times, key, results)
+    outcomes.write_junit(out / "junit.xml", results, key)
+    display.report(console, results, out)
+    return results
+
+
+def _check_options(dataset: str, jobs: int, cell_limit: int) -> None:
+    tables.dataset(dataset)  # refuses an unknown name
     if jobs < 1 or cell_limit < 1:
         raise UsageError(f"--jobs {jobs} and --cell-limit {cell_limit} must be 1 or more", fix="give a larger one")
+
+
+def _prepared(out: Path, notebooks: Sequence[Path]) -> Path:
+    """Make the folder for results and return it; refuse one with committed files."""
     out = out.resolve()
     folders = {path.resolve().parent for path in notebooks} | {surroundings.ROOT / name for name in COMMITTED}
     inside = [folder for folder in folders if out == folder or folder in out.parents]
     if inside or out == surroundings.ROOT:
         raise UsageError(f"--out {out.name} would write among committed files", fix="name a folder such as runs/mine")
     out.mkdir(parents=True, exist_ok=True)
-    times = times or out.parent / TIMES
-    console = console or Console()
+    return out
 
-    key = f"{dataset}/{notebooks[0].parent.name if notebooks else ''}"
-    known = _read_times(times).get(key, {})
-    lessons = [_Lesson(path, out, cell_limit, Outcome(path.stem, expected=known.get(path.stem))) for path in notebooks]
+
+def _planned(slug: str, reason: str, expected: float | None) -> Outcome:
+    """Return the outcome of a lesson before it runs, or of one that does not run, with the reason."""
+    return Outcome(slug, "skipped" if reason else "waiting", reason=reason, expected=expected)
+
+
+def _run_all(lessons: Sequence[_Lesson], dataset: str, jobs: int, console: Console) -> None:
+    """Run lessons, `jobs` at a time, and leave no process behind."""
     for lesson in lessons:
         lesson.target.unlink(missing_ok=True)
-        if reason := skip(lesson.outcome.slug, dataset):
-            lesson.outcome.state, lesson.outcome.reason = "skipped", reason
     mark = uuid.uuid4().hex
     environment = {**surroundings.headless(dataset), processes.MARK: mark}
-    outcomes = [lesson.outcome for lesson in lessons]
-    with _stoppable(), _display(console, outcomes) as show:
+    with _stoppable(), display.progress(console, [lesson.outcome for lesson in lessons]) as show:
         try:
-            while any(outcome.state in ("waiting", "running") for outcome in outcomes):
-                at_work = [lesson for lesson in lessons if lesson.outcome.state == "running"]
-                for lesson in lessons:
-                    if lesson.outcome.state == "waiting" and len(at_work) < jobs:
-                        lesson.start(environment)
-                        at_work.append(lesson)
+            while at_work := _at_work(lessons, jobs, environment):
                 time.sleep(0.1)
                 for lesson in at_work:
                     lesson.look()
@@ -214,15 +181,16 @@ def run(
                 processes.end([lesson.pid for lesson in lessons if lesson.pid], mark)
             for lesson in lessons:
                 lesson.running.unlink(missing_ok=True)
-    _write_times(times, key, outcomes)
-    _write_junit(out / "junit.xml", outcomes, key)
-    _report(console, outcomes, out)
-    return outcomes
 
 
-def failed(outcomes: Sequence[Outcome]) -> bool:
-    """Say whether any lesson failed."""
-    return any(outcome.state == "failed" for outcome in outcomes)
+def _at_work(lessons: Sequence[_Lesson], jobs: int, environment: dict[str, str]) -> list[_Lesson]:
+    """Start waiting lessons where there is room, and return those that run."""
+    running = [lesson for lesson in lessons if lesson.outcome.state == "running"]
+    waiting = [lesson for lesson in lessons if lesson.outcome.state == "waiting"]
+    for lesson in waiting[: max(0, jobs - len(running))]:
+        lesson.start(environment)
+        running.append(lesson)
+    return running
 
 
 @dataclass
@@ -290,7 +258,7 @@ class _Lesson:
         code = self._process.poll()
         if code is None:
             return
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=patience.seconds(5))  # a server that the lesson left behind may hold the pipe open
         self._memory.__exit__()
         self.outcome.peak_bytes = self._memory.bytes
         self._errors.seek(0)
@@ -336,159 +304,3 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-# --------------------------------------------------------------------------- what people see
-
-
-@contextlib.contextmanager
-def _display(console: Console, outcomes: list[Outcome]) -> Iterator[Callable[[], None]]:
-    """Show progress: a live table in a terminal, a line at each start and end elsewhere."""
-    if console.is_terminal:
-        from rich.live import Live
-
-        with Live(console=console, refresh_per_second=5, transient=True) as live:
-            yield lambda: live.update(_progress(outcomes))
-        return
-
-    seen = {outcome.slug: "waiting" for outcome in outcomes}
-
-    def show() -> None:
-        for outcome in outcomes:
-            if outcome.state == seen[outcome.slug]:
-                continue
-            seen[outcome.slug] = outcome.state
-            if outcome.state == "running":
-                expected = f", about {outcome.expected:.0f} s" if outcome.expected else ""
-                console.print(f"{outcome.slug}: started{expected}", highlight=False)
-            else:
-                what = f"{outcome.state}, {outcome.seconds:.1f} s" if outcome.state != "skipped" else "skipped"
-                console.print(f"{outcome.slug}: {what}", highlight=False)
-
-    yield show
-
-
-def _progress(outcomes: list[Outcome]) -> RenderableType:
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("lesson", "left"), ("", "left"), ("cell", "right"), ("elapsed", "right"), ("last", "right")):
-        table.add_column(name, justify=justify)
-    for outcome in outcomes:
-        if outcome.state == "running":
-            bar: RenderableType = ProgressBar(total=outcome.cells or 1, completed=outcome.cell, width=24)
-            cell = f"{outcome.cell}/{outcome.cells}" if outcome.cells else "starting"
-            elapsed = f"{outcome.seconds:.0f} s"
-        else:
-            bar, cell = _coloured(outcome.state), ""
-            elapsed = f"{outcome.seconds:.0f} s" if outcome.seconds else ""
-        expected = f"{outcome.expected:.0f} s" if outcome.expected else ""
-        table.add_row(outcome.slug, bar, cell, elapsed, expected)
-    return table
-
-
-def _coloured(state: str) -> str:
-    colour = {"passed": "green", "failed": "bold red", "skipped": "yellow"}.get(state, "dim")
-    return f"[{colour}]{state}[/]"
-
-
-def summary(outcomes: Sequence[Outcome]) -> Table:
-    """Return a table: lesson, result, seconds, peak memory, and why a lesson was skipped."""
-    from rich.table import Table
-
-    table = Table(title="Lessons", title_justify="left", header_style="bold")
-    table.add_column("lesson")
-    table.add_column("result")
-    table.add_column("seconds", justify="right")
-    table.add_column("peak memory", justify="right")
-    if any(outcome.reason for outcome in outcomes):
-        table.add_column("why")
-    for outcome in outcomes:
-        seconds = f"{outcome.seconds:.1f}" if outcome.seconds else ""
-        row = [outcome.slug, _coloured(outcome.state), seconds, outcome.peak]
-        table.add_row(*row, *([outcome.reason] if len(table.columns) > len(row) else []))
-    return table
-
-
-def _report(console: Console, outcomes: list[Outcome], out: Path) -> None:
-    from rich.markup import escape
-
-    for outcome in outcomes:
-        if not outcome.failure:
-            continue
-        failure = outcome.failure
-        prompt = f", In [{failure['prompt']}]" if failure["prompt"] else ""
-        where = f"cell {failure['cell']} of {outcome.cells}{prompt}" if failure["cell"] else "before its first cell"
-        console.print(f"\n[bold red]{outcome.slug} failed[/] in {where}", highlight=False)
-        for line in failure["source"].splitlines():
-            console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
-        for line in failure["error"]:
-            console.print(f"  [red]{escape(line)}[/]", highlight=False, soft_wrap=True)
-        if outcome.result:
-            console.print(f"  The notebook as far as it ran: {escape(_shown(outcome.result))}", soft_wrap=True)
-    console.print()
-    console.print(summary(outcomes))
-    counts = {state: sum(outcome.state == state for outcome in outcomes) for state in ("passed", "failed", "skipped")}
-    text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    console.print(f"{text}. Executed notebooks: {escape(_shown(out))}", highlight=False, soft_wrap=True)
-
-
-def _shown(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-# --------------------------------------------------------------------------- files
-
-
-def _read_times(times: Path) -> dict[str, dict[str, float]]:
-    try:
-        return json.loads(times.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # expected times are a convenience: none is no reason to stop
-
-
-def _write_times(times: Path, key: str, outcomes: Sequence[Outcome]) -> None:
-    known = _read_times(times)
-    new = {outcome.slug: round(outcome.seconds, 1) for outcome in outcomes if outcome.state == "passed"}
-    known[key] = known.get(key, {}) | new
-    _write(times, json.dumps(known, indent=1, sort_keys=True))
-
-
-def _write_junit(path: Path, outcomes: Sequence[Outcome], name: str) -> None:
-    suite = ElementTree.Element("testsuite", name=f"lessons {name}", tests=str(len(outcomes)), errors="0")
-    for state, attribute in (("failed", "failures"), ("skipped", "skipped")):
-        suite.set(attribute, str(sum(outcome.state == state for outcome in outcomes)))
-    suite.set("time", f"{sum(outcome.seconds for outcome in outcomes):.1f}")
-    for outcome in outcomes:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=name.replace("/", "."), name=outcome.slug, time=f"{outcome.seconds:.1f}"
-        )
-        if outcome.peak_bytes:
-            properties = ElementTree.SubElement(case, "properties")
-            ElementTree.SubElement(properties, "property", name="peak_mib", value=f"{outcome.peak_bytes / 2**20:.0f}")
-        if outcome.state == "skipped":
-            ElementTree.SubElement(case, "skipped", message=outcome.reason)
-        if outcome.failure:
-            error = [_printable(line) for line in outcome.failure["error"]]
-            node = ElementTree.SubElement(
-                case, "failure", message=f"cell {outcome.failure['cell']}: {error[0] if error else ''}"
-            )
-            node.text = _printable(outcome.failure["source"]) + "\n\n" + "\n".join(error)
-    suites = ElementTree.Element("testsuites")
-    suites.append(suite)
-    ElementTree.indent(suites)
-    _write(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
-
-
-def _printable(text: str) -> str:
-    """Drop what XML cannot hold, such as the escape codes of coloured tracebacks."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return "".join(character for character in plain if character >= " " or character in "\t\n")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).replace(path)

@@ -16,6 +16,8 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from authoring import patience
+
 #: How many lines of an error are shown.
 LAST_LINES = 6
 
@@ -52,7 +54,7 @@ def run(source: Path, target: Path, cell_limit: int) -> bool:
     source, target : Path
         Notebooks. The target appears under its name when the run is over; it is kept when the run failed too.
     cell_limit : int
-        Seconds that one cell may take.
+        Seconds after which one cell counts as hanging and is ended.
     """
     papermill_engines.register("telling", TellingEngine)
     running = target.with_suffix(".running.ipynb")
@@ -63,7 +65,9 @@ def run(source: Path, target: Path, cell_limit: int) -> bool:
             engine_name="telling",
             kernel_name="python3",
             progress_bar=False,
+            start_timeout=patience.whole_seconds(patience.KERNEL),
             execution_timeout=cell_limit,
+            iopub_timeout=patience.whole_seconds(patience.KERNEL),  # its 4 s are short on a busy machine
             cwd=target.parent,
             skip_cells_with_tag="live",  # nobody watches, and what they measure here is not compared
         )
@@ -81,7 +85,7 @@ def run(source: Path, target: Path, cell_limit: int) -> bool:
         late = isinstance(error, CellTimeoutError)
         cell = papermill.iorw.load_notebook_node(str(source)).cells[TellingEngine.cell - 1]
         what = (
-            f"this cell ran into its time limit of {cell_limit} s (raise it with --cell-limit)"
+            _how_to_wait(source, cell_limit)
             if late
             else "the kernel died while this cell ran: most often the machine is out of memory"
         )
@@ -92,6 +96,15 @@ def run(source: Path, target: Path, cell_limit: int) -> bool:
             running.replace(target)
     tell(event="done")
     return True
+
+
+def _how_to_wait(source: Path, cell_limit: int) -> str:
+    """Say that a cell was ended, and what to type if it only needs longer."""
+    twice, solutions = 2 * cell_limit, "--solutions " if source.parent.name == "solutions" else ""
+    return (
+        f"this cell still ran after {cell_limit} s and was ended. Fix: if it only needs longer, "
+        f"run `course run {source.stem[:2]} {solutions}--cell-limit {twice}` or `make lessons CELL_LIMIT={twice}`"
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ SENTENCES_BEFORE_AIMS = 2
 SHARED_WORDS = 0.5  # of an aim's words must come back in the recap
 
 _HANDLING_MODULES = frozenset({"glob", "io", "os", "pathlib", "shutil", "subprocess", "sys", "tempfile"})
-_MINUTES = re.compile(r"(?P<total>\d+) minutes?: (?P<parts>[^*\n]+(?:\n[^*\n]+)*)")
+_MINUTES = re.compile(r"(?P<total>\d+) minutes? in class: (?P<parts>[^*\n]+(?:\n[^*\n]+)*)")
 _PART = re.compile(r"Part (?P<number>\d+) of (?P<of>\d+)\b")
 _FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
@@ -154,7 +154,9 @@ def _minutes(view: _View, first: Cell) -> Iterator[str]:
     said = _MINUTES.search(first.source)
     minutes = view.entry["minutes"]
     if not said:
-        yield view.says(first, f"no minutes for each section, such as '*{minutes} minutes: first part 5 · second …*'")
+        yield view.says(
+            first, f"no minutes for each section, such as '*{minutes} minutes in class: first part 5 · second …*'"
+        )
         return
     parts = [part.strip().rstrip(".") for part in said["parts"].split("·")]
     numbers = [re.search(r"\b(\d+)$", part) for part in parts]
@@ -275,7 +277,7 @@ def _part_budgets(view: _View) -> Iterator[str]:
         parts[-1].append(cell)
     for number, cells in enumerate(parts, start=1):
         name = f"part {number} of the core route" if len(parts) > 1 else "the core route"
-        code = sum(cell.is_code for cell in cells)
+        code = sum(cell.is_code and not lessons.FOLDED_TAGS & set(cell.tags) for cell in cells)
         words = sum(_words(cell.source) for cell in cells if not cell.is_code)
         if code > PART_CELLS:
             yield view.says(cells[0], f"{name} has {code} code cells, at most {PART_CELLS}")
@@ -317,6 +319,19 @@ def _plain_code(view: _View) -> Iterator[str]:
         texts = [text for text in (cell.learner, cell.solved) if cell.is_code and text is not None]
         for rule in dict.fromkeys(rule for text in texts for rule in _forbidden(ast.parse(text))):
             yield view.says(cell, f"{rule} in a cell; it belongs into a helper of course_utils")
+
+
+def _folded(view: _View) -> Iterator[str]:
+    """Keep drawing and claims in cells of their own, which notebooks fold away."""
+    for cell in view.lesson.cells:
+        if not cell.is_code or cell.learner is None:
+            continue
+        if lessons.calls(cell.source, "claim") and not {"claim", "solution", "live"} & set(cell.tags):
+            yield view.says(cell, "a claim is in a cell of its own, tagged claim")
+        if "plots.show(" in cell.source and not {"figure", "solution", "live"} & set(cell.tags):
+            yield view.says(
+                cell, "drawing is in a cell of its own, tagged figure: what is drawn is made in the cell above"
+            )
 
 
 def _forbidden(tree: ast.AST) -> Iterator[str]:
@@ -440,5 +455,6 @@ _RULES: tuple[Callable[[_View], Iterator[str]], ...] = (
     _lines_of_code,
     _words_of_text,
     _plain_code,
+    _folded,
     _built,
 )

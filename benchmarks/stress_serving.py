@@ -150,7 +150,7 @@ def left(group: int, ports: list[int], folder: Path) -> list[str]:
     return found
 
 
-def left_in_the_end(group: int, ports: list[int], folder: Path, seconds: float = 30) -> list[str]:
+def left_in_the_end(group: int, ports: list[int], folder: Path, seconds: float) -> list[str]:
     """Wait until nothing is left of a cluster; name what is left in the end."""
     deadline = time.monotonic() + seconds
     while (found := left(group, ports, folder)) and time.monotonic() < deadline:
@@ -177,7 +177,7 @@ def about(clipper: ClipperConnection) -> dict[str, Any]:
     return {"group": manager.processes()["supervisor"], "ports": ports, "folder": str(manager.folder)}
 
 
-def stress(seconds: float, *, clients: int, pause: float, every: float) -> dict[str, Any]:
+def stress(seconds: float, *, clients: int, pause: float, every: float, patience: float) -> dict[str, Any]:
     """Query, disturb and count; then stop, and name what is left."""
     clipper = start(f"stress-{os.getpid()}")
     seen = about(clipper)
@@ -202,11 +202,11 @@ def stress(seconds: float, *, clients: int, pause: float, every: float) -> dict[
     finally:
         clipper.stop_all()
     counts = {what: answers.counts[what] for what in ("queries", "failed", "wrong", "stale", "defaulted")}
-    after = left_in_the_end(seen["group"], seen["ports"], Path(seen["folder"]))
+    after = left_in_the_end(seen["group"], seen["ports"], Path(seen["folder"]), patience)
     return {"seconds": round(time.monotonic() - begin, 1), **counts, **events, "left after stop": after}
 
 
-def orphan() -> list[str]:
+def orphan(patience: float) -> list[str]:
     """Kill the owner of a cluster, and name what is left."""
     code = (
         "import json, signal, stress_serving as s; clipper = s.start('orphan'); "
@@ -217,7 +217,7 @@ def orphan() -> list[str]:
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    return left_in_the_end(seen["group"], seen["ports"], Path(seen["folder"]))
+    return left_in_the_end(seen["group"], seen["ports"], Path(seen["folder"]), patience)
 
 
 def main() -> None:
@@ -227,9 +227,10 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--pause", type=float, default=0.1, help="the longest pause of a client between two queries")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two disturbances")
-    options = parser.parse_args()
-    found = stress(options.seconds, clients=options.clients, pause=options.pause, every=options.every)
-    print(json.dumps(found | {"left after the owner was killed": orphan()}, indent=1))
+    parser.add_argument("--patience", type=float, default=30, help="seconds until what is left of a cluster counts")
+    options = vars(parser.parse_args())
+    found = stress(options.pop("seconds"), **options)
+    print(json.dumps(found | {"left after the owner was killed": orphan(options["patience"])}, indent=1))
 
 
 if __name__ == "__main__":

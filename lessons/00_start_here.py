@@ -10,7 +10,7 @@
 # - check that your machine is ready for the course;
 # - turn one prediction into dollars.
 #
-# *5 minutes: how lessons work 2 · is this machine ready? 1 · one flight 2.*
+# *5 minutes in class: how lessons work 2 · is this machine ready? 1 · one flight 2.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features
@@ -64,7 +64,7 @@ flights = datasets.load_flights()
 late = features.label(flights)
 by_hour = late.groupby(flights["CRSDepTime"] // 100).mean()
 
-# %%
+# %% tags=["figure"]
 fig = plots.lines(
     by_hour.loc[5:22], title="Delays build up through the day", x="scheduled hour", y="share late"
 )

@@ -11,7 +11,7 @@
 # - read a confusion matrix correctly and turn it into dollars;
 # - find the probability above which a warning pays off.
 #
-# *30 minutes: six steps 5 · a canvas 6 · four cells 4 · dollars 6 · a threshold 5 · what is known when 4.*
+# *30 minutes in class: six steps 5 · a canvas 6 · four cells 4 · dollars 6 · a threshold 5 · what is known when 4.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -32,7 +32,7 @@ from course_utils.notebook import claim, plots, show_source, show_table
 # A project takes six steps from a business objective to a model in operation. **Guess first:** in how many of them do
 # you train a model?
 
-# %%
+# %% tags=["figure"]
 plots.show(
     plots.workflow(),
     alt="Six boxes in order: objective, data, model, evaluation, results, operation. A dashed arrow leads from operation back "
@@ -119,7 +119,7 @@ check("01.1", canvas)
 # which share of all flights is predicted correctly, which share of the warned flights is late, and which share of the
 # late flights is warned?
 
-# %%
+# %% tags=["figure"]
 plots.show(
     plots.points(),
     alt="Fourteen flights. Warned: 6 late and 2 on time. Not warned: 1 late and 5 on time.",
@@ -236,6 +236,8 @@ claim("Matrix read correctly, with the stated $100", right["deck_100"], always=-
 
 # %%
 on_time = rightly["not warned, on time"]
+
+# %% tags=["claim"]
 claim("Precision with 'on time' as positive", on_time / (on_time + missed), always=0.65)
 claim("Recall with 'on time' as positive", on_time / (on_time + false_alarms), always=0.54)
 
@@ -258,7 +260,7 @@ claim("Recall with 'on time' as positive", on_time / (on_time + false_alarms), a
 #
 # **Guess first:** with the payoff of the deck's table, from which probability on is a warning worth more?
 
-# %%
+# %% tags=["figure"]
 worth = money.expected_value(money.payoff("deck_100"))
 fig = plots.lines(
     worth,

@@ -11,7 +11,7 @@
 # - write a rule that a linter holds every project to;
 # - find an old run, a leaked key, and the one line of a notebook that changed.
 #
-# *10 minutes: six readers 1 · one template 2 · rules 3 · an old run 1 · a leaked key 2 · a review 1.*
+# *10 minutes in class: six readers 1 · one template 2 · rules 3 · an old run 1 · a leaked key 2 · a review 1.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits

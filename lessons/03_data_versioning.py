@@ -11,7 +11,7 @@
 # - go back to last month's data and last month's model, bit for bit;
 # - choose a tool for versioning data by what it keeps and what it loses.
 #
-# *20 minutes: pointer and content 6 · a pipeline 5 · what runs again? 4 · back to last month 3 · which tool? 2.*
+# *20 minutes in class: pointer and content 6 · a pipeline 5 · what runs again? 4 · back to last month 3 · which tool? 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -65,7 +65,7 @@ claim("The pointer names the content by its MD5 sum", same, always=True)
 # %%
 project.run("git commit --quiet --message 'Flights of January and February'", "dvc push")
 
-# %%
+# %% tags=["figure"]
 plots.show(
     plots.transport(),
     alt="Code and pointers go from the workspace to Git and on to a Git server; data and models "
@@ -126,6 +126,8 @@ project.show("src/train.py")
 
 # %%
 project.run("dvc repro", "dvc metrics show")
+
+# %% tags=["claim"]
 claim("Stages that ran", sum(done == "ran" for done in project.stages.values()), always=3)
 
 # %% [markdown]
@@ -185,6 +187,8 @@ check("03.1", reruns)
 # %%
 tried = versioning.what_reruns(project)
 show_table(tried)
+
+# %% tags=["claim"]
 claim("Runs saved, of all 18", int((tried == "·").to_numpy().sum()), always=11)
 
 # %% [markdown]
@@ -198,6 +202,8 @@ claim("Runs saved, of all 18", int((tried == "·").to_numpy().sum()), always=11)
 # %%
 project.edit("params.yaml", "by: [Hour]", "by: [Hour, UniqueCarrier]")
 project.run("dvc repro", "dvc params diff", "dvc metrics diff")
+
+# %% tags=["claim"]
 claim("`train` came from DVC's memory", project.stages["train"] == "restored", always=True)
 
 # %% [markdown]
@@ -245,6 +251,8 @@ project.run("git checkout february", "dvc checkout")
 from_cache = project.fingerprint(versioning.MODEL)
 project.run("dvc repro --force --quiet", "git status --short")
 computed = project.fingerprint(versioning.MODEL)
+
+# %% tags=["claim"]
 claim("February's flights are back", project.fingerprint(versioning.RAW) == recorded, always=True)
 claim("February's model is back", from_cache == project.recorded(versioning.MODEL), always=True)
 claim("Computed again, it is the same to the bit", computed == from_cache, always=True)
@@ -270,6 +278,8 @@ measured = tables.benchmark("versioning")
 show_table(measured)
 tables.benchmark_note("versioning")
 pushed, stored = measured["pushed [MB]"], measured["store 10 versions [s]"]
+
+# %% tags=["claim"]
 claim(
     "Git alone pushes, as a share of DVC", pushed["Git alone"] / pushed["DVC"], always=(0.2, 0.4)
 )

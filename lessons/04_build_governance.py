@@ -11,7 +11,7 @@
 # - build a model again from its record alone, bit for bit;
 # - let a gate decide which model is promoted, and keep its reasons.
 #
-# *20 minutes: the deck's log 5 · ten runs, found again 5 · built again 3 · a gate 7.*
+# *20 minutes in class: the deck's log 5 · ten runs, found again 5 · built again 3 · a gate 7.*
 
 # %% tags=["setup"]
 from itertools import product
@@ -116,9 +116,11 @@ sweep.sort_values("metrics.validation_log_loss").round(3)
 # Four columns of ten rows can still be read. For forty by a thousand one draws *parallel coordinates*: each run is a line, each
 # column an axis.
 
-# %% tags=["claim"]
+# %%
 numbers = sweep.astype(float).rename(columns=lambda name: name.split(".")[1])
 best, learnt = numbers["validation_log_loss"].idxmin(), numbers["train_log_loss"].idxmin()
+
+# %% tags=["figure"]
 axes = {
     "title": "The best on training is the worst on validation",
     "x": "setting or loss [own scale]",
@@ -128,6 +130,8 @@ plots.show(
     alt="One line a run. The deepest run with large steps falls lowest on training loss and ends highest on validation loss; "
     "the best on validation lies in the middle of the training losses.",
 )
+
+# %% tags=["claim"]
 claim(
     "The lowest validation log-loss", numbers["validation_log_loss"].min(), nyc2013=(0.358, 0.366)
 )

@@ -11,7 +11,7 @@
 # - diagnose and fix a missing pin, a conflicting pin and a model from another version;
 # - prove by hash that a rebuilt environment is the same.
 #
-# *10 minutes: from conda to a lock 3 · a sum 2 · three broken environments 4 · the same again? 1.*
+# *10 minutes in class: from conda to a lock 3 · a sum 2 · three broken environments 4 · the same again? 1.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets
@@ -76,6 +76,8 @@ exact = int(miles.sum())
 # %%
 off = totals - exact
 x = "total minus the true one [miles]"
+
+# %% tags=["figure"]
 fig = plots.bars(off, title="Same code, same lock, four totals", x=x, y="threads")
 plots.show(
     fig,

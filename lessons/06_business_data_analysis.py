@@ -12,7 +12,7 @@
 # - turn a confusion matrix into dollars cell by cell, and find out how a published total misread one;
 # - state the uncertainty of a business case, and name the assumptions that would overturn it.
 #
-# *20 minutes: the profile 5 · which score 6 · dollars and their uncertainty 6 · a page for the sponsor 3.*
+# *20 minutes in class: the profile 5 · which score 6 · dollars and their uncertainty 6 · a page for the sponsor 3.*
 
 # %% tags=["setup"]
 import pandas as pd
@@ -158,6 +158,8 @@ show_table(profiles.profilers())
 # %%
 counted = profiles.skrub_profile(flights)
 same = counted["missing"] == found["missing"].drop("index")
+
+# %% tags=["claim"]
 claim("skrub counts the same missing cells in every column", same.all(), always=True)
 
 # %% [markdown]
@@ -259,6 +261,8 @@ rivals = {"model": probability, "table": today.predict(split.test)}
 
 # %%
 curves = metrics.roc(late, rivals).assign(coin=lambda frame: frame.index)
+
+# %% tags=["figure"]
 fig = plots.lines(
     curves.loc[:0.6],
     title="The model catches more delays for the same false alarms",
@@ -273,6 +277,8 @@ plots.show(
 
 # %%
 area = {name: metrics.auc(late, scored) for name, scored in rivals.items()}
+
+# %% tags=["claim"]
 claim("AUC of the model", area["model"], nyc2013=(0.735, 0.76), allyears2k=(0.735, 0.765))
 claim("AUC of the table", area["table"], nyc2013=(0.66, 0.67), allyears2k=(0.66, 0.685))
 
@@ -283,6 +289,8 @@ claim("AUC of the table", area["table"], nyc2013=(0.66, 0.67), allyears2k=(0.66,
 # %%
 curves = metrics.precision_recall(late, rivals)
 curves["warn everyone"] = late.mean()
+
+# %% tags=["figure"]
 fig = plots.lines(
     curves.loc[0.02:0.9],
     title="The more delays you catch, the fewer warnings come true",
@@ -314,6 +322,8 @@ claim("Warnings that come true, if all are warned", late.mean(), nyc2013=0.218, 
 
 # %%
 groups = metrics.calibration(late, probability)
+
+# %% tags=["figure"]
 fig = plots.calibration(groups, title="Predicted probabilities are close to what happens")
 plots.show(
     fig,
@@ -540,6 +550,8 @@ check("06.3", ledger)
 # %%
 at = {name: money.break_even(money.payoff(name)) for name in ("deck_100", "deck_700")}
 value = money.curve(late, probability, payoff)
+
+# %% tags=["figure"]
 fig = plots.value_curve(
     value.loc[:0.9],
     title="The value is highest near the break-even probability",
@@ -610,6 +622,8 @@ ours, theirs = (
 )
 by_day, by_flight = (money.bootstrap(ours - theirs, unit) for unit in (days, late.index))
 wider = by_day.width / by_flight.width
+
+# %% tags=["claim"]
 claim(
     "Width by days, relative to the width by flights", wider, nyc2013=(2, 5), allyears2k=(5, 40)
 )
@@ -666,6 +680,8 @@ show_table(assumed[["meaning", "unit", "low", "base", "high"]])
 
 # %%
 moved = money.sensitivity(late, probability, table_says)
+
+# %% tags=["figure"]
 fig = plots.tornado(
     moved.rename(index=assumed["meaning"]),
     title="Two assumptions can overturn the decision",

@@ -10,7 +10,7 @@
 # - tell where two columns share their credit by chance, and which kind of value answers a regulator;
 # - give reasons that survive another training, and none from a forbidden column or its proxies.
 #
-# *15 minutes: values that add up 4 · over many flights 2 · a pair 4 · reasons 5.*
+# *15 minutes in class: values that add up 4 · over many flights 2 · a pair 4 · reasons 5.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
@@ -40,7 +40,7 @@ rows = known.loc[asked.index]
 explained = explain.shap_values(model.scorer, rows)
 flight = explained.log_odds.idxmax()
 
-# %%
+# %% tags=["figure"]
 steps = explain.top_contributions(explained.values.loc[flight], most=7)
 fig = plots.waterfall(
     steps,
@@ -73,6 +73,8 @@ claim("A value of 0.7 multiplies the odds by", np.exp(0.7), always=2.01)
 shap = explain.package()  # import shap, without its word about progress bars
 explainer = shap.TreeExplainer(model.scorer.booster)
 by_shap = explainer.shap_values(model.scorer.encoder.transform(rows[:200]))
+
+# %% tags=["claim"]
 claim("Its values are ours", (by_shap == explained.values[:200]).all(axis=None), always=True)
 
 # %% [markdown] tags=["exercise"]
@@ -106,6 +108,8 @@ check("07.1", probability)
 
 # %%
 rests_on = explain.mean_absolute_shap(explain.by_family(explained.values))
+
+# %% tags=["figure"]
 fig = plots.bars(
     rests_on,
     title="The model rests on how today is going",
@@ -116,6 +120,8 @@ fig = plots.bars(
 plots.show(
     fig, alt="Today's delays move flights most by far, then recent weeks; holidays do not."
 )
+
+# %% tags=["claim"]
 first = rests_on.index[0] == "today's delays"
 part = rests_on.iloc[0] / rests_on.sum()
 claim("Today's delays come first", first, nyc2013=True, allyears2k=True)
@@ -125,7 +131,7 @@ claim("Their part of the whole", part, nyc2013=(0.4, 0.52), allyears2k=(0.4, 0.5
 # How does a single input act? Draw its values over what it says. This one is the share of all flights that were late in the hour before
 # you had to decide.
 
-# %%
+# %% tags=["figure"]
 acts = explain.dependence(explained, "late_1h_all")
 fig = plots.lines(
     acts,
@@ -179,6 +185,8 @@ background = numbers.loc[split.train.sample(100, random_state=0).index]
 pathwise = explain.shap_values(timetable.scorer, there)
 compared = explain.shap_values(timetable.scorer, there, background=background)
 differ = (np.sign(compared.values) != np.sign(pathwise.values)).mean()
+
+# %% tags=["figure"]
 fig = plots.bars(
     100 * differ.sort_values(ascending=False),
     title="The two kinds differ where columns depend on each other",
@@ -352,6 +360,8 @@ copies = [name for name in shares if name.startswith(best)]
 credit = pd.Series({"alone": values[best].abs().mean()})
 credit["beside three near copies"] = shares[best].abs().mean()
 credit["with its copies, added up"] = shares[copies].sum(axis=1).abs().mean()
+
+# %% tags=["figure"]
 fig = plots.bars(
     credit,
     title="Copies share the credit; their sum keeps it",
@@ -429,7 +439,7 @@ swept = partial_dependence(asked_by, some, ["late_1h_all"], kind="both", grid_re
 curves = pd.DataFrame(swept["individual"][0][:4].T, index=swept["grid_values"][0])
 curves.columns = [f"flight {number}" for number in range(1, 5)]
 
-# %%
+# %% tags=["figure"]
 fig = plots.lines(
     curves.assign(mean=swept["average"][0]),
     title="On average it rises; single flights take it differently",

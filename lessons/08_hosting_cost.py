@@ -12,7 +12,7 @@
 # - find the break-even points between batch and real time, and between renting and buying;
 # - set budget alerts that fire before the money is spent, and break a bill down by label to see who spent it.
 #
-# *15 minutes: how many requests? 2 · how many servers? 3 · three price models 4 · rent or buy? 1 · the whole bill 1 · budget
+# *15 minutes in class: how many requests? 2 · how many servers? 3 · three price models 4 · rent or buy? 1 · the whole bill 1 · budget
 # alerts 2 · who spent it? 2.*
 
 # %% tags=["setup"]
@@ -42,7 +42,7 @@ show_table(costs.assumptions())
 # **Guess first:** when do passengers look up their flights most often: in the busiest hour of the timetable, or during a
 # snowstorm?
 
-# %%
+# %% tags=["figure"]
 by_hour = demand.groupby(demand.index.hour).mean()
 hours = pd.DataFrame({"mean of the year": by_hour, "8 February": demand["2013-02-08"].array})
 fig = plots.lines(
@@ -94,7 +94,7 @@ queues = {"Erlang's formula": costs.queue_wait, "simulated": costs.simulate_queu
 waits = {name: [queue(1, share, 10) for share in busy] for name, queue in queues.items()}
 waits = pd.DataFrame(waits, index=pd.Index(busy, name="busy"))
 
-# %% tags=["claim"]
+# %% tags=["figure"]
 fig = plots.lines(
     waits,
     title="The busier the server, the steeper the wait rises",
@@ -106,6 +106,8 @@ plots.show(
     fig,
     alt="The wait rises slowly up to about 70% busy, then steeply. The curves of formula and simulation coincide.",
 )
+
+# %% tags=["claim"]
 gap = (waits["simulated"] / waits["Erlang's formula"] - 1).abs().max()
 claim("Largest gap between simulation and formula", 100 * gap, always=(0, 10), unit="%")
 claim(
@@ -183,7 +185,7 @@ bills = {
     "Google, a batch each hour": costs.google(runs * case["batch_minutes"] / 60, "batch"),
 }
 
-# %% tags=["claim"]
+# %% tags=["figure"]
 bills = pd.Series(bills)
 fig = plots.bars(
     bills.astype(float),
@@ -196,6 +198,8 @@ plots.show(
     fig,
     alt="The bills per look-up are by far the highest. Bills for node hours and hourly batches are hardly visible beside them.",
 )
+
+# %% tags=["claim"]
 claim("Look-ups in July", asked, nyc2013=16257840)
 claim("Microsoft's bill", bills.iloc[0], nyc2013=8128.92, unit="$")
 claim("Amazon's, each look-up", bills.iloc[1], nyc2013=1625.79, unit="$")
@@ -241,9 +245,11 @@ claim("Hourly batch, per 1,000 flights", 1000 * batch, nyc2013=2.22, unit="$")
 # Your own machine costs the same whether it is busy or idle. One machine does the work of 16 rented nodes, but you need two
 # machines in case one fails. **Guess first:** from how many rented nodes, running day and night, is buying cheaper?
 
-# %% tags=["claim"]
+# %%
 show_table(costs.machine())
 compared = costs.rent_or_buy()
+
+# %% tags=["figure"]
 fig = plots.lines(
     compared,
     title="Buying pays off with many nodes that run day and night",
@@ -255,6 +261,8 @@ plots.show(
     fig,
     alt="The cost of renting rises with each node. The cost of two machines of your own is constant. The two lines cross.",
 )
+
+# %% tags=["claim"]
 cheaper = compared.index[compared["buy"] < compared["rent"]]
 claim("Buying is cheaper from this number of nodes", cheaper.min(), always=13)
 
@@ -268,12 +276,16 @@ claim("Buying is cheaper from this number of nodes", cheaper.min(), always=13)
 # A prediction server is never the only cost. Load balancer, monitoring, storage, logs, test servers and the people who deploy
 # are on the same bill. **Guess first:** which of these items costs the most?
 
-# %% tags=["claim"]
+# %%
 bill = costs.architecture(fixed, elastic)
+
+# %% tags=["figure"]
 plots.show(
     plots.architecture(bill, title="Manual deployment costs more than all the servers"),
     alt="Eight boxes, each with its dollars per month, as built and as it could be. Deployments cost the most and can be cut the most.",
 )
+
+# %% tags=["claim"]
 show_table(bill)
 built, lean = bill[["built", "lean"]].sum()
 claim("Bill per month, as built", built, nyc2013=1339.24, unit="$")
@@ -373,6 +385,8 @@ FROM lines, UNNEST(labels) AS unpacked(label)
 WHERE label.key = 'environment' GROUP BY ALL
 """
 days = costs.sql(by_day, lines=lines).pivot(index="day", columns="environment", values="dollars")
+
+# %% tags=["figure"]
 fig = plots.lines(days, title="Costs of dev jump on day 8", x="day of June", y="cost [$/day]")
 plots.show(
     fig, alt="Costs of prod and test stay level; costs of dev jump on one day and stay high."
@@ -391,6 +405,8 @@ GROUP BY resource HAVING sum(requests) = 0 ORDER BY dollars DESC
 wasted = costs.sql(idle, lines=lines, use=use).set_index("resource")
 show_table(wasted)
 trial = wasted["dollars"]["gpu-trial"]
+
+# %% tags=["claim"]
 claim("Cost of the trial, 23 days", trial, always=496.8, unit="$")
 claim("Saved by stopping it after day 13", trial / 23 * 17, always=367.2, unit="$")
 

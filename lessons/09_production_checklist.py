@@ -11,7 +11,7 @@
 # - explain why you monitor a model's inputs beside `predict` and not inside it;
 # - decide at which stage of a project a rule of machine learning first applies.
 #
-# *10 minutes: a checklist that runs 2 · the ML Test Score 4 · beside, not inside 2 · which rule, when 2.*
+# *10 minutes in class: a checklist that runs 2 · the ML Test Score 4 · beside, not inside 2 · which rule, when 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -80,6 +80,8 @@ points
 # %%
 final = points.min()
 axes = {"x": "points [of 7]", "y": "section"}
+
+# %% tags=["figure"]
 fig = plots.bars(
     points, title="The lowest section is the score", reference=("final", final), **axes
 )
@@ -160,7 +162,7 @@ quiz("09.1")
 # ## Beside, not inside
 #
 # The deck recommends monitoring the model's inputs, 'best done async in parallel to invocation of predict'. Why not simply
-# inside `predict`? The course has an input monitor, `Watch`. It checks each row, and from time to time it compares the last
+# inside `predict`? The course has an input monitor, `InputMonitor`. It checks each row, and from time to time it compares the last
 # thousand rows with the training data. You can run it in two places:
 
 # %%

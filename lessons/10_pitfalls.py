@@ -12,7 +12,7 @@
 # - recognise bad labels and feedback loops, even when the score looks good;
 # - audit a delivery with the deck's eighteen checks, and state how reliable each of them is.
 #
-# *30 minutes: a first look at the file 5 · when is it known? 4 · hidden leaks 4 · a changed meaning 3 · a day without weather 3
+# *30 minutes in class: a first look at the file 5 · when is it known? 4 · hidden leaks 4 · a changed meaning 3 · a day without weather 3
 # · bad labels 3 · feedback loops 2 · the audit 6.*
 
 # %% tags=["setup"]
@@ -145,6 +145,8 @@ suspects = (
     train[["DepDelay", "ArrDelay", "DepTime", "AirTime"]].assign(whole_day=whole_day).dropna()
 )
 alone = suspects.apply(lambda column: metrics.auc(late[suspects.index], column))
+
+# %% tags=["figure"]
 fig = plots.bars(
     alone,
     title="The usual alarm misses most leaks",
@@ -257,6 +259,8 @@ losses = {"as it was": metrics.log_loss(late, model.scorer.score(came.rows[left]
 losses |= {
     s: metrics.log_loss(late, model.scorer.score(rows[left])) for s, rows in stories.items()
 }
+
+# %% tags=["figure"]
 fig = plots.bars(
     1000 * (pd.Series(losses).drop("as it was") - losses["as it was"]),
     title="A change of meaning hardly affects the score",
@@ -310,7 +314,7 @@ scores = pd.Series(model.scorer.score(came.rows[left]), late.index)
 day = splits.day(came.rows[left])
 by_day = pd.DataFrame({"mean score": scores, "share late": late}).groupby(day).mean()
 
-# %%
+# %% tags=["figure"]
 fig = plots.lines(
     by_day.iloc[-14:],
     title="On the last day the score is far too high",
@@ -393,6 +397,8 @@ misled = training.train_xgboost(small, known, labels=labels)
 # %%
 pair = {"right labels": model, "20% flipped": misled}
 truth = features.label(split.test)
+
+# %% tags=["figure"]
 fig = plots.calibration(
     {name: metrics.calibration(truth, fit.predict(split.test)) for name, fit in pair.items()},
     title="Ranking survives bad labels, probabilities do not",
@@ -640,7 +646,7 @@ claim("Rank correlation", same["number"].max(), nyc2013=(0.98, 1))
 share = flights["Dest"].value_counts(normalize=True)
 share[share >= 0.05].round(3)
 
-# %%
+# %% tags=["claim"]
 claim("Destinations", (share > 0).sum(), nyc2013=105)
 claim("Excluded by the rule", ((share > 0) & (share < 0.05)).sum(), nyc2013=103)
 carriers = flights["UniqueCarrier"].value_counts()
@@ -655,6 +661,8 @@ claim("Flights of the rarest carrier, OO", carriers.min(), nyc2013=32)
 named, _ = faults.contaminate(clean, 1, ["rare_values"])
 show_table(pitfalls.run_checks(named, only="rare")[["where", "evidence", "severity"]])
 found_before = pitfalls.run_checks(delivery, only="rare")
+
+# %% tags=["claim"]
 claim("Findings in the original file", len(found_before), nyc2013=0)
 
 # %% [markdown] tags=["further"]
@@ -704,6 +712,8 @@ claim("Difference of 859 and 900 as numbers", 900 - 859, always=41)
 # %%
 twice, _ = faults.contaminate(clean, 1, ["duplicated"])
 show_table(pitfalls.run_checks(twice, other, only="duplicates")[["evidence", "fix"]])
+
+# %% tags=["claim"]
 claim(
     "Duplicate rows in the original flights",
     flights.duplicated(list(dictionary.KEY)).sum(),
@@ -799,4 +809,6 @@ noons = pd.DataFrame(
     {"Year": 2013, "Month": 3, "DayofMonth": [9, 10], "CRSDepTime": 1200, "Origin": "JFK"}
 )
 hours = datasets.scheduled_departure(noons).diff().iloc[1] / pd.Timedelta(hours=1)
+
+# %% tags=["claim"]
 claim("Hours from noon to noon", hours, always=23)

@@ -10,7 +10,7 @@
 # - sweep depth, rounds and sample size, and see which one the model is short of;
 # - choose a model by validation loss and defend it on months it has never seen.
 #
-# *10 minutes: the two ends 2 · depth and rounds 3 · how many flights 2 · choose and defend 3.*
+# *10 minutes in class: the two ends 2 · depth and rounds 3 · how many flights 2 · choose and defend 3.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
@@ -44,7 +44,7 @@ by_heart = training.train_xgboost(
     early_stopping=None,
 )
 
-# %%
+# %% tags=["figure"]
 fig = plots.learning_curves(
     {"random labels, depth 10": by_heart.curve}, title="Noise can be learnt by heart"
 )
@@ -89,6 +89,8 @@ for depth in (1, 3, 6, 10):
 # %%
 curves = {name: fit.curve for name, fit in fits.items()}
 seen = {name: curve[["train", "validation"]] for name, curve in curves.items()}
+
+# %% tags=["figure"]
 fig = plots.learning_curves(seen, title="Shallow trees stay short, deep ones turn back")
 plots.show(
     fig,
@@ -134,6 +136,8 @@ for rows in (1_000, 3_000, 10_000, 30_000):
 import pandas as pd
 
 by_size = pd.DataFrame(sizes).T.rename_axis("training flights")
+
+# %% tags=["figure"]
 fig = plots.lines(
     by_size,
     title="More flights close the gap",
@@ -159,7 +163,7 @@ claim("Ten times the flights lower the validation loss by", gain, nyc2013=(0.001
 # Validation chooses, so it cannot judge as well: the winner's validation loss is a little too good to be true. Judge on the
 # months that had no say: November and December, out of time.
 
-# %%
+# %% tags=["figure"]
 judging = {name: curve[["validation", "test"]] for name, curve in curves.items()}
 fig = plots.learning_curves(judging, title="Out of time, the deep models do worst")
 plots.show(

@@ -12,7 +12,7 @@
 # - put a dollar figure, with its uncertainty, on a model;
 # - hand over a model with a card that another process can load and trust.
 #
-# *25 minutes: baselines 4 · when to stop 4 · two splits 5 · what carries signal 4 · dollars 5 · hand-over 3.*
+# *25 minutes in class: baselines 4 · when to stop 4 · two splits 5 · what carries signal 4 · dollars 5 · hand-over 3.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets, features, splits
@@ -156,7 +156,7 @@ summer = (
     by_day.loc["2013-06":"2013-07"] if flights.attrs["dataset"] == "nyc2013" else by_day.iloc[:60]
 )
 
-# %%
+# %% tags=["figure"]
 fig = plots.lines(
     summer, title="The shuffled model knows every storm of the summer", x="day", y="share late"
 )
@@ -232,7 +232,7 @@ ladder["+ weather"] = model
 rungs = training.compare(ladder, split.test)
 rungs
 
-# %%
+# %% tags=["figure"]
 fig = plots.bars(
     rungs["AUC"],
     title="Signal lies in how the day is going, not in the timetable",
@@ -288,14 +288,14 @@ claim("Knowing the aircraft three hours ahead would add to the AUC", gain, nyc20
 # %% [markdown]
 # ## Dollars, with an interval
 #
-# The deck's payoff at \$100: what each thing that can happen is worth. From which probability on does a warning pay?
+# The deck's payoff at 100 dollars: what each thing that can happen is worth. From which probability on does a warning pay?
 
 # %%
 payoff = money.payoff("deck_100")
 threshold = money.break_even(payoff)
 payoff
 
-# %%
+# %% tags=["claim"]
 claim("A warning breaks even at a probability of", threshold, always=0.25)
 
 # %% [markdown]
@@ -314,7 +314,7 @@ days = splits.day(split.test)
 worth = money.policies(late, warned, payoff, days)
 worth
 
-# %%
+# %% tags=["figure"]
 fig = plots.bars(
     worth["dollars"],
     low=worth["low"],
@@ -354,6 +354,8 @@ claim(
 # %%
 per_flight = money.dollars_by_flight(late, warned["course model, 3 h"], payoff)
 by_day, by_row = (money.bootstrap(per_flight, blocks) for blocks in (days, late.index))
+
+# %% tags=["claim"]
 claim(
     "The interval by days is wider than the one by flights by a factor of",
     by_day.width / by_row.width,
@@ -396,6 +398,8 @@ show_source(training.Scorer)
 # %%
 sample = known.loc[split.test.index[:1000]]
 there = training.score_in_new_process(model.scorer, sample)
+
+# %% tags=["claim"]
 claim(
     "A fresh process gives the same scores bit for bit",
     (there == model.scorer.score(sample)).all(),
@@ -431,6 +435,8 @@ quiz("12.2")
 
 # %%
 table_of_ten = metrics.calibration(late, model.predict(split.test))
+
+# %% tags=["figure"]
 fig = plots.calibration(table_of_ten, title="Predicted probabilities are what happens")
 plots.show(
     fig,
@@ -504,6 +510,8 @@ for month in list(splits.rolling_months(flights))[1::4]:
 import pandas as pd
 
 rolling = pd.Series(months)
+
+# %% tags=["figure"]
 fig = plots.bars(
     rolling, title="The same recipe, month by month", x="AUC", y="test month", start=0.5
 )

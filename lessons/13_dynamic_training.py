@@ -12,7 +12,7 @@
 # - say when a dynamic model beats a static one, and when dynamic inputs make up for it;
 # - choose settings for labels that arrive late, and guard a learner against poisoned ones.
 #
-# *25 minutes: a line of text 5 · a leak 3 · one at a time 3 · pairs and weights 4 · the year 4 · late labels 3 · a guard 3.*
+# *25 minutes in class: a line of text 5 · a leak 3 · one at a time 3 · pairs and weights 4 · the year 4 · late labels 3 · a guard 3.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -82,6 +82,8 @@ written
 
 # %%
 back = vowpal.parse_with_vw(*(f"1 |f {text} miles:7" for text in written.values()))
+
+# %% tags=["claim"]
 claim(
     "Of these cells, VW now sees one feature each, but for the zero",
     (back["features"] == 2).sum(),
@@ -212,6 +214,8 @@ claim("And at VW's default of 18 bits", collisions.loc[18, "share"], always=(0.0
 
 # %%
 tiny = vowpal.run(stream.lines, f"{online_learning.OPTIONS} -b 6")
+
+# %% tags=["claim"]
 claim("It adds to the loss", tiny.loss - plain.loss, always=(0.005, 0.02))
 
 # %% [markdown]
@@ -226,6 +230,8 @@ claim("It adds to the loss", tiny.loss - plain.loss, always=(0.005, 0.02))
 
 # %%
 paired = vowpal.run(stream.lines, f"{online_learning.OPTIONS} -q ch")
+
+# %% tags=["claim"]
 claim("Pairing carrier and hour lowers the loss by", plain.loss - paired.loss, always=(0, 0.003))
 
 # %% [markdown] tags=["exercise"]
@@ -278,6 +284,8 @@ show_error(lambda: vowpal.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start
 silent = vowpal.run(stream.lines[half:], "-l 0.1 --power_t 0.5", start=first, guarded=False)
 rest = stream.late[half:]
 right, wrong = (metrics.log_loss(rest, run.probabilities) for run in (second, silent))
+
+# %% tags=["claim"]
 claim("In silence, the log-loss of the second half rises by", wrong - right, always=(0.02, 0.2))
 
 # %% [markdown]
@@ -326,7 +334,7 @@ weeks = online_learning.weeks_side_by_side(online_learning.loss_by_week(year, sc
 committed = online_learning.weeks_side_by_side(tables.benchmark("replay_weeks"))
 shown = weeks[["XGBoost static", "VW online"]].join(committed["XGBoost monthly"])
 
-# %%
+# %% tags=["figure"]
 fig = plots.lines(
     shown.dropna(axis="columns", how="all"),
     title="In stormy weeks it pays to go on learning",
@@ -353,6 +361,8 @@ claim(
 
 # %%
 dollars = table["dollars"]
+
+# %% tags=["claim"]
 claim("VW online, $ per 1,000 flights", dollars["VW online"], nyc2013=(-500, 2000), unit="$")
 claim("XGBoost static", dollars["XGBoost static"], nyc2013=(-10500, -7500), unit="$")
 
@@ -416,6 +426,8 @@ early = online_learning.stream(
     online_learning.every_nth_flight(online_learning.first_days(flights, 75), 12_000), timetable
 )
 spoiled = early.calendar[30:33]
+
+# %% tags=["claim"]
 claim("Poisoned days", len(spoiled), always=3)
 open_door = online_learning.learn_guarded(early, spoiled=spoiled)
 healthy = online_learning.replay(early)
@@ -486,7 +498,7 @@ check("13.3", closed_door)
 kept = tables.benchmark("replay_year")
 show_table(kept.set_index(["inputs", "learner"]))
 
-# %%
+# %% tags=["figure"]
 three = kept[kept["learner"].isin(["XGBoost static", "XGBoost monthly", "VW online"])]
 fig = plots.bars(
     three.set_index(three["inputs"] + ": " + three["learner"])["log-loss"],
@@ -639,6 +651,8 @@ claim(
 
 # %%
 several = vowpal.run(stream.lines, f"{online_learning.OPTIONS} --passes 2 -c")
+
+# %% tags=["claim"]
 claim("The printed loss looks better by", plain.loss - several.loss, nyc2013=(0.003, 0.01))
 
 # %% [markdown]
@@ -658,6 +672,8 @@ numbered.written.labels
 
 # %%
 many = vowpal.run(numbered.lines, "--oaa 2")
+
+# %% tags=["claim"]
 claim(
     "Share that a learner of two classes misjudges",
     many.loss,

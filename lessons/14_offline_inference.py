@@ -12,7 +12,7 @@
 # - publish a table of predictions by one switch, and roll it back;
 # - refuse a bad batch before anyone reads it.
 #
-# *15 minutes: all possible predictions 3 · the job 3 · one score 2 · one switch 3 · the gate 2 · looking up 2.*
+# *15 minutes in class: all possible predictions 3 · the job 3 · one score 2 · one switch 3 · the gate 2 · looking up 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -39,6 +39,8 @@ inputs = model.inputs
 # %%
 keys = batch.key_coverage(flights)
 show_table(keys)
+
+# %% tags=["figure"]
 fig = plots.bars(
     keys["found"],
     title="The more a key knows, the fewer flights find it",
@@ -390,7 +392,7 @@ engines = tables.benchmark("batch_engines")
 show_table(engines)
 tables.benchmark_note("batch_engines")
 
-# %%
+# %% tags=["figure"]
 wide = engines.pivot(index="rows", columns="engine", values="work [s]")
 fig = plots.lines(
     wide,
@@ -401,7 +403,7 @@ fig = plots.lines(
 )
 plots.show(fig, alt="Seconds grow with the rows for all three ways, in nearly the same line.")
 
-# %%
+# %% tags=["figure"]
 memory = engines.pivot(index="rows", columns="engine", values="memory [MB]")
 fig = plots.lines(
     memory,

@@ -12,7 +12,7 @@
 # - choose replicas and objective for a load by Little's law, and say where more replicas stop helping;
 # - decide between a lookup table and an online service, and name today's servers for Clipper's ideas.
 #
-# *25 minutes: a server 3 · a model and its application 4 · in time 2 · an update 5 · a few passengers first 3 · how many replicas 5 ·
+# *25 minutes in class: a server 3 · a model and its application 4 · in time 2 · an update 5 · a few passengers first 3 · how many replicas 5 ·
 # a replica dies 1 · table or server 2.*
 
 # %% tags=["setup"]
@@ -404,6 +404,9 @@ claim(
 picture = tables.benchmark("load_picture")
 waits = picture[picture["closure"] == "waits 20 ms"]
 wide = waits.pivot(index="offered", columns="replicas", values="p99 [ms]")
+tables.benchmark_note("load_picture")
+
+# %% tags=["figure"]
 fig = plots.lines(
     wide.rename(columns={1: "1 replica", 2: "2 replicas", 4: "4 replicas"}),
     title="Waiting explodes before replicas are fully busy",
@@ -415,7 +418,6 @@ plots.show(
     alt="For 1, 2 and 4 replicas the latency is flat at first, then rises steeply to the objective of 200 ms; with twice the "
     "replicas it does so at about twice the load.",
 )
-tables.benchmark_note("load_picture")
 
 # %%
 show_table(waits[waits["replicas"] < 4].drop(columns="closure"))

@@ -13,7 +13,7 @@
 # - decide in dollars when to train again, and let a challenger earn its release;
 # - notice a model that learns from its own warnings, and a client that feels for its threshold.
 #
-# *30 minutes: a year in review 3 · cry wolf 3 · few signals 4 · a budget 5 · rules 5 · train again 5 · feedback 3 · on call 2.*
+# *30 minutes in class: a year in review 3 · cry wolf 3 · few signals 4 · a budget 5 · rules 5 · train again 5 · feedback 3 · on call 2.*
 
 # %% tags=["setup"]
 from course_utils import tables
@@ -22,14 +22,8 @@ from course_utils.develop import promotion
 from course_utils.exercises import check, quiz
 from course_utils.model import pitfalls, training
 from course_utils.notebook import claim, plots, show_source, show_table
-from course_utils.operate import (
-    backtest,
-    drift,
-    input_monitoring,
-    monitoring,
-    retraining,
-    telemetry,
-)
+from course_utils.operate import backtest, drift, input_monitoring, monitoring
+from course_utils.operate import retraining, telemetry
 from course_utils.serve import load_testing
 
 import json
@@ -94,6 +88,8 @@ show_table(monitoring.deck_questions().reset_index("asks").set_index("asks")[["a
 # %%
 psi = drift.feature_psi(machine, known)
 fires = 100 * drift.textbook_alarms(year, psi)["2013-06-01":].mean()
+
+# %% tags=["figure"]
 fig = plots.bars(
     fires,
     title="Five rules that fire on a healthy service, most days",
@@ -118,6 +114,8 @@ claim("Days on which some input's PSI is above 0.2", fires.iloc[0], nyc2013=(99,
 
 # %%
 weeks = drift.weekly_evidence(live)
+
+# %% tags=["figure"]
 fig = plots.lines(
     weeks[["score_mean", "late_share"]].rename(
         columns={"score_mean": "mean score", "late_share": "share late"}
@@ -365,6 +363,8 @@ check("16.2", mine)
 # %%
 history = telemetry.open_history(drifted)
 panel = history.panel("hubs").loc["2013-07":"2013-08"]
+
+# %% tags=["figure"]
 fig = plots.lines(
     panel.rename(columns=lambda name: name.removeprefix("hub_")),
     title="Newark leaves the others behind, and only Newark",
@@ -506,6 +506,8 @@ show_table(retraining.release_costs())
 # %%
 fee = retraining.release_cost()
 age = retraining.ageing_loss().loc[:16, "dollars"]
+
+# %% tags=["figure"]
 fig = plots.lines(
     age.rename("lost"),
     title="The older the model, the more a fresh one would have earned",

@@ -12,7 +12,7 @@
 # - write a post-mortem that names causes and no culprits, with actions that somebody owns;
 # - turn a runbook into a policy, and measure it over many incidents.
 #
-# *45 minutes: what you hold 4 · what an act costs 5 · a rehearsal 8 · your shift 15 · the post-mortem 7 · a policy 6.*
+# *45 minutes in class: what you hold 4 · what an act costs 5 · a rehearsal 8 · your shift 15 · the post-mortem 7 · a policy 6.*
 
 # %% tags=["setup"]
 from course_utils.data import datasets
@@ -59,7 +59,7 @@ show_table(acts)
 prices = incidents.prices(service)
 print(f"a normal day: ${service.normal_day:,.0f}")
 
-# %%
+# %% tags=["figure"]
 fig = plots.bars(
     prices.sort_values(),
     title="The safest act costs more than a normal day brings",
@@ -135,6 +135,8 @@ show_table(score)
 courses = rehearsal.courses()
 shown = courses[["nothing", "use table", "yours"]].cumsum()
 shown.index = shown.index.astype("datetime64[ns]")
+
+# %% tags=["figure"]
 fig = plots.lines(
     shown,
     title="Two small acts kept what one large one would have lost",

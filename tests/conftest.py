@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authoring import patience
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,8 @@ ORDER = ("unit", "exercises", "authoring", "lessons", "deck", "notebooks", "solu
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave nightly tests out unless marks are asked for; let Ctrl-C work."""
+    """Leave nightly tests out unless marks are asked for; let Ctrl-C work; measure the machine once for all workers."""
+    patience.factor()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `&` in a shell; programs that tests interrupt inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.option.markexpr:

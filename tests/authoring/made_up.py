@@ -39,7 +39,7 @@ LESSON = """\
 # - count small things;
 # - say what a sum is.
 #
-# *10 minutes: counting 6 · sums 4.*
+# *10 minutes in class: counting 6 · sums 4.*
 
 # %% tags=["setup"]
 from course_utils.notebook import claim

@@ -9,7 +9,7 @@ import made_up
 import nbformat
 import pytest
 
-from authoring import build
+from authoring import build, lessons
 from course_utils.errors import UsageError
 
 LEARNER, SOLVED = "notebooks/11_made_up.ipynb", "solutions/11_made_up.ipynb"
@@ -84,7 +84,7 @@ def test_notebooks_are_the_same_on_every_machine(built: Path) -> None:
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
-        assert all(set(cell.metadata) <= {"tags"} for cell in book.cells)
+        assert all(set(cell.metadata) <= {"tags", "jupyter"} for cell in book.cells)
         ids = [cell.id for cell in book.cells]
         assert ids[:3] == ["11-made-up-001", "11-made-up-002", "11-made-up-003"]
         assert len(set(ids)) == len(ids)
@@ -178,6 +178,47 @@ def test_a_failing_cell_is_shown(tmp_path: Path) -> None:
     assert [file.name for file in sorted(tmp_path.rglob("*.ipynb"))] == ["12_next_one.ipynb"] * 2
 
 
+@pytest.mark.slow
+def test_every_failed_claim_is_named_and_nothing_written(built: Path) -> None:
+    """One build names every claim that does not hold, with cell and values, and no notebook is written."""
+    before = {file: (built / file).read_bytes() for file in (LEARNER, SOLVED)}
+    claims = 'nyc2013=(70, 80))\nclaim("Counts", len(counts), always=2)\nclaim("Sum", total, always=5)'
+    later = '# %% tags=["claim"]\nclaim("A number in the summary", 1, always=2)\n\n# %% [markdown]\n# ## Recap'
+    made_up.write(built, ("nyc2013=(64, 66))", claims), ("# %% [markdown]\n# ## Recap", later))
+    said: list[str] = []
+    found = build.build(root=built, say=said.append)
+    for file in (SOLVED, LEARNER):
+        here = [message.removeprefix(f"{file}, ") for message in found if message.startswith(file)]
+        assert len(here) == 3
+        assert here[0].startswith("cell 5: a claim failed: 'The share of the first count is' does not hold on nyc2013")
+        assert here[1].startswith("cell 5: a claim failed: 'Sum' does not hold on nyc2013: measured 1,850, stated 5")
+        assert here[2].startswith("cell 13: a claim failed: 'A number in the summary'")
+    assert said == [f"{SOLVED}: failed", f"{LEARNER}: failed"]
+    assert {file: (built / file).read_bytes() for file in (LEARNER, SOLVED)} == before
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_after_a_claim_is_named_with_it(tmp_path: Path) -> None:
+    """An error after a failed claim stops the lesson; the build names the cell that stopped it, and the claim."""
+    edits = ("nyc2013=(64, 66)", "nyc2013=(70, 80)"), ("counts[0] - counts[1]\n", "counts['one']\n")
+    made_up.write(tmp_path, *edits)
+    solved = [message for message in build.build(root=tmp_path, say=lambda _: None) if message.startswith("solutions")]
+    assert "cell 15 failed:\n  > counts['one']" in solved[0]
+    assert "cell 5: a claim failed" in solved[1]
+
+
+@pytest.mark.slow
+def test_both_notebooks_are_written_or_neither(tmp_path: Path) -> None:
+    """A claim that only holds in the solved notebook fails the learner's, and neither of them is written."""
+    claim = "import os\nclaim('Solved', os.getcwd().endswith('solutions'), always=True)\ncounts[0] - counts[1]\n"
+    made_up.write(tmp_path, ("counts[0] - counts[1]\n", claim))
+    said: list[str] = []
+    (problem,) = build.build(root=tmp_path, say=said.append)
+    assert problem.startswith(f"{LEARNER}, cell 15: a claim failed")
+    assert said[:2] == [f"{SOLVED}: not written, since the other one failed", f"{LEARNER}: failed"]
+    assert not list(tmp_path.rglob("*.ipynb"))
+
+
 def test_a_faulty_source_is_not_executed(tmp_path: Path) -> None:
     """An exercise without a check fails the build at once, by name."""
     made_up.write(tmp_path, ("mean = ...\n", ""))
@@ -210,3 +251,34 @@ def test_outputs_are_compared_as_nbval_does() -> None:
     assert not build.same_outputs([stream("a\n")], [stream("a\n"), one])
     bare = [show("display_data", data={"image/png": text, "text/plain": "figure"}) for text in ("AAAA", "BBBB")]
     assert build.same_outputs(bare[:1], bare[1:])
+
+
+def test_claims_and_drawing_are_folded(tmp_path: Path) -> None:
+    """A learner sees the sentence with its tick, or the figure; a click shows the code, on the site too."""
+    lesson = lessons.read(made_up.write(tmp_path))
+    book = build.notebook(lesson, "notebooks")
+    folded = [cell for cell in book.cells if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert folded
+    for cell in folded:
+        assert "hide-input" in cell.metadata.tags and {"claim", "figure"} & set(cell.metadata.tags)
+    assert not any("hide-input" in cell.metadata.get("tags", ()) for cell in book.cells if cell not in folded)
+
+
+def test_a_page_has_one_title(tmp_path: Path) -> None:
+    """In a lesson of several parts, parts and all below them are one level down; fenced code is left alone."""
+    parts = (
+        "# # Part 1 of 2: Count\n\n# %% [markdown]\n# ## Sums\n#\n# ```\n# # a comment\n# ```\n\n"
+        "# %% [markdown]\n# # Part 2 of 2: More\n"
+    )
+    source = f"# %% [markdown]\n# # A title\n\n# %% [markdown]\n{parts}"
+    path = tmp_path / "lessons" / "11_made_up.py"
+    path.parent.mkdir()
+    path.write_text(source)
+    texts = [cell.source for cell in build.notebook(lessons.read(path), "notebooks").cells]
+    assert [text.splitlines()[0] for text in texts] == [
+        "# A title",
+        "## Part 1 of 2: Count",
+        "### Sums",
+        "## Part 2 of 2: More",
+    ]
+    assert "```\n# a comment\n```" in texts[2]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from authoring import build, cli, gate, generate, learners, run, surroundings
+from authoring import build, cli, gate, generate, learners, new_exercise, run, surroundings
+from authoring.outcomes import Outcome
 from course_utils.data import datasets
 from course_utils.errors import UsageError
 
@@ -26,7 +27,7 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     """`course --help` says what there is."""
     assert _course(monkeypatch, "--help") == 0
     text = capsys.readouterr().out
-    for command in ("build", "check", "csv2vw", "doctor", "generate", "lab", "reset", "run", "test"):
+    for command in ("build", "check", "csv2vw", "doctor", "generate", "lab", "new", "reset", "run", "test"):
         assert re.search(rf"^  {command} ", text, re.M)
 
 
@@ -78,7 +79,7 @@ def test_generate_fails_only_when_asked_whether_anything_is_stale(monkeypatch: p
 def test_run_exits_1_when_a_lesson_failed(monkeypatch: pytest.MonkeyPatch, state: str, code: int) -> None:
     """Continuous integration sees from the exit code whether a lesson failed."""
     monkeypatch.setattr(run, "choose", lambda wanted, folder: [folder / "00_start_here.ipynb"])
-    monkeypatch.setattr(run, "run", lambda *arguments, **options: [run.Outcome("00_start_here", state)])
+    monkeypatch.setattr(run, "run", lambda *arguments, **options: [Outcome("00_start_here", state)])
     assert _course(monkeypatch, "run") == code
 
 
@@ -104,6 +105,15 @@ def test_each_run_has_a_folder_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> N
         assert _course(monkeypatch, "run", *arguments) == 0
     assert [out.name for out in outs] == ["notebooks", "solutions", "notebooks-allyears2k", "mine"]
     assert {out.parent.name for out in outs} == {"runs"}
+
+
+def test_i_may_say_how_long_a_cell_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`course run --cell-limit 900` ends a cell after 900 s; without it the machine decides."""
+    limits = []
+    monkeypatch.setattr(run, "choose", lambda wanted, folder: [folder / "00_start_here.ipynb"])
+    monkeypatch.setattr(run, "run", lambda notebooks, out, *, cell_limit, **options: limits.append(cell_limit) or [])
+    assert _course(monkeypatch, "run", "--cell-limit", "900") == _course(monkeypatch, "run") == 0
+    assert limits == [900, None]
 
 
 def test_pytest_is_given_every_notebook_and_further_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +239,7 @@ def test_another_data_set_counts_what_ran(
     (no_allyears / "external").mkdir()
     (no_allyears / "external" / "allyears2k.csv").touch()
     monkeypatch.setattr(datasets, "load_flights", lambda name: None)
-    monkeypatch.setattr(run, "run", lambda *arguments, **options: [run.Outcome("00", state) for state in states])
+    monkeypatch.setattr(run, "run", lambda *arguments, **options: [Outcome("00", state) for state in states])
     assert gate._other_dataset("allyears2k", "solutions").state == result
 
 
@@ -272,6 +282,14 @@ def test_every_target_sets_up_first(target: str) -> None:
     ).stdout.splitlines()
     assert done[0].endswith("authoring/bootstrap.py")
     assert done[1].startswith(".venv/bin/course ")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no make")
+def test_make_lessons_hands_the_cell_limit_on() -> None:
+    """`make lessons CELL_LIMIT=900` runs `course run --cell-limit 900`."""
+    command = ["make", "-n", "lessons", "CELL_LIMIT=900"]
+    done = subprocess.run(command, cwd=surroundings.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == ".venv/bin/course run --cell-limit 900"
 
 
 def test_continuous_integration_runs_make_test() -> None:
@@ -338,3 +356,14 @@ def test_csv2vw_refuses_a_map_that_is_none(
     words = ("csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "IsDepDelayed", "--map", wrong)
     assert _course(monkeypatch, *words) == 1
     assert re.match(r"Error: --map '?" + wrong, capsys.readouterr().err)
+
+
+def test_a_new_exercise_says_which_files_it_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """`course new exercise 11.2` names the files with skeletons, and what to run next."""
+    monkeypatch.setattr(new_exercise, "new_exercise", lambda number: ["lessons/11_x.py", "tests/exercises/y.py"])
+    assert _course(monkeypatch, "new", "exercise", "11.2") == 0
+    said = capsys.readouterr().out
+    assert "changed lessons/11_x.py\nchanged tests/exercises/y.py\n" in said
+    assert said.endswith("TODO 11.2 ask for, and run: course build 11\n")

@@ -39,7 +39,7 @@ def test_numbers_are_seen(text: str, values: list[float]) -> None:
     "text",
     [
         "## 13% of all",
-        "*25 minutes: baselines 5 · two splits 8\n· dollars 6.*",
+        "*25 minutes in class: baselines 5 · two splits 8\n· dollars 6.*",
         "[13 · Dynamic training](13_dynamic_training.ipynb) and https://example.org/12",
         "Call `depth=12` or\n```python\nrounds = 300\n```",
         "With $x_1 = 4$ and $$\\frac{1}{2}$$.",
@@ -184,7 +184,9 @@ def test_the_courses_constants_are_read() -> None:
 def test_bare_dollars_are_refused(root: Path) -> None:
     """Two dollar signs that JupyterLab would turn into maths are found before a learner reads garbled text."""
     path = made_up.write(root, (TEXT, "It costs $650 or $1200: there were 1,850 flights"))
-    assert "write \\$ ('$650')" in " ".join(prose.problems(path, constants=[]))
+    assert "write '100 dollars' ('$650')" in " ".join(prose.problems(path, constants=[]))
+    escaped = made_up.write(root, (TEXT, "It costs \\$650.\n#\n# Or \\$1200: there were 1,850 flights"))
+    assert "write '100 dollars'" in " ".join(prose.problems(escaped, constants=[]))
     path = made_up.write(root, (TEXT, "As $a^2 = b_1$ says there were 1,850 flights"))
     assert prose.problems(path, constants=[]) == []
 

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat import sign, v4
+from waiting import PATIENT, until
 
 from course_utils.exercises import quizzes
 from course_utils.notebook import plots, source
@@ -37,7 +37,6 @@ FLAGS = [
 ]
 ALT = "The share of late flights rises from morning to evening, to a third at ten o'clock."
 CAPTION = "Made up for this test."
-PATIENCE = 60  # seconds for JupyterLab to start
 
 
 def figure() -> str:
@@ -96,14 +95,13 @@ def lab(tmp_path_factory) -> Iterator[str]:
 
 
 def _address(runtime: Path, server: subprocess.Popen, log: Path) -> str:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and server.poll() is None:
-        for file in runtime.glob("jpserver-*.json"):
-            text = file.read_text()
-            if text.endswith("}"):  # written to its end
-                return json.loads(text)["url"]
-        time.sleep(0.2)
-    raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+    def written() -> list[str]:
+        assert server.poll() is None, log.read_text()[-2000:]
+        texts = [file.read_text() for file in runtime.glob("jpserver-*.json")]
+        return [text for text in texts if text.endswith("}")]  # to its end
+
+    (text,) = until(written, lambda: f"JupyterLab started: {log.read_text()[-2000:]}", every=0.2)
+    return json.loads(text)["url"]
 
 
 @pytest.fixture(scope="module")
@@ -112,15 +110,16 @@ def browser():
     if BROWSER is None:
         pytest.skip("no Chromium on this machine")
     with playwright_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS, timeout=1000 * PATIENT)
         yield started
         started.close()
 
 
 def opened(browser, address: str):
     view = browser.new_page(viewport={"width": 1200, "height": 2600})
+    view.set_default_timeout(1000 * PATIENT)
     view.goto(address)
-    view.get_by_text("probe").first.wait_for(timeout=1000 * PATIENCE)
+    view.get_by_text("probe").first.wait_for()
     return view
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
+from waiting import PATIENT, until
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,6 @@ if not telemetry.installed():
     pytest.skip("Prometheus is not installed: `course doctor` says how to get it", allow_module_level=True)
 
 IMAGE = "clipper/python36-closure-container:0.4.1"  # no Python 3.11 had one
-PATIENCE = 90  # seconds
 OBJECTIVE = 150_000  # microseconds
 ANSWERED, LATE = 60, 20  # rows
 
@@ -59,10 +59,10 @@ def clipper() -> Iterator[ClipperConnection]:
 def prometheus(clipper) -> Iterator[telemetry.Prometheus]:
     """Scrape it every second, by the rules of deploy/."""
     # So that its series are there from the first scrape on: a rate needs a value to grow from.
-    wait(lambda: ask(clipper, 1.0)["default"] is False, lambda: "the model does not answer in time")
+    wait(lambda: ask(clipper, 1.0)["default"] is False, lambda: "the model answers in time")
     server = telemetry.Prometheus(targets=[clipper.get_query_addr()], rules=["service"])
     try:
-        until(server, "sum(clipper_queries_total)", lambda found: len(found) > 0)
+        shows(server, "sum(clipper_queries_total)", lambda found: len(found) > 0)
         yield server
     finally:
         server.stop()
@@ -72,19 +72,16 @@ def ask(clipper: ClipperConnection, value: float) -> dict:
     """Send one row."""
     body = json.dumps({"input": [value, 1.0]}).encode()
     request = urllib.request.Request(f"http://{clipper.get_query_addr()}/flights/predict", body)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENT) as answer:
         return json.load(answer)
 
 
-def wait(condition: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Wait until something is so, or say what is."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, what()
-        time.sleep(0.2)
+def wait(condition: Callable[[], bool], what: Callable[[], str]) -> None:
+    """Wait until something is so, with time for an alert that has to hold for a while before it fires."""
+    until(condition, what, every=0.2, within=1.5 * PATIENT)
 
 
-def until(prometheus: telemetry.Prometheus, query: str, condition: Callable) -> None:
+def shows(prometheus: telemetry.Prometheus, query: str, condition: Callable) -> None:
     """Wait until Prometheus' answer to a query is as it should be."""
     wait(lambda: condition(prometheus.now(query)), lambda: f"{query} is {prometheus.now(query).to_dict()}")
 
@@ -104,8 +101,8 @@ def fires(prometheus: telemetry.Prometheus, alert: str) -> None:
 
 def test_the_service_is_scraped_and_nothing_fires(clipper, prometheus):
     """While all is well every target is up, both replicas are counted and no alarm fires."""
-    until(prometheus, "up{job='clipper'}", lambda found: found.tolist() == [1])
-    until(prometheus, "clipper_replicas", lambda found: found.tolist() == [2])
+    shows(prometheus, "up{job='clipper'}", lambda found: found.tolist() == [1])
+    shows(prometheus, "clipper_replicas", lambda found: found.tolist() == [2])
     assert prometheus.alerts().empty
 
 
@@ -116,9 +113,9 @@ def test_prometheus_counts_the_queries_that_were_sent(clipper, prometheus):
     defaults = sum(answer["default"] for answer in answers)
     assert defaults >= LATE  # on a busy machine others may be late too
     total = before["queries"] + ANSWERED + LATE
-    until(prometheus, "sum(clipper_queries_total)", lambda found: found.tolist() == [total])
-    until(prometheus, "sum(clipper_defaulted_total)", lambda found: found.tolist() == [before["defaulted"] + defaults])
-    until(prometheus, "sum(clipper_latency_seconds_count)", lambda found: found.tolist() == [total])
+    shows(prometheus, "sum(clipper_queries_total)", lambda found: found.tolist() == [total])
+    shows(prometheus, "sum(clipper_defaulted_total)", lambda found: found.tolist() == [before["defaulted"] + defaults])
+    shows(prometheus, "sum(clipper_latency_seconds_count)", lambda found: found.tolist() == [total])
 
 
 def test_the_budget_alarm_fires_when_many_rows_get_the_default(clipper, prometheus):
@@ -133,7 +130,7 @@ def test_a_killed_replica_is_told(clipper, prometheus):
     """A replica that is killed comes back, and Prometheus fires the alert that it died."""
     os.kill(clipper.cm.replicas()[0]["pid"], signal.SIGKILL)
     fires(prometheus, "ClipperReplicaDied")
-    until(prometheus, "clipper_replicas", lambda found: found.tolist() == [2])
+    shows(prometheus, "clipper_replicas", lambda found: found.tolist() == [2])
 
 
 def test_every_line_about_the_service_is_there(clipper, prometheus):
@@ -149,5 +146,5 @@ def test_every_line_about_the_service_is_there(clipper, prometheus):
 def test_a_service_that_is_gone_is_told(clipper, prometheus):
     """When the service stops, Prometheus sees its target down."""
     clipper.stop_all()
-    until(prometheus, "up{job='clipper'}", lambda found: found.tolist() == [0])
+    shows(prometheus, "up{job='clipper'}", lambda found: found.tolist() == [0])
     wait(lambda: "ClipperSilent" in set(prometheus.alerts()["alert"]), lambda: prometheus.alerts().to_string())

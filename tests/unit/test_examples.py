@@ -21,7 +21,7 @@ from course_utils.data import datasets
 
 ROOT = Path(course_utils.__file__).parent
 LESSONS = sorted((ROOT.parent / "lessons").glob("[0-9][0-9]_*.py"))
-#: What needs a running cluster, server or repository, or minutes: shown at work in its lesson, tested in its module's tests.
+#: What needs a running cluster, server or repository: its lesson shows it at work, and its module's tests try it.
 NEEDS_MORE = {f"{stage}.{name}" for stage, functions in tables.read_toml("examples.toml").items() for name in functions}
 
 
@@ -47,7 +47,7 @@ def names(module: ModuleType, text: str) -> dict[str, object]:
     return found | ({"flights": flights().copy()} if "flights" in text else {})
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", [*modules()])
 def test_examples_give_what_they_show(name: str):
     """I can copy an example into a notebook, and it prints what the docstring says."""
     module = importlib.import_module(name)
@@ -78,7 +78,7 @@ def called() -> set[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("module", "function"), sorted(called()), ids=".".join)
+@pytest.mark.parametrize(("module", "function"), [pytest.param(*pair, id=".".join(pair)) for pair in sorted(called())])
 def test_what_a_lesson_calls_has_an_example(module: str, function: str):
     """`help(function)` ends with a call that I can try, unless it needs more than a notebook's cell."""
     short = f"{module.removeprefix('course_utils.')}.{function}"

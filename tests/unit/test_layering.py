@@ -52,7 +52,7 @@ def name_of(file: Path) -> str:
 
 
 def imported(node: ast.AST, file: Path) -> list[str]:
-    """Return the full names that an import statement reads: ``from course_utils.model import money`` gives three parts."""
+    """Return the full names that an import reads: ``from course_utils.model import money`` gives three parts."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):

@@ -171,7 +171,7 @@ def test_what_is_offered_is_described(file: Path):
     assert not faults
 
 
-#: An entry shorter than this says hardly more than the name: shape, unit, meaning of the default or what is refused fit.
+#: A shorter entry says hardly more than the name; shape, unit, default or limits take this many words.
 LEAST_WORDS = 5
 
 

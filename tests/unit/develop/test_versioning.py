@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+from waiting import PATIENT, until
 
 from course_utils import tables
 from course_utils.develop import versioning
@@ -328,13 +328,16 @@ def test_a_killed_notebook_leaves_nothing_behind():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     root, worker = done.stdout.split()
-    deadline = time.monotonic() + 60
-    while Path(root).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not Path(root).exists()
-    while psutil.pid_exists(int(worker)) and psutil.Process(int(worker)).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: not Path(root).exists(), "the folder is gone")
+    until(lambda: ended(int(worker)), "DVC's process has ended")
+
+
+def ended(pid: int) -> bool:
+    """Say whether a process has ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
@@ -344,7 +347,7 @@ def test_a_kernel_that_ends_its_children_leaves_nothing_behind():
     project.run("dvc init --quiet")
     root, worker = project._lab.root, project._lab._worker
     worker.terminate()
-    worker.wait(timeout=60)
+    worker.wait(timeout=PATIENT)
     assert not root.exists()
     with pytest.raises(UsageError, match=r"DVC's process has ended.*start another project"):
         project.run("dvc status")
@@ -355,14 +358,22 @@ def test_a_kernel_that_ends_its_children_leaves_nothing_behind():
 def test_an_interrupted_cell_does_not_cost_me_the_project(printed):
     """When I interrupt a long command it stops, and the project goes on."""
     project = start_project()
-    project.run("dvc init --quiet", "dvc stage add --name long python -c 'import time; time.sleep(300)'")
-    interrupt = threading.Timer(5, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
-    begin = time.monotonic()
+    started, finished = project._folder / "started", project._folder / "finished"
+    (project._folder / "long.py").write_text(
+        f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep({10 * PATIENT}); "
+        f"pathlib.Path({str(finished)!r}).touch()"
+    )
+    project.run("dvc init --quiet", "dvc stage add --name long python long.py")
+
+    def interrupt() -> None:
+        until(started.exists, "the long command runs")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         project.run("dvc repro")
     assert "long" in printed(project.run, "dvc stage list")
-    assert time.monotonic() - begin < 100
+    assert not finished.exists()
     project.close()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from waiting import until
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
@@ -186,13 +186,12 @@ def test_a_killed_notebook_leaves_no_watch_behind(tmp_path):
     nowhere = subprocess.DEVNULL  # a pipe would be held open by the very process that must not stay
     done = subprocess.run([sys.executable, script, told], stdout=nowhere, stderr=nowhere, check=False)
     assert done.returncode != 0
-    pid, ends = int(told.read_text()), time.monotonic() + 60
-    while _runs(pid) and time.monotonic() < ends:
-        time.sleep(0.1)
-    stayed = _runs(pid)
-    if stayed:
-        psutil.Process(pid).kill()
-    assert not stayed
+    pid = int(told.read_text())
+    try:
+        until(lambda: not _runs(pid), "the process beside it has ended")
+    finally:
+        if _runs(pid):
+            psutil.Process(pid).kill()
 
 
 def _runs(pid: int) -> bool:

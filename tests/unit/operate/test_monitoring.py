@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import PATIENT
 
+from authoring import patience
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import drift, monitoring, telemetry
@@ -152,11 +154,13 @@ def test_a_real_prometheus_sees_the_questions_of_a_running_service():
     connection = ClipperConnection(LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0))
     connection.start_clipper()
     try:
-        connection.register_application("echo", "strings", "none", 10_000_000)
+        connection.register_application("echo", "strings", "none", round(1e6 * PATIENT))
         image = "clipper/python36-closure-container:0.4.1"
         deploy_python_closure(connection, "echo", 1, "strings", lambda texts: texts, base_image=image)
         connection.link_model_to_app("echo", "echo")
-        seen = monitoring.scrape_service(connection.get_query_addr(), "echo", ["1", "2"], seconds=6, rate=20)
+        seen = monitoring.scrape_service(
+            connection.get_query_addr(), "echo", ["1", "2"], seconds=min(60, patience.seconds(6)), rate=20
+        )
     finally:
         connection.stop_all()
     assert seen["targets that answer"] == 1

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from waiting import PATIENT, until
 
 import course_utils
 from course_utils import tables
@@ -31,7 +31,6 @@ ROOT = Path(course_utils.__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 SIGNALS = tables.read_toml("drift.toml")["signal"]
 PAGES = [one for one in SIGNALS if one["tier"] == "page"]
-PATIENCE = 60  # seconds
 needs_prometheus = pytest.mark.skipif(not telemetry.installed(), reason="Prometheus is not installed")
 
 
@@ -68,14 +67,6 @@ def real(daily) -> Iterator[telemetry.History]:
 def short(*values: float, name: str = "log_loss", first: str = "2013-03-01") -> pd.DataFrame:
     """Make a table of a few days."""
     return pd.DataFrame({name: values}, index=pd.date_range(first, periods=len(values), name="day"))
-
-
-def waits(condition, what: str) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 # --------------------------------------------------------------------------- what is written
@@ -548,7 +539,7 @@ def test_what_monitoring_costs_was_measured(capsys: pytest.CaptureFixture[str]):
 def answers(address: str) -> bool:
     """Say whether anybody listens at an address."""
     try:
-        with urllib.request.urlopen(f"{address}/-/ready", timeout=5):
+        with urllib.request.urlopen(f"{address}/-/ready", timeout=PATIENT):
             return True
     except OSError:
         return False
@@ -577,7 +568,7 @@ def test_a_prometheus_does_not_outlive_a_killed_notebook(tmp_path: Path):
     """When the notebook's process is killed outright, Prometheus ends by itself and its folder is removed."""
     code = (
         "import time\nfrom course_utils.operate import telemetry\n"
-        "server = telemetry.Prometheus()\nprint(server.address, flush=True)\ntime.sleep(1000)"
+        "server = telemetry.Prometheus()\nprint(server.address, flush=True)\ntime.sleep(100_000)"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as notebook:
@@ -587,8 +578,8 @@ def test_a_prometheus_does_not_outlive_a_killed_notebook(tmp_path: Path):
             assert list(tmp_path.iterdir())
         finally:
             notebook.kill()
-    waits(lambda: not answers(address), "Prometheus still answers")
-    waits(lambda: not list(tmp_path.iterdir()), "its folder is still there")
+    until(lambda: not answers(address), "Prometheus is gone")
+    until(lambda: not list(tmp_path.iterdir()), "its folder is gone")
 
 
 @needs_prometheus

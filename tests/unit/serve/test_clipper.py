@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
 IMAGE = "clipper/python36-closure-container:0.4.1"
 NUMBERS = itertools.count()
+#: Microseconds within which an application that is never late has to answer.
+OBJECTIVE = round(1e6 * PATIENT)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def application(
 ) -> str:
     """Register an application, deploy version 1 of a model, link them, return the address for queries."""
     app, model = names
-    clipper.register_application(app, kind, "the default", options.pop("slo", 30_000_000))
+    clipper.register_application(app, kind, "the default", options.pop("slo", OBJECTIVE))
     deploy(clipper, model, 1, function, kind, **options)
     clipper.link_model_to_app(app, model)
     return address(clipper, app)
@@ -249,25 +251,28 @@ def test_queries_sent_together_are_predicted_together(clipper, names):
     """Queries that wait for a busy replica go to it in batches, not one by one."""
     import tempfile
 
-    gate = Path(tempfile.mkdtemp()) / "open"
+    folder = Path(tempfile.mkdtemp())
+    busy, gate = folder / "busy", folder / "open"
 
     def gated(rows):
-        while rows[0][0] == 0 and not gate.exists():
-            time.sleep(0.001)
+        if rows[0][0] == 0:
+            busy.touch()
+            while not gate.exists():
+                time.sleep(0.001)
         return [len(rows)] * len(rows)
 
     url = application(clipper, names, gated)
-    sizes: list[int] = []
     first = threading.Thread(target=lambda: ask(url, input=[0.0]))
     first.start()
-    until(lambda: counted(clipper, "clipper_replicas", model=names[1]), "the replica is there")
-    others = [threading.Thread(target=lambda: sizes.append(ask(url, input=[1.0])["output"])) for _ in range(12)]
-    for thread in others:
-        thread.start()
-    time.sleep(0.2)  # not needed for the result to be right, only for it to say something
+    until(busy.exists, "the replica works on the first query")
+    body = b'{"input": [1.0]}'
+    head = f"POST /{names[0]}/predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    others = [raw(clipper, head.encode(), body) for _ in range(12)]
+    for _ in range(3):
+        counted(clipper, "clipper_replicas")  # when the front end answers this, it has read what was sent before
     gate.touch()
-    for thread in [first, *others]:
-        thread.join()
+    first.join()
+    sizes = [json.loads(read_all(line).partition(b"\r\n\r\n")[2])["output"] for line in others]
     assert sum(1 / size for size in sizes) < 12  # batches of one would add up to 12
 
 
@@ -300,7 +305,7 @@ def test_past_the_deadline_the_default_is_answered(clipper, names):
 
 def test_without_a_model_the_default_is_answered(clipper, names):
     """An application without a model answers at once, and says that there is none."""
-    clipper.register_application(names[0], "doubles", '{"late": 0}', 30_000_000)
+    clipper.register_application(names[0], "doubles", '{"late": 0}', OBJECTIVE)
     answer = ask(address(clipper, names[0]), input=[1.0])
     assert (answer["output"], answer["default"]) == ({"late": 0}, True)
     assert answer["default_explanation"] == "No connected models found for query"
@@ -520,7 +525,7 @@ def test_what_is_known_can_be_asked_for(clipper, names):
     info = clipper.get_app_info(app)
     assert info in clipper.get_all_apps(verbose=True)
     assert info == {
-        "name": app, "input_type": "doubles", "default_output": "the default", "latency_slo_micros": 30_000_000,
+        "name": app, "input_type": "doubles", "default_output": "the default", "latency_slo_micros": OBJECTIVE,
         "linked_models": [model],
     }  # fmt: skip
     assert clipper.get_linked_models(app) == [model]

@@ -18,12 +18,15 @@ import pytest
 import requests
 from waiting import PATIENT, until
 
+from authoring import patience
 from course_utils.serve.clipper import LocalContainerManager
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
 ROOT = Path(__file__).parents[3]
 IMAGE = "clipper/python36-closure-container:0.4.1"
+#: Microseconds within which an application that is never late has to answer.
+OBJECTIVE = round(1e6 * PATIENT)
 
 
 def start(name: str, **options: Any) -> Any:
@@ -34,7 +37,7 @@ def start(name: str, **options: Any) -> Any:
     ports = {"clipper_query_port": 0, "clipper_management_port": 0}
     clipper = ClipperConnection(LocalContainerManager(name, **ports, **options))
     clipper.start_clipper()
-    clipper.register_application("sums", "doubles", "none", 30_000_000)
+    clipper.register_application("sums", "doubles", "none", OBJECTIVE)
     deploy(clipper, "sums", 1, lambda rows: [float(sum(row)) for row in rows])
     clipper.link_model_to_app("sums", "sums")
     return clipper
@@ -93,7 +96,7 @@ def nothing_is_left(clipper: Any, group: int) -> None:
 
 def test_a_killed_replica_costs_no_answer_and_comes_back(clipper):
     """Queries that were with a killed replica are answered by another one, and there are as many as before."""
-    clipper.register_application("slow", "doubles", "none", 30_000_000)
+    clipper.register_application("slow", "doubles", "none", OBJECTIVE)
 
     def slow(rows):
         time.sleep(0.05)
@@ -124,7 +127,7 @@ def test_a_killed_replica_costs_no_answer_and_comes_back(clipper):
 
 def test_a_query_that_kills_its_replicas_is_given_up(clipper):
     """A query that ends every process which takes it gets the default; other queries get their answers."""
-    clipper.register_application("deadly", "doubles", "none", 30_000_000)
+    clipper.register_application("deadly", "doubles", "none", OBJECTIVE)
 
     def deadly(rows):
         if any(row[0] < 0 for row in rows):
@@ -141,7 +144,7 @@ def test_a_query_that_kills_its_replicas_is_given_up(clipper):
 
 def test_a_query_that_kills_takes_no_other_with_it(clipper):
     """Queries that share a batch with one that ends the process get their answers from the next process."""
-    clipper.register_application("mixed", "doubles", "none", 60_000_000)
+    clipper.register_application("mixed", "doubles", "none", OBJECTIVE)
 
     def mixed(rows):
         time.sleep(0.2)  # long enough for the next queries to wait together
@@ -173,7 +176,7 @@ def test_a_model_fitted_on_two_threads_answers(clipper):
     rows = np.random.default_rng(0).random((500, 3))
     model = xgboost.train({"nthread": 2}, xgboost.DMatrix(rows, rows[:, 0]), 5)
     model.set_param({"nthread": 2})
-    clipper.register_application("trees", "doubles", "none", 30_000_000)
+    clipper.register_application("trees", "doubles", "none", OBJECTIVE)
     deploy(clipper, "trees", 1, lambda inputs: model.inplace_predict(np.array(inputs)), num_replicas=2)
     clipper.link_model_to_app("trees", "trees")
     for row in rows[:4]:
@@ -188,7 +191,7 @@ def test_what_dies_is_started_again_and_remembers(clipper, process):
     """A killed front end comes back at the same address and knows applications, links, versions and replicas."""
     deploy(clipper, "kept", 1, lambda rows: ["one"] * len(rows), num_replicas=2) if process == "frontend" else None
     if process == "frontend":
-        clipper.register_application("kept", "doubles", "none", 30_000_000)
+        clipper.register_application("kept", "doubles", "none", OBJECTIVE)
         deploy(clipper, "kept", 2, lambda rows: ["two"] * len(rows))
         clipper.link_model_to_app("kept", "kept")
         clipper.set_model_version("kept", "1")
@@ -226,8 +229,8 @@ def test_stop_leaves_nothing_whatever_models_do():
     clipper.register_application("hang", "doubles", "none", 50_000)
 
     def hang(rows):
-        subprocess.Popen(["sleep", "1000"])
-        time.sleep(1000)
+        subprocess.Popen(["sleep", "100000"])
+        time.sleep(100_000)
 
     deploy(clipper, "hang", 1, hang)
     clipper.link_model_to_app("hang", "hang")
@@ -274,9 +277,11 @@ def test_kills_switches_and_rollbacks_under_load():
         "ignore",
         ROOT / "benchmarks" / "stress_serving.py",
         "--seconds",
-        "6",
+        str(patience.seconds(6)),
         "--every",
-        "0.3",
+        str(patience.seconds(0.3)),
+        "--patience",
+        str(PATIENT),
     ]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

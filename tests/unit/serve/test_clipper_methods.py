@@ -16,6 +16,7 @@ import docker
 import numpy as np
 import pytest
 import requests
+from waiting import PATIENT
 
 from course_utils import tables
 
@@ -64,7 +65,7 @@ def connection(name: str) -> ClipperConnection:
 def app(clipper: ClipperConnection, request: pytest.FixtureRequest) -> Iterator[str]:
     """Give an application and a model of one name, of two versions; version 2 adds 1,000."""
     name = request.node.name.removeprefix("test_").replace("_", "-")[:40]
-    clipper.register_application(name, "doubles", "none", 30_000_000)
+    clipper.register_application(name, "doubles", "none", round(1e6 * PATIENT))
     for version, function in ((1, SUM), (2, MORE)):
         python_deployer.deploy_python_closure(clipper, name, version, "doubles", function, base_image=STOCK)
     clipper.link_model_to_app(name, name)
@@ -76,7 +77,9 @@ def app(clipper: ClipperConnection, request: pytest.FixtureRequest) -> Iterator[
 
 def ask(clipper: ClipperConnection, name: str, row: Any = (1.0, 2.0)) -> Any:
     """Query an application, and return its output."""
-    answer = requests.post(f"http://{clipper.get_query_addr()}/{name}/predict", json={"input": list(row)}, timeout=60)
+    answer = requests.post(
+        f"http://{clipper.get_query_addr()}/{name}/predict", json={"input": list(row)}, timeout=PATIENT
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()["output"]
 
@@ -112,7 +115,7 @@ def test_other_managers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def test_start_clipper(clipper: ClipperConnection):
     """Both front ends answer; a second start and a second front end are refused in words."""
-    assert requests.get(f"http://{clipper.cm.get_admin_addr()}/admin/ping", timeout=60).status_code == 200
+    assert requests.get(f"http://{clipper.cm.get_admin_addr()}/admin/ping", timeout=PATIENT).status_code == 200
     with pytest.raises(ClipperException, match="already exists"):
         clipper.start_clipper()
     with pytest.raises(ClipperException, match="num_frontend_replicas=1"):
@@ -167,7 +170,9 @@ def test_get_query_addr(clipper: ClipperConnection, app: str):
 def test_get_metric_addr(clipper: ClipperConnection, app: str):
     """Prometheus' text is found there."""
     ask(clipper, app)
-    page = requests.get(f"http://{clipper.get_metric_addr()}/metrics", headers={"Accept": "text/plain"}, timeout=60)
+    page = requests.get(
+        f"http://{clipper.get_metric_addr()}/metrics", headers={"Accept": "text/plain"}, timeout=PATIENT
+    )
     assert f'app="{app}"' in page.text
     assert page.headers["Content-Type"].startswith("text/plain")
 
@@ -191,7 +196,7 @@ def test_unregister_application(clipper: ClipperConnection):
     clipper.unregister_application("gone")
     assert clipper.get_app_info("gone") is None
     url = f"http://{clipper.get_query_addr()}/gone/predict"
-    assert requests.post(url, json={"input": [1.0]}, timeout=60).status_code != 200
+    assert requests.post(url, json={"input": [1.0]}, timeout=PATIENT).status_code != 200
     with pytest.raises(ClipperException):
         clipper.unregister_application("gone")
 

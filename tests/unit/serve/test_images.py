@@ -14,6 +14,7 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from waiting import PATIENT
 
 from course_utils.errors import ModelError, UsageError
 from course_utils.model import training
@@ -372,6 +373,6 @@ def test_a_scorer_answers_the_same_in_a_replica(store: Images):
     )
     command = [sys.executable, "-c", code, str(store.folder), image.id]
     sent = json.dumps(rows.to_numpy(float).tolist())
-    ended = subprocess.run(command, input=sent, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command, input=sent, capture_output=True, text=True, timeout=2 * PATIENT)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == [[float(score).hex() for score in scorer.score(rows)], "1"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import PATIENT
 
 from course_utils.serve.clipper import user_metrics
 from course_utils.serve.clipper.user_metrics import add_metric, merge, render, report_metric
@@ -196,7 +197,9 @@ def test_a_closure_takes_it_to_its_replica(installed: None):
     )
     sent = cloudpickle.dumps(notebook["predict"], protocol=2)
     without = {name: value for name, value in os.environ.items() if name != "PATH"} | {"PATH": "/nowhere"}
-    ended = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, timeout=120, env=without)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], input=sent, capture_output=True, timeout=2 * PATIENT, env=without
+    )
     assert ended.returncode == 0, ended.stderr.decode()
     assert values(ended.stdout) == {"rows_total": 5, "batch": 3}
 
