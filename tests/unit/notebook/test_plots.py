@@ -41,7 +41,7 @@ BUILDERS = {
     "value_curve": lambda **axes: plots.value_curve(DOLLARS, **{**AXES, **axes}),
     "learning_curves": lambda **axes: plots.learning_curves({"depth 3": CURVE, "depth 6": CURVE}, **{**AXES, **axes}),
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
-    "parallel": lambda **axes: plots.parallel(RUNS, **{**AXES, **axes}, mark=["middle"]),
+    "parallel": lambda **axes: plots.parallel_coordinates(RUNS, **{**AXES, **axes}, mark=["middle"]),
     "tornado": lambda **axes: plots.tornado(SWINGS, **{**AXES, **axes}),
 }
 PARTS = [part["name"] for part in tables.read_toml("hosting.toml")["part"]]
@@ -49,7 +49,7 @@ BILL = pd.DataFrame({"built": 1200.0, "lean": 345.0}, index=PARTS)
 DRAWINGS = {
     "workflow": plots.workflow,
     "points": plots.points,
-    "transport": plots.transport,
+    "transport": plots.git_and_dvc,
     "architecture": lambda: plots.architecture(BILL, title="The whole service and its bill"),
 }
 
@@ -80,7 +80,7 @@ def test_a_figure_comes_with_the_words_that_a_screen_reader_says(capsys):
 @pytest.mark.parametrize("alt", ["", "A plot.", "Plot of the share of late flights by hour and airport", None])
 def test_words_that_say_too_little_are_refused(alt):
     """An author who leaves out the finding is asked for a sentence."""
-    with pytest.raises(UsageError, match="say in a sentence what a reader is meant to see"):
+    with pytest.raises(UsageError, match="say in a sentence what a reader should see"):
         plots.show(BUILDERS["lines"](), alt=alt)
 
 
@@ -227,7 +227,7 @@ def test_large_numbers_on_an_axis_have_separators_and_days_stay_days():
         (lambda axes: plots.bars(pd.Series(dtype=float), **axes), "nothing to draw"),
         (lambda axes: plots.bars(VALUES, low=VALUES, **axes), "low and high together"),
         (lambda axes: plots.bars(VALUES, low=[1], high=[2], **axes), "1 interval ends for 3 bars"),
-        (lambda axes: plots.value_curve(DOLLARS, mark={"p*": 40}, **axes), "'p\\*' lies outside"),
+        (lambda axes: plots.value_curve(DOLLARS, mark={"p*": 40}, **axes), "'p\\*' is outside"),
         (lambda axes: plots.learning_curves({}, **axes), "nothing to draw"),
         (lambda axes: plots.calibration({"deck": TABLE[["flights"]]}, **axes), "of deck has no column 'mean score'"),
     ],
@@ -311,7 +311,7 @@ def test_a_tornado_refuses_what_it_cannot_draw(frame):
 def test_parallel_coordinates_refuse_what_they_cannot_draw(frame, mark, says):
     """I am told which column or run is the trouble."""
     with pytest.raises(UsageError, match=says):
-        plots.parallel(frame, **AXES, mark=mark)
+        plots.parallel_coordinates(frame, **AXES, mark=mark)
 
 
 def test_the_workflow_has_six_steps_and_a_way_back():
@@ -344,7 +344,7 @@ def test_an_architecture_without_parts_or_finding_is_refused(bill, title, says):
 
 def test_the_transport_drawing_names_every_command_that_moves_data():
     """The deck's picture of DVC's transport has its commands, and Git's beside them."""
-    shown = " ".join(texts(plots.transport()))
+    shown = " ".join(texts(plots.git_and_dvc()))
     for verb in ("add", "repro", "push", "fetch", "checkout", "pull"):
         assert f"dvc {verb}" in shown
     assert "git push" in shown
