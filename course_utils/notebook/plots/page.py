@@ -63,6 +63,13 @@ def as_html(fig: Figure, alt: str, caption: str | None = None) -> str:
     ------
     UsageError
         `alt` is not a full sentence of eight words or more.
+
+    Examples
+    --------
+    >>> share = pd.Series([0.1, 0.3], index=[6, 18])
+    >>> figure = plots.lines(share, title="Delays pile up", x="hour [h]", y="share late")
+    >>> plots.as_html(figure, "The share of late flights rises from morning to evening.")[:57]
+    '<figure style="margin: 8px 0"><img alt="The share of late'
     """
     alt = " ".join(str(alt).split())
     if len(alt.split()) < _LEAST_WORDS or not _SENTENCE.search(alt):
