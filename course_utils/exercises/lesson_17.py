@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, blank, grader, listed, right, words, wrong
+from course_utils.exercises.grading import (
+    Finding,
+    as_mapping,
+    as_number,
+    blank,
+    grader,
+    listed,
+    right,
+    word_count,
+    wrong,
+)
 from course_utils.tables import read_toml
 
 
@@ -109,7 +119,7 @@ def postmortem(answer: Any) -> Sequence[Finding]:
             findings.append(_timeline(given[name], part["entries"]))
         elif name == "actions":
             findings.append(_actions(given[name], part["entries"]))
-        elif words(given[name]) < part["words"]:
+        elif word_count(given[name]) < part["words"]:
             findings.append(wrong(f"{name!r} says too little", hint=f"the rubric asks: {part['asks']}"))
         elif name == "impact" and not re.search(r"\$\s?\d|\d\s?dollars", str(given[name])):
             findings.append(wrong("the impact is in no dollars", hint="what the sponsor asks first is a sum of money"))
@@ -148,7 +158,7 @@ def _actions(actions: Any, least: int) -> Finding:
     if len(rows) < least:
         return wrong(f"{len(rows)} action", hint="one to see it sooner, and one so that it cannot come back")
     for row in rows:
-        if words(row.get("what")) < 3:
+        if word_count(row.get("what")) < 3:
             return wrong(
                 "an action does not say what is to be done", hint="write it so that one can see when it is done"
             )
