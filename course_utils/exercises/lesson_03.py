@@ -299,7 +299,7 @@ def _wrong_names(
     if found - broken:
         return wrong(
             f"with {what} it also names undamaged contents",
-            hint="what shows that a content is damaged, if not its sum",
+            hint="what shows that a content is damaged, if not its sum?",
         )
     if broken - found:
         hint = "size and start may be unchanged: what changes with every single bit, and do you check all contents?"

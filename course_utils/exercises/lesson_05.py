@@ -15,7 +15,7 @@ _TABLE = "environments.toml"
 
 #: The hint for each project.
 _CAUSE_HINTS = {
-    "clock": "in March it worked with the same files: compare the versions chosen then and now, and ask what chose them",
+    "clock": "in March it worked with the same files: compare the versions chosen then and now. What chose them?",
     "closure": "no version was chosen: read which two requirements the resolver cannot meet at the same time",
     "model": "its versions were chosen by a person: compare them with the model card",
 }

@@ -39,21 +39,24 @@ RIGHT = {
 
 WRONG = {
     "11.1": [
-        ({"fit": fit(10), "because": WHY}, "would more rounds have brought"),
+        ({"fit": fit(10), "because": WHY}, "would more rounds have improved"),
         ({"fit": fit(20, length=20), "because": WHY}, "more rounds"),
-        ({"fit": fit(300), "because": WHY}, "by heart"),
+        ({"fit": fit(300), "because": WHY}, "the model memorises"),
         (
             {"fit": fit(300), "because": "its training loss is the lowest of all the models that I tried"},
-            "training flights",
+            "only the training loss falls",
         ),
         ({"fit": fit(60, lowest=0.39), "because": WHY}, "several depths"),
         ({"fit": fit(60), "because": "validation is best"}, "8 words or more"),
         ({"fit": fit(60)}, "8 words or more"),
-        ({"fit": fit(60), "because": "it is the model with the lowest loss on the test set"}, "cannot report"),
-        ({"fit": fit(60), "because": "it is simply the best of all the models that I tried"}, "deserve being chosen"),
-        ({"fit": fit(60, gap=0.08), "because": WHY_SHORT}, "why you accept that distance"),
-        ({"fit": {"depth": 6}, "because": WHY}, "fitted model itself"),
-        ({"fit": 0.361, "because": WHY}, "fitted model itself"),
+        (
+            {"fit": fit(60), "because": "it is the model with the lowest loss on the test set"},
+            "no longer give its final score",
+        ),
+        ({"fit": fit(60), "because": "it is simply the best of all the models that I tried"}, "for you to choose it"),
+        ({"fit": fit(60, gap=0.08), "because": WHY_SHORT}, "why you accept this difference"),
+        ({"fit": {"depth": 6}, "because": WHY}, "trained model itself"),
+        ({"fit": 0.361, "because": WHY}, "trained model itself"),
         ({"fit": fit(999), "because": WHY}, "trained above"),
         ({"depth": 6, "rounds": 60, "because": WHY}, "as 'fit'"),
         (fit(60), "as 'fit'"),
