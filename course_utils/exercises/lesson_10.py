@@ -186,7 +186,7 @@ def audit(answer: Any) -> Sequence[Finding]:
     task = read_toml("pitfalls.toml")["10.3"]
     lines = _lines(answer)
     if lines is None:
-        return [wrong("these are not findings", hint="hand in a table or list in which each line has check and where")]
+        return [wrong("these are not findings", hint="use a table or a list in which each line has check and where")]
     if len(lines) > task["most"]:
         hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
         return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]

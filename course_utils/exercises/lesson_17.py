@@ -93,21 +93,8 @@ _BLAME = re.compile(
     re.IGNORECASE,
 )
 #: Owners and dates that commit no one.
-_NOT_AN_OWNER = {
-    "",
-    "team",
-    "the team",
-    "everybody",
-    "everyone",
-    "all",
-    "we",
-    "us",
-    "somebody",
-    "someone",
-    "tbd",
-    "n/a",
-    "?",
-}
+_NOT_AN_OWNER = {"", "team", "the team", "everybody", "everyone", "all", "we", "us", "somebody", "someone"}
+_NOT_AN_OWNER |= {"tbd", "n/a", "?"}
 _NOT_A_DATE = {"", "soon", "asap", "later", "tbd", "n/a", "?", "someday", "never"}
 
 

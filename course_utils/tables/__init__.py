@@ -76,33 +76,12 @@ def find(name: str) -> Path:
 
 @cache
 def read_text(name: str) -> str:
-    """Return a table as text.
-
-    Parameters
-    ----------
-    name : str
-        As for `find`.
-
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
-    """
+    """Return the text of a table, by its `name` as for `find`."""
     return find(name).read_text(encoding="utf-8")
 
 
 def read_toml(name: str) -> dict[str, Any]:
-    """Return a TOML table as a dict.
-
-    Parameters
-    ----------
-    name : str
-        As for `find`.
-
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
+    """Return a TOML table as a dict, by its `name` as for `find`.
 
     Examples
     --------
@@ -123,11 +102,6 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
     **options
         Options of `pandas.read_csv`, such as ``index_col="column"``.
 
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
-
     Examples
     --------
     >>> tables.read_csv("dictionary.csv", index_col="column").loc["Distance", "unit"]
@@ -140,17 +114,9 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
 
 
 def read_notes(name: str) -> list[str]:
-    """Return the comment lines of a CSV table, which say how, when and on what machine a benchmark was measured.
+    """Return the comment lines of a CSV table, by its `name` as for `find`.
 
-    Parameters
-    ----------
-    name : str
-        As for `find`.
-
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
+    In the table of a benchmark they say how, when and on what machine it was measured.
 
     Examples
     --------

@@ -181,23 +181,23 @@ SECRETS = {
 
 @pytest.mark.parametrize("answer", [..., lambda project: ...])
 def test_a_rule_that_is_not_written_yet_is_no_mistake(report, answer):
-    """Until I write the rule, nothing is wrong."""
+    """Before I write the rule, the check reports no mistake."""
     assert report("02.1", answer).startswith("Exercise 02.1: not answered yet")
 
 
 def test_what_is_right_already_is_said_too(report):
-    """One misplaced thing does not hide seven that lie right."""
+    """One wrong folder does not hide seven right ones."""
     assert "✓ 7 of 8 things" in report("02.2", {**WHERE, KEY: "docs"})
     assert "✓ 9 of 10 files" in report("02.1", csv_alone)
 
 
 def test_places_still_to_fill_in_are_named(report):
-    """I see which things still have no place."""
+    """I see which things still have no folder."""
     assert f"still to fill in: {KEY}" in report("02.2", {**WHERE, KEY: ...})
 
 
 def test_a_solved_rule_works_in_the_linter_too():
-    """What the check accepts is a rule that the linter can use."""
+    """A rule that the check accepts also works in the linter."""
     project = project_structure.scaffold()
     project.write("src/data/flights.csv", "a\n")
     assert project_structure.lint(project, [by_prefix])["found"].tolist() == ["src/data/flights.csv"]
@@ -205,7 +205,7 @@ def test_a_solved_rule_works_in_the_linter_too():
 
 @pytest.mark.slow
 def test_the_lesson_leaves_nothing_behind(tmp_path):
-    """After the lesson my home folder, my settings and the temporary folder are as they were before it."""
+    """The lesson leaves my home folder, my settings and the temporary folder unchanged."""
     import nbformat
 
     cells = [cell.source for cell in nbformat.read(SOLVED, as_version=4).cells if cell.cell_type == "code"]

@@ -148,13 +148,13 @@ SECRETS = {
 
 
 def test_blanks_are_named(report):
-    """I see which changes and commands are still to be filled in."""
+    """I see which changes and commands I have not filled in yet."""
     assert "still to fill in: digits" in report("03.1", with_(digits=...))
     assert "not answered yet" in report("03.2", [...])
 
 
 def test_one_mistake_does_not_hide_what_is_right(report):
-    """Five right changes are called right beside the wrong one."""
+    """The check confirms five right answers beside the wrong one."""
     printed = report("03.1", with_(threshold=["train"]))
     assert printed.count("✓") == 5
     assert "'threshold': too many stages" in printed

@@ -29,7 +29,7 @@ def complete(candidate, champion, policy):
 
 
 def without(missing):
-    """Return a gate that does not look at one thing."""
+    """Return a gate that ignores one part of the evidence."""
 
     def gate(candidate, champion, policy):
         return complete({**candidate, missing: {"known_hours": 99}.get(missing, -1)}, champion, policy)
@@ -38,7 +38,7 @@ def without(missing):
 
 
 def early(candidate, champion, policy):
-    """Return the first reason alone."""
+    """Return only the first reason."""
     return tuple(complete(candidate, champion, policy)[:1])
 
 
@@ -142,5 +142,5 @@ SECRETS = {
 
 @pytest.mark.parametrize("number", RIGHT)
 def test_what_is_left_blank_is_not_answered_yet(report, number):
-    """Before I begin, nothing is called wrong."""
+    """Before I start, the check reports no mistake."""
     assert report(number, ...) == f"Exercise {number}: not answered yet\n"

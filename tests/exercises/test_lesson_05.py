@@ -16,7 +16,7 @@ CAUSES = {"clock": "missing pin", "closure": "conflicting pin", "model": "model 
 
 
 def outcome(case: str, works: bool = True, *, step: str = "run", said: str = "done", later: bool | None = True):
-    """Return something like what `fix` returns."""
+    """Return an object like the result of `fix`."""
     year = None if later is None else SimpleNamespace(works=later, said="AttributeError: it changed", step="run")
     return SimpleNamespace(case=case, works=works, step=step, said=said, pins={"package": "1.0"}, later=year)
 
@@ -107,7 +107,7 @@ SECRETS = {
 
 
 def test_what_is_still_blank_is_not_answered_yet(report):
-    """Before I fill anything in, each exercise says so."""
+    """Before I fill anything in, each exercise is 'not answered yet'."""
     clock, closure, model = environments.broken_environments()
     blank = {"clock": clock.fix(requirements=...), "closure": closure.fix(overrides=...), "model": model.fix(...)}
     assert "not answered yet" in report("05.1", dict.fromkeys(CAUSES, ...))
@@ -116,7 +116,7 @@ def test_what_is_still_blank_is_not_answered_yet(report):
 
 
 def test_real_fixes_are_graded_by_what_they_do(report):
-    """A bound, an override and the card's version solve it, really built; a bound that lets next year in does not."""
+    """Built for real, a bound, an override and the card's version solve it; a bound that allows too much does not."""
     clock, closure, model = environments.broken_environments()
     good = {
         "clock": clock.fix("flightclock==1.0"),

@@ -58,7 +58,7 @@ def as_index(values, families):
 
 
 def sorted_by(how, kept=lambda score: score > 0):
-    """Return a function that goes by another score than the sum."""
+    """Return a function that sorts by another score than the sum."""
 
     def answer(values, families):
         scores = {name: how(values[columns]) for name, columns in families.items()}

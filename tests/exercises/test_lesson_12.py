@@ -17,7 +17,7 @@ from answers import (
 
 @cache
 def departed() -> pd.DataFrame:
-    """Return the dates of as many flights as departed in 2013, in order."""
+    """Return dates of as many flights as departed in 2013, in order."""
     flights = 328_521
     dates = pd.DatetimeIndex(
         pd.Timestamp("2013-01-01") + pd.to_timedelta(np.arange(flights) * 365 // flights, unit="D")
@@ -141,11 +141,11 @@ SECRETS = {
 
 
 def made(answer):
-    """Make what is large only when it is needed."""
+    """Make a large answer only when a test needs it."""
     return answer() if callable(answer) and not isinstance(answer, type) else answer
 
 
 def test_a_shuffle_of_another_data_set_is_held_to_that_data_sets_flights(report, monkeypatch):
-    """On the deck's own sample, the flights of 2013 are not every departed flight."""
+    """On the deck's sample, the flights of 2013 are not the right number of flights."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "more flights" in report("12.2", by_day())

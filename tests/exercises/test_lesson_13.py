@@ -93,7 +93,7 @@ SECRETS = {"13.1": ["None", "-1"], "13.2": ["::", "-q t", "hco"], "13.3": ["0.01
 
 
 def test_the_decks_own_flights_have_their_own_bar(report, monkeypatch):
-    """On the deck's sample, the loss to beat is that of its own flights."""
+    """On the deck's sample, the loss to beat is that of this sample."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "solved\n" in report("13.2", run(f"{GIVEN} -q ::", 0.454, 42_892))
     assert "the same flights" in report("13.2", run(f"{GIVEN} -q ::", 0.454))

@@ -43,7 +43,7 @@ def with_numpy(new, last, limits):
 
 
 def rules(*, whole=True, few=True, like_before=True):
-    """Return a gate that forgets some rules."""
+    """Return a gate without some of the rules."""
 
     def gate(new, last, limits):
         return (
@@ -129,7 +129,7 @@ SECRETS = {
 
 
 def test_an_empty_function_is_not_answered_yet(report):
-    """A function that I have not written yet is no mistake."""
+    """A function that I have not written yet is not a mistake."""
 
     def gate(new, last, limits): ...
 

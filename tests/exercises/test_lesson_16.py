@@ -22,7 +22,7 @@ FIRES = [False, False, False, False, True, True, False, False, False]
 
 
 def made(answer):
-    """Make the answer of what is listed: a rule is put on trial, a policy is played."""
+    """Return the answer for a listed entry: the result of testing a rule, or of running a policy."""
     if isinstance(answer, tuple) and answer[0] == "trial":
         return monitoring.try_rule(*answer[1:])
     if isinstance(answer, tuple) and answer[0] == "played":

@@ -125,11 +125,11 @@ SECRETS = {
 
 @pytest.mark.parametrize("word", ["Stupid", "careless", "her fault", "blamed"])
 def test_a_post_mortem_that_judges_people_is_handed_back(report, word):
-    """I am told when my text looks for a culprit, whatever the case of the word."""
+    """The check says so if my text blames a person, in upper or lower case."""
     printed = report("17.3", REPORT | {"cause": f"{word}: the join lost its key and nobody looked at the rows at all"})
     assert "blames a person" in printed
 
 
 def test_an_unfinished_game_is_not_wrong_but_open(report):
-    """While my shift goes on, the check says that it is not answered yet."""
+    """While my game is not over, the exercise is 'not answered yet'."""
     assert "not answered yet" in report("17.2", game(0, over=False))
