@@ -93,6 +93,7 @@ def fairer_shuffle(answer: Any) -> Sequence[Finding]:
 
 
 def _days(rows: pd.DataFrame) -> pd.Index:
+    """Return the days of some flights as numbers such as 20130701, which sort as the days do."""
     import pandas as pd
 
     return pd.Index((rows[_DATE].astype("int64") * [10_000, 100, 1]).sum(axis=1).unique())
@@ -151,10 +152,7 @@ def warning_threshold(answer: Any) -> Sequence[Finding]:
         hint = "write one number, without quotes, such as 0.5 for a coin that shows heads"
         return [wrong(f"{kind_of(answer)} is not a probability", hint=hint)]
     mistakes = [
-        (
-            1 - wanted,
-            "this is the break-even share of *false alarms*: a threshold is the probability of what?",
-        ),
+        (1 - wanted, "this is the break-even share of *false alarms*: a threshold is the probability of what?"),
         (loss / gain, "these are the odds at break-even: turn odds into a probability"),
         (gain / loss, "these are the odds, inverted: which payoff belongs in the numerator?"),
         (0.5, "one half is right only if a good warning earns as much as a false alarm costs; here the two differ"),

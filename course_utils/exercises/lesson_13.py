@@ -89,7 +89,7 @@ def pairs(answer: Any) -> Sequence[Finding]:
         hint = "learn from the same flights, from all of them, once"
         return [wrong("the run to beat has other examples", hint=hint)]
     bar, floor = limits["bar"][active_dataset()], limits["floor"][active_dataset()]
-    if loss < floor:
+    if loss < floor:  # only columns that are known after departure reach such a loss
         hint = "the timetable does not contain that much information: which of your columns is not in it?"
         return [wrong(f"a loss of {loss:.4f} is too good to be true", hint=hint)]
     if not re.search(r"(^|\s)(-q|--quadratic|--cubic|--interactions)\b", options):
@@ -111,6 +111,7 @@ def _same_steps(options: str, steps: Mapping[str, float]) -> bool:
     found = re.findall(r"(?:^|\s)(-l|--learning_rate|--power_t|--initial_t|--decay_learning_rate)[ =]?(\S+)", options)
     named = {"-l": "learning_rate"}
     given = [(named.get(name, name.lstrip("-")), value) for name, value in found]
+    # Further options change the steps as well, such as another optimiser, or more passes over the same flights.
     return sorted(given) == sorted((name, f"{value:g}") for name, value in steps.items()) and not re.search(
         r"--(passes|sgd|adaptive|invariant|normalized|coin|ftrl|bfgs|cb|nn)\b", options
     )
@@ -133,6 +134,7 @@ def guard(answer: Any) -> Sequence[Finding]:
     if learnt.all():
         hint = "compare the harm of the poisoned days with your limit: which of the two is smaller?"
         return [wrong("no day was refused", hint=hint)]
+    # Both faults are reported: a limit can be too high for one day and too low for another at the same time.
     findings = []
     accepted, refused = int((spoiled & learnt).sum()), int((~spoiled & ~learnt).sum())
     if accepted:

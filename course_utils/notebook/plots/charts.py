@@ -112,15 +112,12 @@ def bars(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['15.8', '10.6', '6.3']
     """
-    import numpy as np
     import pandas as pd
 
     series = pd.Series(series).astype(float)
     if series.empty:
         raise UsageError("there is nothing to draw", fix="pass a series with at least one value")
-    if (low is None) != (high is None):
-        raise UsageError("an interval needs both ends", fix="pass low and high together, or neither")
-    ends = None if low is None else np.array([_aligned(end, series) for end in (low, high)])
+    ends = _intervals(low, high, series)
     with house_style():
         fig, (ax,) = canvas(title, x, y, height=1.35 + 0.36 * len(series), unit_of_y=False)
         places = range(len(series))
@@ -132,15 +129,8 @@ def bars(
         _name_rows(ax, [str(name) for name in series.index])
         ax.axvline(start, color="#8C8C8C", linewidth=0.8)
         _draw_reference(ax, reference)
-        for place, value in enumerate(series):
-            lowest, highest = (value, value) if ends is None else ends[:, place]
-            up = value >= start
-            outside = max(start, value, highest) if up else min(start, value, lowest)
-            _print_value(ax, _number(value, digits), outside, place, up=up)
+        _print_values(ax, series, ends, start, digits)
         _separate_thousands(ax.xaxis)
-        left, right = ax.get_xlim()
-        room = 0.13 * (right - left)  # for the printed values
-        ax.set_xlim(left - room if (series < start).any() else left, right + room if (series >= start).any() else right)
     return fig
 
 
@@ -572,6 +562,18 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.grid(axis="y", visible=False)
 
 
+def _print_values(ax: Axes, series: pd.Series, ends: Any, start: float, digits: int | None) -> None:
+    """Print the value of each bar beside its outer end, or beside its interval where that is longer."""
+    for place, value in enumerate(series):
+        lowest, highest = (value, value) if ends is None else ends[:, place]
+        up = value >= start
+        outside = max(start, value, highest) if up else min(start, value, lowest)
+        _print_value(ax, _number(value, digits), outside, place, up=up)
+    left, right = ax.get_xlim()
+    room = 0.13 * (right - left)  # for the printed values
+    ax.set_xlim(left - room if (series < start).any() else left, right + room if (series >= start).any() else right)
+
+
 def _print_value(ax: Axes, text: str, x: float, y: float, *, up: bool = True, size: float = 9.5) -> None:
     """Print a value beside the end of a horizontal bar: to its right where the bar points up, else to its left."""
     ax.annotate(
@@ -604,15 +606,20 @@ def _draw_reference(ax: Axes, reference: float | tuple[str, float] | None) -> No
         )
 
 
-def _aligned(end: Sequence[float] | pd.Series, series: pd.Series) -> Any:
+def _intervals(low: Any, high: Any, series: pd.Series) -> Any:
+    """Return the ends of the intervals as an array, shape (2, bars), or None if there are none."""
     import numpy as np
     import pandas as pd
 
-    values = end.reindex(series.index) if isinstance(end, pd.Series) else end
-    values = np.asarray(values, dtype=float)
-    if values.shape != (len(series),):
-        raise UsageError(f"{len(values)} interval ends for {len(series)} bars", fix="pass one end for each bar")
-    return values
+    if (low is None) != (high is None):
+        raise UsageError("an interval needs both ends", fix="pass low and high together, or neither")
+    if low is None:
+        return None
+    ends = [end.reindex(series.index) if isinstance(end, pd.Series) else end for end in (low, high)]
+    for end in ends:
+        if np.shape(end) != (len(series),):
+            raise UsageError(f"{len(end)} interval ends for {len(series)} bars", fix="pass one end for each bar")
+    return np.array(ends, dtype=float)
 
 
 def _number(value: float, digits: int | None = None) -> str:
