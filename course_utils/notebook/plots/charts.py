@@ -87,10 +87,8 @@ def bars(
         A number for each name; the index holds the names.
     title : str
         As for `lines`.
-    x : str
-        What the values are, with the unit.
-    y : str
-        What the names are; they need no unit.
+    x, y : str
+        What the values are, with the unit; and what the names are, without a unit.
     low, high : sequence of float or Series, optional
         Ends of an interval for each bar, in the unit of the values; both or neither. A Series is aligned by name.
     reference : float or (name, float), optional
@@ -120,12 +118,8 @@ def bars(
     ends = _intervals(low, high, series)
     with house_style():
         fig, (ax,) = canvas(title, x, y, height=1.35 + 0.36 * len(series), unit_of_y=False)
-        places = range(len(series))
-        ax.barh(places, series - start, left=start, height=0.62, color=COLOURS["blue"])
-        if ends is not None:
-            ax.hlines(places, ends[0], ends[1], color=COLOURS["black"], linewidth=1.6)
-            for end in ends:
-                ax.plot(end, places, "|", color=COLOURS["black"], markersize=8)
+        ax.barh(range(len(series)), series - start, left=start, height=0.62, color=COLOURS["blue"])
+        _draw_intervals(ax, ends)
         _name_rows(ax, [str(name) for name in series.index])
         ax.axvline(start, color="#8C8C8C", linewidth=0.8)
         _draw_reference(ax, reference)
@@ -560,6 +554,15 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
+
+
+def _draw_intervals(ax: Axes, ends: Any) -> None:
+    if ends is None:
+        return
+    places = range(ends.shape[1])
+    ax.hlines(places, ends[0], ends[1], color=COLOURS["black"], linewidth=1.6)
+    for end in ends:
+        ax.plot(end, places, "|", color=COLOURS["black"], markersize=8)
 
 
 def _print_values(ax: Axes, series: pd.Series, ends: Any, start: float, digits: int | None) -> None:
