@@ -1,0 +1,3 @@
+"""The module explain, as a package."""
+
+from course_utils.model.explain.attribution import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The module pitfalls, as a package."""
+
+from course_utils.model.pitfalls.signal_detectors import *  # noqa: F403
