@@ -57,7 +57,7 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
     for seed in seeds:
         clean, reference = pitfalls.example_deliveries(flights, known, seed)
         log = faults.contaminate(clean, seed, [])[0].log
-        for check in pitfalls.CHECKS:
+        for check in pitfalls.checks().index:
             alarms = alarmed(pitfalls.detector(check)(clean, reference, words, horizon, log))
             false[check] += any(check != "necessary" or where in CARRYING for _, where in alarms)
         for fault, entry in catalogue.iterrows():
@@ -77,7 +77,7 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
             "power": found[fault] / len(seeds),
             "seeds": len(seeds),
         }
-        for check in pitfalls.CHECKS
+        for check in pitfalls.checks().index
         for fault in catalogue.index[catalogue["check"] == check]
     ]
     return pd.DataFrame(rows)

@@ -38,7 +38,7 @@ def test_a_fault_is_where_its_truth_says_and_nowhere_else(clean: faults.Delivery
     assert touched <= {*truth.columns, "DepDelay"} | ({"IsDepDelayed"} if name == "feedback" else set())
     assert set(changed.index[changed.any(axis=1)]) <= set(truth.rows)
     assert len(truth.rows) > 0
-    assert truth.check in pitfalls.CHECKS
+    assert truth.check in pitfalls.checks().index
     assert set(truth.adds) <= set(rows.columns)
 
 
@@ -106,7 +106,7 @@ def test_a_mix_holds_one_fault_for_each_of_so_many_checks(clean: faults.Delivery
     _, truth = faults.contaminate(clean, seed)
     assert len(truth) == truth["check"].nunique() == 6
     _, all_of_them = faults.contaminate(clean, seed, 99)
-    assert set(all_of_them["check"]) == set(pitfalls.CHECKS)
+    assert set(all_of_them["check"]) == set(pitfalls.checks().index)
 
 
 def test_seeds_differ_and_repeat(clean: faults.Delivery):

@@ -1,7 +1,9 @@
-"""The 18 pitfalls: found where they are, silent where the dictionary is obeyed, never 'fine' where they cannot look."""
+"""The checks for pitfalls: they find faults, are silent on good data, and never call 'fine' what they cannot assess."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from course_utils import tables
 from course_utils.data import dictionary, faults, features
 from course_utils.errors import DataError, UsageError
 from course_utils.model import pitfalls
+from course_utils.model.pitfalls import days, deliveries, registry
 
-pytestmark = pytest.mark.slow  # eighteen checks on many deliveries: seconds, with the whole file
+pytestmark = pytest.mark.slow  # every check on many deliveries: seconds, with the whole file
 
 WORDS = dictionary.load()
+NAMES = list(pitfalls.checks().index)
 RULES = ("available", "illegal", "values", "variance", "duplicates")
 
 
@@ -43,19 +47,106 @@ def alarms(found: pd.DataFrame) -> pd.DataFrame:
 # --------------------------------------------------------------------------- all of them
 
 
-def test_the_checks_are_the_decks_ten_and_eight():
-    """There are ten checks of signals and eight of data, each with its question and what to do."""
+def unmatched() -> dict[str, str]:
+    """Return what a check lacks, by its name: a row in the table, or a detector."""
+    rows, detectors = set(pitfalls.checks().index), set(registry._DETECTORS)
+    no_row = dict.fromkeys(detectors - rows, "has no [[check]] in tables/model/pitfalls.toml")
+    return no_row | dict.fromkeys(rows - detectors, "has no function under @detects")
+
+
+def test_every_check_has_a_row_and_a_detector():
+    """Each check asks about signals or data, says what to do, and has one function that answers it."""
+    assert unmatched() == {}
     table = pitfalls.checks()
-    assert table["side"].value_counts().to_dict() == {"signal": 10, "data": 8}
-    assert tuple(table.index) == pitfalls.CHECKS
+    assert table.index.is_unique
+    assert set(table["side"]) == {"signal", "data"}
+    assert set(table["kind"]) == {"rule", "statistic"}
     assert table[["asks", "fix"]].map(len).gt(10).all(axis=None)
 
 
+ROW = """
+[[check]]
+name = "lucky"
+side = "data"
+kind = "rule"
+asks = "Does a flight have the number 777?"
+fix = "leave the flight out"
+"""
+
+
+def lucky(context: registry.Context):
+    """Find flights with the number 777."""
+    registry.require(context.reference, "a reference")
+    count = int((context.delivery.rows["FlightNum"] == 777).sum())
+    if count:
+        yield registry.finding("FlightNum", f"{count} lucky flights", count, "note")
+
+
+@pytest.fixture
+def scratch(monkeypatch) -> Callable[[str], None]:
+    """Let a test register detectors, and add rows to a copy of the table."""
+    monkeypatch.setattr(registry, "_DETECTORS", dict(registry._DETECTORS))
+    read = tables.read_toml
+
+    def add(row: str) -> None:
+        one = tomllib.loads(row)["check"]
+        added = {"pitfalls.toml": read("pitfalls.toml") | {"check": [*read("pitfalls.toml")["check"], *one]}}
+        monkeypatch.setattr(tables, "read_toml", lambda name: added.get(name) or read(name))
+
+    return add
+
+
+def test_a_new_check_is_one_function_and_one_row(pair, scratch):
+    """A detector that I add is run, summarised and found by its name, and no list needs a change."""
+    before = len(pitfalls.checks())
+    pitfalls.detects("lucky")(lucky)
+    assert unmatched() == {"lucky": "has no [[check]] in tables/model/pitfalls.toml"}
+    with pytest.raises(UsageError, match=r"'lucky' has no row in pitfalls.toml\. Fix: add a \[\[check\]\]"):
+        pitfalls.run_checks(*pair, only="lucky")
+    scratch(ROW)
+    assert unmatched() == {}
+    assert len(pitfalls.checks()) == before + 1
+    rows = pair[0].rows.assign(FlightNum=777)
+    found = pitfalls.run_checks(pitfalls.Delivery(rows, ("FlightNum",)), pair[1], only=["lucky", "illegal"])
+    assert found["check"].tolist() == ["illegal", "lucky"]  # in the order of the table
+    assert found["fix"].tolist()[1] == "leave the flight out"
+    summary = pitfalls.summarise_findings(found)
+    assert len(summary) == before + 1
+    assert summary.loc["lucky", "first"] == f"FlightNum: {len(rows)} lucky flights"
+    assert pitfalls.lucky is pitfalls.detector("lucky")
+    assert "lucky" in dir(pitfalls)
+    assert pitfalls.run_checks(pair[0], only="lucky")["severity"].tolist() == ["not assessable"]
+
+
+def test_a_row_without_a_detector_is_named(pair, scratch):
+    """A check that no function answers is refused by name, and the error says what to write."""
+    scratch(ROW)
+    assert unmatched() == {"lucky": "has no function under @detects"}
+    with pytest.raises(UsageError, match=r'\'lucky\' has a row in pitfalls.toml and no detector.*@detects\("lucky"\)'):
+        pitfalls.run_checks(*pair, only="lucky")
+
+
+def test_two_detectors_of_one_check_are_refused(scratch):
+    """A second function for the same check is refused; the same function again, after a reload, is not."""
+    pitfalls.detects("lucky")(lucky)
+    pitfalls.detects("lucky")(lucky)
+    with pytest.raises(UsageError, match="'variance' has a detector already"):
+        pitfalls.detects("variance")(lucky)
+
+
+def test_a_name_that_is_no_check_is_refused_as_python_does():
+    """A typing error gets an AttributeError, and an import of it an ImportError."""
+    with pytest.raises(AttributeError, match="has no attribute 'vraiance'"):
+        _ = pitfalls.vraiance
+    with pytest.raises(ImportError, match="vraiance"):
+        exec("from course_utils.model.pitfalls import vraiance")
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "necessary" else ()) for name in pitfalls.CHECKS]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "necessary" else ()) for name in NAMES]
 )
 def test_every_check_has_one_signature_and_one_kind_of_answer(pair, name: str):
-    """Whatever I ask, I get a table of findings with the same columns, and my delivery stays as it was."""
+    """Every check returns a table of findings with the same columns, and does not change the delivery."""
     delivery, reference = pair
     assert getattr(pitfalls, name) is pitfalls.detector(name)
     before = delivery.rows.copy()
@@ -78,11 +169,11 @@ def test_what_cannot_be_looked_at_is_never_called_fine(pair, name: str):
 
 
 def test_a_report_asks_them_all_in_the_decks_order(pair):
-    """The report has every check that found something, the summary all 18."""
-    found = pitfalls.run_checks(*pair, only=[name for name in pitfalls.CHECKS if name != "necessary"])
-    assert list(dict.fromkeys(found["check"])) == [name for name in pitfalls.CHECKS if name in set(found["check"])]
+    """The report has every check that found something, the summary all checks."""
+    found = pitfalls.run_checks(*pair, only=[name for name in NAMES if name != "necessary"])
+    assert list(dict.fromkeys(found["check"])) == [name for name in NAMES if name in set(found["check"])]
     told = pitfalls.summarise_findings(found)
-    assert list(told.index) == list(pitfalls.CHECKS)
+    assert list(told.index) == NAMES
     assert told.loc["values", "verdict"] == "nothing found"
 
 
@@ -409,10 +500,55 @@ def test_committed_tables_cover_every_check_and_every_fault():
     """Each fault has a measured power, a false-alarm rate of its check, and a price."""
     table = pitfalls.detector_error_rates().reset_index()
     assert set(table["fault"]) == set(faults.catalogue().index) == set(pitfalls.cost_of_missed_faults().index)
-    assert set(table["check"]) == set(pitfalls.CHECKS)
+    assert set(table["check"]) == set(faults.catalogue()["check"]) <= set(pitfalls.checks().index)
     rules = table[table["kind"] == "rule"]
     assert rules["false_alarms"].eq(0).all()
     assert rules["power"].eq(1).all()
     strengths = faults.catalogue()["strength"]
     assert (table["strength"] == strengths.loc[table["fault"]].to_numpy()).all(), "measure again"
     assert tables.read_toml("pitfalls.toml")["limits"]["rows"] == 20_000
+
+
+# --------------------------------------------------------------------------- helpers that detectors share
+
+
+def test_a_difference_has_the_standard_error_of_days():
+    """Ten flights of one day say no more than the day: copies of a flight do not shrink the error."""
+    rng = np.random.default_rng(0)
+    late, group, day = rng.integers(0, 2, 60).astype(float), rng.random(60) < 0.5, pd.Series(np.arange(60) % 12)
+    once = days.difference_by_days(late, group, ~group, day)
+    copied = [np.repeat(values, 10) for values in (late, group, day)]
+    many = days.difference_by_days(copied[0], copied[1], ~copied[1], pd.Series(copied[2]))
+    assert once == pytest.approx(many)
+    assert once[0] == pytest.approx(late[group].mean() - late[~group].mean())
+    # A flight without a label changes nothing.
+    late, group, day = np.append(late, np.nan), np.append(group, True), pd.Series([*day, 0])
+    assert days.difference_by_days(late, group, ~group, day) == pytest.approx(once)
+
+
+def test_detectors_see_the_columns_that_they_may_judge(pair):
+    """Inputs are those that both sides have; a statistic is about no outcome, key or date."""
+    rows = pair[0].rows.assign(extra=True)
+    delivery = pitfalls.Delivery(rows, ("Month", "DepDelay", "Origin", "Distance", "extra", "gone"))
+    assert deliveries.inputs_in(delivery) == ["Month", "DepDelay", "Origin", "Distance", "extra"]
+    assert deliveries.inputs_in(delivery, pair[1], numbers=False) == ["Origin"]
+    assert deliveries.candidate_inputs(delivery, WORDS, numbers=True) == ["Distance"]
+    assert not deliveries.is_number(rows["extra"])
+    assert {"DepDelay", "IsDepDelayed"} <= set(deliveries.outcome_columns(WORDS))
+    assert "late_3h_origin" in deliveries.course_features()
+    label = pd.DataFrame({"IsDepDelayed": ["YES", "NO", None]})
+    np.testing.assert_array_equal(deliveries.label_values(label), [1, 0, np.nan])
+    late = rows["DepDelay"] >= deliveries.late_minutes()
+    assert (deliveries.label_values(rows)[rows["DepDelay"].notna()] == late[rows["DepDelay"].notna()]).all()
+    dates = pd.DataFrame({"Year": [2013], "Month": [2], "DayofMonth": [3]})
+    assert days.day_numbers(dates).tolist() == [20130203]
+
+
+def test_limits_and_needs_are_named():
+    """Every limit has a number, and a detector that lacks something says what."""
+    assert all(value > 0 for value in registry.read_limits().values())
+    with pytest.raises(registry.NotAssessableError, match="a log"):
+        registry.require([], "a log")
+    assert registry.require("there", "a log") is None
+    with pytest.raises(UsageError, match=r"no check 'luck'.*choose one of reliable"):
+        pitfalls.detector("luck")
