@@ -14,6 +14,7 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import DataError, ModelError, UsageError
 from course_utils.model import explain, metrics, training
+from course_utils.model.explain import attribution
 
 GROUPS = ("schedule", "calendar", "volume")
 
@@ -61,6 +62,9 @@ def numeric(small, inputs):
 def test_the_values_of_a_flight_add_up_to_what_the_scorer_answers(fit, rows, explained):
     """What I tell about a flight is the model's own answer, for every flight and nothing left over."""
     assert explained.gap < 1e-5
+    assert explained.adds_up
+    assert not dataclasses.replace(explained, start=explained.start + 0.01).adds_up
+    assert not dataclasses.replace(explained, start=np.nan).adds_up
     log_odds = explained.start + explained.values.sum(axis=1)
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), fit.scorer.score(rows), atol=1e-6)
     np.testing.assert_allclose(explained.probability, fit.scorer.score(rows), atol=1e-6)
@@ -73,6 +77,8 @@ def test_a_row_has_the_same_values_alone_and_among_others_in_any_order_of_column
     alone = explain.shap_values(fit.scorer, rows.iloc[[7], ::-1].assign(unused=1.0))
     pd.testing.assert_frame_equal(alone.values, explained.values.iloc[[7]])
     assert alone.start == explained.start
+    matrix = attribution.model_matrix(fit.scorer, rows.iloc[[7], ::-1])
+    assert fit.scorer.booster.predict(matrix)[0] == pytest.approx(explained.probability.iloc[7])
     part = explained.of(rows.index[[7, 3]])
     pd.testing.assert_frame_equal(part.values, explained.values.iloc[[7, 3]])
     assert part.gap < 1e-5
@@ -82,8 +88,8 @@ def test_a_row_has_the_same_values_alone_and_among_others_in_any_order_of_column
 
 def test_values_that_do_not_add_up_are_never_handed_out(fit, rows, monkeypatch):
     """A wrong explanation is an error, not a report."""
-    monkeypatch.setattr(explain, "_ADDS_UP", -1.0)
-    with pytest.raises(ModelError, match="miss the model's log-odds"):
+    monkeypatch.setattr(attribution, "_TOLERANCE", -1.0)
+    with pytest.raises(ModelError, match="do not add up to the model's log-odds"):
         explain.shap_values(fit.scorer, rows.head(3))
 
 
@@ -117,8 +123,12 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.shap_values(f.scorer, r.head(0)), UsageError, "no flight to explain"),
         (lambda f, r: explain.shap_values(f.scorer, r.drop(columns="Distance")), DataError, "column Distance"),
         (lambda f, r: explain.shap_values(f.scorer, r, r), UsageError, r"categories \(UniqueCarrier\).*ordinal_codes"),
-        (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight against some others"),
-        (lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)), UsageError, "one flight against"),
+        (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight is explained at a time"),
+        (
+            lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)),
+            UsageError,
+            "one flight is explained at a time",
+        ),
         (
             lambda f, r: explain.coalition_values(f.scorer, r.head(1), r, {str(n): [] for n in range(13)}),
             UsageError,
@@ -127,7 +137,11 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.surrogate(f.scorer, r.head(99)), UsageError, "99 rows, depth=3 make no tree"),
         (lambda f, r: explain.surrogate(f.scorer, r, depth=0), UsageError, "depth=0 make no tree"),
         (lambda f, r: explain.proxy_strength(r, "Captain"), UsageError, "no column 'Captain'"),
-        (lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"), UsageError, "50 flights are too few"),
+        (
+            lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"),
+            UsageError,
+            "50 flights with a value",
+        ),
         (lambda f, r: explain.proxy_columns(pd.Series({"Dest": 0.5})), UsageError, "explain.proxy_strength"),
         (lambda f, r: explain.add_near_duplicates(r, "Origin"), UsageError, "no numeric column 'Origin'"),
         (lambda f, r: explain.add_near_duplicates(r, "Distance", copies=0), UsageError, "copies nothing"),
@@ -188,7 +202,7 @@ def test_dependence_follows_the_column_from_low_to_high(explained):
     assert table["mean"].iloc[-1] > table["mean"].iloc[0]
     assert (table["lowest tenth"] <= table["mean"]).all()
     assert (table["mean"] <= table["highest tenth"]).all()
-    for column, says in (("Captain", "no column"), ("Origin", "no number")):
+    for column, says in (("Captain", "no column"), ("Origin", "not a number")):
         with pytest.raises(UsageError, match=says):
             explain.dependence(explained, column)
     with pytest.raises(UsageError, match="the same Distance"):
