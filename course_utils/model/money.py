@@ -82,7 +82,7 @@ def value(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | 
     payoff : mapping over `metrics.CELLS`
         Dollars a flight.
     """
-    return float((metrics.named(cells) * metrics.named(payoff)).sum())
+    return float((metrics.as_cells(cells) * metrics.as_cells(payoff)).sum())
 
 
 def dollars_by_cell(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
@@ -95,7 +95,7 @@ def dollars_by_cell(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str,
     payoff : mapping over `metrics.CELLS`
         Dollars a flight.
     """
-    return (metrics.named(cells) * metrics.named(payoff)).rename("dollars")
+    return (metrics.as_cells(cells) * metrics.as_cells(payoff)).rename("dollars")
 
 
 def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
@@ -108,7 +108,7 @@ def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float]
     payoff : mapping over `metrics.CELLS`
         Dollars a flight.
     """
-    cells = metrics.named(cells)
+    cells = metrics.as_cells(cells)
     misread = {name: {cell: cells[moved.get(cell, cell)] for cell in metrics.CELLS} for name, moved in READINGS.items()}
     return pd.Series({name: value(counts, payoff) for name, counts in misread.items()}, name="dollars")
 
@@ -175,7 +175,7 @@ def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) 
     UsageError
         The payoff names other cells.
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     p = pd.Index(np.round(np.arange(0, 1 + step / 2, step), 6), name="probability")
     ways = {"warn": "warned", "stay silent": "not warned"}
     return pd.DataFrame(
@@ -200,7 +200,7 @@ def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
     UsageError
         A warning never costs or never helps under this payoff, so no threshold decides.
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     helps = v["warned, late"] - v["not warned, late"]
     costs = v["not warned, on time"] - v["warned, on time"]
     if helps <= 0 or costs <= 0:
@@ -223,7 +223,7 @@ def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.S
     DataError
         Lengths differ.
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
     if len(late) != len(warned):
         raise DataError(f"{len(late)} outcomes for {len(warned)} warnings", fix="decide about the same flights")

@@ -120,9 +120,9 @@ def test_bad_data_is_refused(call, words):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: metrics.named({"TP": 1}), "is absent"),
-        (lambda: metrics.named(dict.fromkeys(metrics.CELLS, 1) | {"late": 2}), "'late' is no cell"),
-        (lambda: metrics.named(dict.fromkeys(metrics.CELLS, "many")), "something else than a number"),
+        (lambda: metrics.as_cells({"TP": 1}), "is missing"),
+        (lambda: metrics.as_cells(dict.fromkeys(metrics.CELLS, 1) | {"late": 2}), "'late' is not a cell"),
+        (lambda: metrics.as_cells(dict.fromkeys(metrics.CELLS, "many")), "a cell is not a number"),
         (lambda: metrics.from_sklearn([[1, 2, 3]]), "2 × 2"),
         (lambda: metrics.calibration([1], [0.5], bins=1), "bins=1"),
     ],
@@ -230,7 +230,7 @@ def test_amounts_are_scored_in_their_unit_and_against_the_mean():
         (lambda: metrics.precision_recall([1, 0], {"model": [0.5]}), "2 outcomes for 1 predictions"),
         (lambda: metrics.by_class(["none"], ["none", "none"]), "same flights"),
         (lambda: metrics.by_class(["none", None], ["none", "none"]), "cancelled"),
-        (lambda: metrics.by_class(["none", "none"], ["none", "late"]), "'late' is no class"),
+        (lambda: metrics.by_class(["none", "none"], ["none", "late"]), "'late' is not a class"),
         (lambda: metrics.by_class([], []), "cancelled"),
         (lambda: metrics.regression([1, 2], [1]), "same flights"),
         (lambda: metrics.regression([1, np.nan], [1, 2]), "cancelled"),
