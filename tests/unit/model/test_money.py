@@ -228,8 +228,8 @@ def test_sensitivity_says_where_the_decision_flips():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"saved": 0}, "decide nothing"),
-        ({"wasted": -5}, "decide nothing"),
+        ({"saved": 0}, "one of them is not positive"),
+        ({"wasted": -5}, "one of them is not positive"),
         ({"read": 1.2}, "read=1.2"),
         ({"late_ratio": 10}, "on time"),
         ({"late_ratio": -1}, "on time"),
@@ -249,8 +249,8 @@ def test_impossible_assumptions_are_refused(changed, words):
         (DataError, lambda: money.advantage([1, np.nan], [0.5, 0.1], [0.1, 0.2], saved=1, wasted=1), "cancelled"),
         (UsageError, lambda: money.payoff("deck"), "deck_100"),
         (UsageError, lambda: money.policies([1], {"a": [True]}, FOUR, [0], against="b"), "choose one of a"),
-        (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "give each flight its day"),
-        (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "more than one day"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "one block for each flight"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "two days or more"),
         (DataError, lambda: money.dollars_by_flight([1, 0], [True], FOUR), "same flights"),
     ],
 )
