@@ -109,6 +109,16 @@ def test_a_mix_holds_one_fault_for_each_of_so_many_checks(clean: faults.Delivery
     assert set(all_of_them["check"]) == set(pitfalls.checks().index)
 
 
+def test_a_fault_kept_out_of_mixes_changes_no_seed(clean: faults.Delivery, monkeypatch):
+    """A fault with ``mixed = false`` leaves the mix of every seed as it was; without it, seeds draw others."""
+    known, before = faults._catalogue(), [faults._drawn(np.random.default_rng(seed), 6) for seed in range(20)]
+    extra = {"name": "extra", "check": "lucky", "when": "training", "strength": 1.0, "what": "nothing"}
+    for row, same in ((extra | {"mixed": False}, True), (extra, False)):
+        monkeypatch.setattr(faults, "_catalogue", lambda row=row: known | {"extra": row})
+        drawn = [faults._drawn(np.random.default_rng(seed), 6) for seed in range(20)]
+        assert (drawn == before) is same
+
+
 def test_seeds_differ_and_repeat(clean: faults.Delivery):
     """An instructor gets a fresh audit from a fresh seed, and the same one from the same seed."""
     truths = [faults.contaminate(clean, seed)[1] for seed in (1, 1, 2, 3)]
