@@ -49,6 +49,7 @@ CELLS = ("warned, late", "warned, on time", "not warned, late", "not warned, on 
 DELAY_CLASSES = ("none", "15-60", "over 60")
 #: Averages over classes: what the course calls them, and scikit-learn's name.
 SUMMED = {"mean of classes": "macro", "weighted by flights": "weighted", "all flights alike": "micro"}
+#: A delay of more minutes is in the last class; where the first one ends is in constants.toml.
 _LONG_MINUTES = 60
 
 
@@ -120,7 +121,7 @@ def log_losses(late: Any, probability: Any) -> np.ndarray:
         Lengths differ, or a value is missing.
     """
     late, probability = _pair(late, probability)
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
+    p = np.clip(probability, 1e-7, 1 - 1e-7)  # log(0) would be infinite
     return -np.where(late == 1, np.log(p), np.log1p(-p))
 
 
@@ -338,6 +339,7 @@ def roc(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame
     curves = {}
     for name, probability in models.items():
         late_, probability = _both_classes(late, probability)
+        # One grid for all models: their thresholds differ, so their curves have points at different places.
         false_alarms, caught, _ = roc_curve(late_, probability)
         curves[name] = np.interp(grid, false_alarms, caught)
     return pd.DataFrame(curves, index=pd.Index(grid, name="false alarms"))
@@ -432,12 +434,10 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
     from sklearn.metrics import precision_recall_fscore_support
 
     actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
-    if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
-    if not len(actual) or actual.isna().any() or predicted.isna().any():
-        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
+    _check_complete(actual, predicted)
     if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
         raise DataError(f"{next(iter(unknown))!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
+    # All classes, even those that the flights lack, so that tables of calm and stormy days have the same rows.
     asked = {"labels": DELAY_CLASSES, "zero_division": 0.0}
     each = precision_recall_fscore_support(actual, predicted, **asked)
     found = dict(zip(DELAY_CLASSES, zip(*each, strict=True), strict=True))
@@ -473,10 +473,7 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
     {'MAE': 3.33, 'RMSE': 4.08, 'MSE': 16.67, 'R²': 0.75}
     """
     actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
-    if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
-    if not len(actual) or np.isnan(actual).any() or np.isnan(predicted).any():
-        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
+    _check_complete(actual, predicted)
     if np.ptp(actual) == 0:
         raise DataError("all outcomes are the same, so there is nothing to explain", fix="score a longer period")
     off = actual - predicted
@@ -516,6 +513,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     late, probability = _pair(late, probability)
     if bins < 2:
         raise UsageError(f"bins={bins} compares nothing", fix="pass bins=2 or more")
+    # A stable sort: ties keep the order of the flights, so that groups are the same on every machine.
     order = np.argsort(probability, kind="stable")
     groups = [part for part in np.array_split(order, bins) if len(part)]
     return pd.DataFrame(
@@ -613,13 +611,18 @@ def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return two float arrays of one length with nothing missing, the first of them 0 and 1."""
-    arrays = [np.asarray(values, dtype=float).ravel() for values in (late, other)]
-    if len(arrays[0]) != len(arrays[1]):
-        raise DataError(f"{len(arrays[0])} outcomes for {len(arrays[1])} predictions", fix="score the same flights")
-    if not len(arrays[0]):
-        raise DataError("no flights to score", fix="choose a period that has flights")
-    if np.isnan(arrays[0]).any() or np.isnan(arrays[1]).any():
-        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
-    if not np.isin(arrays[0], (0, 1)).all():
+    late, other = (np.asarray(values, dtype=float).ravel() for values in (late, other))
+    _check_complete(late, other)
+    if not np.isin(late, (0, 1)).all():
         raise DataError("outcomes have other values than 0 and 1", fix="compute them with features.label")
-    return arrays[0], arrays[1]
+    return late, other
+
+
+def _check_complete(outcomes: np.ndarray | pd.Series, predictions: np.ndarray | pd.Series) -> None:
+    """Refuse outcomes and predictions of different lengths, none at all, and missing ones."""
+    if len(outcomes) != len(predictions):
+        raise DataError(f"{len(outcomes)} outcomes for {len(predictions)} predictions", fix="score the same flights")
+    if not len(outcomes):
+        raise DataError("no flights to score", fix="choose a period that has flights")
+    if pd.isna(outcomes).any() or pd.isna(predictions).any():
+        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")

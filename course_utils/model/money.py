@@ -312,6 +312,7 @@ def curve(late: Any, probability: Any, payoff: Mapping[str, float] | pd.Series, 
     {0.0: -33333.0, 0.5: 100000.0, 1.0: -100000.0, 1.5: -100000.0}
     """
     late, probability = (np.asarray(values, dtype=float).ravel() for values in (late, probability))
+    # One step beyond 1, at which no flight is warned even if its probability is 1.
     thresholds = np.round(np.arange(0, 1 + 2 * step, step), 6)
     worth = [dollars_by_flight(late, probability >= t, payoff).mean() * PER for t in thresholds]
     return pd.Series(worth, index=pd.Index(thresholds, name="threshold"), name=f"dollars per {PER:,} flights")
@@ -594,6 +595,7 @@ def sensitivity(late: Any, model: Any, rival: Any, *, steps: int = 60) -> pd.Dat
     at_base = advantage(late, model, rival, **base)
     rows = {}
     for name, row in table.iterrows():
+        # The base is among the values even if it falls between two steps.
         values = np.unique([*np.linspace(row["low"], row["high"], steps + 1), row["base"]])
         worth = pd.Series([advantage(late, model, rival, **base | {name: value}) for value in values], index=values)
         other = worth.index[(worth > 0) != (at_base > 0)]  # the decision differs there

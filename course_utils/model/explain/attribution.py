@@ -137,6 +137,7 @@ def shap_values(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame | N
     matrix = model_matrix(scorer, rows)
     log_odds = scorer.booster.predict(matrix, output_margin=True).astype(float)
     if background is None:
+        # The last column is the bias: the log-odds from which every flight starts.
         shares = scorer.booster.predict(matrix, pred_contribs=True).astype(float)
         values, start = shares[:, :-1], float(shares[0, -1])
     else:
@@ -213,6 +214,7 @@ def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
     0           10.0    1400.0
     1           10.0    1416.0
     """
+    # In alphabetical order and not in that of the data, so that the same airline has the same number in every table.
     texts = [name for name in inputs if not pd.api.types.is_numeric_dtype(inputs[name])]
     codes = {}
     for name in texts:
@@ -267,6 +269,7 @@ def top_contributions(values: pd.Series, most: int = 7) -> pd.Series:
     """
     if most < 1:
         raise UsageError(f"most={most} keeps nothing", fix="pass most=1 or more")
+    # Stable: of two equal values, the column that comes first in the model comes first here.
     ordered = values.sort_values(key=abs, ascending=False, kind="stable")
     if len(ordered) <= most:
         return ordered
@@ -313,6 +316,7 @@ def dependence(explanation: Explanation, column: str, *, bins: int = 12) -> pd.D
         raise UsageError(f"{column} is not a number", fix="draw a bar for each category instead")
     if given.nunique() < 2:
         raise UsageError(f"all flights have the same {column}", fix="explain flights that differ")
+    # A column with few values has fewer groups: equal quantiles are merged.
     group = pd.qcut(given, bins, labels=False, duplicates="drop")
     by = explanation.values[column].groupby(group)
     table = pd.DataFrame({"lowest tenth": by.quantile(0.1), "mean": by.mean(), "highest tenth": by.quantile(0.9)})

@@ -151,6 +151,7 @@ def reasons(
     summed = by_family(explanation.values, groups)
     rows = []
     for label, sums in summed.iterrows():
+        # Log-odds add where odds multiply, so the least factor becomes a least sum.
         strong = sums[sums >= math.log(table["least_odds_factor"])].sort_values(ascending=False, kind="stable")
         for number, (name, value) in enumerate(strong.head(most).items(), start=1):
             column = explanation.values.loc[label, groups[name]].idxmax()
@@ -266,6 +267,7 @@ def resampled_days(split: splits.Split, seed: int = 0) -> splits.Split:
     >>> explain.resampled_days(splits.split_at_random(flights), seed=1).name
     'at random by flight, seed 0, training days resampled (seed 1)'
     """
+    # Whole days, since flights of one day share its weather: resampled flights would differ too little.
     days, day = np.unique(splits.day(split.train).to_numpy(), return_inverse=True)
     drawn = np.random.default_rng(seed).integers(0, len(days), len(days))
     times = np.bincount(drawn, minlength=len(days))[day]

@@ -69,6 +69,7 @@ def coalition_values(
     place = {name: number for number, name in enumerate(scorer.encoder.columns)}
     mine, theirs = scorer.encoder.transform(flight), scorer.encoder.transform(background)
     kept = [frozenset(some) for size in range(len(groups) + 1) for some in combinations(groups, size)]
+    # All coalitions are scored in one call: a call for each would take many times longer.
     mixed = np.tile(theirs, (len(kept), 1, 1))
     for number, players in enumerate(kept):
         columns = [place[column] for name in players for column in groups[name]]
@@ -174,6 +175,7 @@ def as_estimator(scorer: Scorer) -> Any:
     """
     from sklearn.base import BaseEstimator, ClassifierMixin
 
+    # Defined here, since scikit-learn is slow to import and its base classes are needed.
     class ScorerEstimator(ClassifierMixin, BaseEstimator):
         """A scorer with the methods that scikit-learn calls."""
 
@@ -253,6 +255,7 @@ def surrogate(scorer: Scorer, rows: pd.DataFrame, *, depth: int = 3, seed: int =
 
     if len(rows) < 100 or depth < 1:
         raise UsageError(f"{len(rows)} rows, depth={depth} make no tree", fix="pass 100 rows or more, depth 1 or more")
+    # Shuffled, since rows are in order of time, and the tree is to imitate the model on all of them.
     rows = rows.sample(frac=1, random_state=seed)
     half = len(rows) // 2
     matrix = scorer.encoder.transform(rows)
