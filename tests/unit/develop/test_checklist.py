@@ -39,9 +39,10 @@ COURSE = {
     "course_utils/tables/data/dictionary.csv": "column,meaning,type,known_hours_before,event\n"
     "Year,the year,integer,4320,\ntemp,air temperature,number,,observation\n",
     "course_utils/tables/data/checksums.csv": f"file,sha256\nflights.csv,{'0' * 64}\n",
-    "course_utils/tables/model/payoffs.toml": '[one]\n"warned, late" = 1\n"warned, on time" = -1\n"not warned, late" = -5\n'
-    '"not warned, on time" = 1\n',
-    "course_utils/tables/operate/benchmark_watching.csv": "# measured\nwatch,p99_ratio\nwithout,1\ninside,1.8\nbeside,1.05\n",
+    "course_utils/tables/model/payoffs.toml": '[one]\n"warned, late" = 1\n"warned, on time" = -1\n'
+    '"not warned, late" = -5\n"not warned, on time" = 1\n',
+    "course_utils/tables/operate/benchmark_watching.csv": "# measured\nwatch,p99_ratio\nwithout,1\ninside,1.8\n"
+    "beside,1.05\n",
     "tests/unit/data/test_datasets.py": "",
     "tests/unit/operate/test_input_monitoring.py": "",
     "tests/unit/model/test_explain.py": "",
