@@ -247,7 +247,7 @@ def test_a_file_that_is_not_there_is_named(fresh):
 def test_the_tree_says_what_each_place_is_for(fresh):
     """I see every folder with its purpose, indented below its parent folder."""
     text = repr(project_structure.tree(fresh))
-    assert "│   └── raw/                      data as they came, never changed" in text
+    assert "│   └── raw/                      data as received, never changed" in text
     assert text.splitlines()[0] == "flight_delays/"
     assert "        └── visualize.py" in text
 
