@@ -124,6 +124,7 @@ def repository(*, without: str | Sequence[str] = ()) -> Repository:
             fix="open the lesson inside the repository, as with `make lab`",
         )
     patterns = (without,) if isinstance(without, str) else tuple(without)
+    # A misspelt name would leave out nothing, and every check would still pass.
     for pattern in patterns:
         if not Repository(folder).files(pattern):
             raise UsageError(
@@ -216,6 +217,7 @@ def packages_are_pinned(course: Repository) -> str:
     required = [*project.get("project", {}).get("dependencies", []), *(line for group in groups for line in group)]
     packages = {package["name"]: package for package in lock.get("package", [])}
     for line in required:
+        # The part before the version, normalised as in the lock.
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0].lower().replace("_", "-")
         if name not in packages:
             return f"uv.lock does not lock {name}"
@@ -231,6 +233,7 @@ def results_come_from_one_run(course: Repository) -> str:
     files = [file for folder in ("notebooks", "solutions") for file in course.files(f"{folder}/[0-9][0-9]_*.ipynb")]
     for file in files:
         cells = _code_cells(course.read(file))
+        # Cells that were skipped on purpose, such as those marked `live`, have no count.
         counts = [cell["execution_count"] for cell in cells if cell["execution_count"] is not None]
         if not counts:
             return f"{file} was never run"
@@ -276,6 +279,7 @@ def worth_is_stated(course: Repository) -> str:
         return f"{file} is missing or empty"
     for number in _practice("dollars")["lessons"]:
         source = "".join(course.read(name) for name in course.files(f"lessons/{number}_*.py"))
+        # From the call up to its unit, but not past a comment, which may contain any text.
         if not re.search(r"claim\((?:[^#]*?)unit=\"\$\"", source):
             return f"lesson {number} has no claim in dollars"
     return ""
@@ -348,6 +352,7 @@ def _practice(key: str) -> dict[str, Any]:
 def _rows(text: str) -> list[dict[str, str]]:
     import csv
 
+    # The course's tables begin with comment lines: where the numbers are from.
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
@@ -358,7 +363,7 @@ def _first_call(source: str, name: str) -> float:
     return min(lines, default=float("inf"))
 
 
-@cache
+@cache  # several checks search the same files
 def _parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
@@ -445,8 +450,8 @@ def section_scores(points: Mapping[str, float] | pd.Series) -> pd.Series:
 
     Examples
     --------
-    >>> checklist.section_scores({}).max()
-    0.0
+    >>> checklist.section_scores({"age": 0.5}).to_dict()
+    {'Data and features': 0.0, 'Model development': 0.0, 'Infrastructure': 0.0, 'Monitoring': 0.5}
     """
     import pandas as pd
 

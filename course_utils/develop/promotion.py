@@ -81,6 +81,7 @@ def candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
 
     table = tables.read_toml("tracking.toml")
     client = mlflow.MlflowClient()
+    # Start again, so that running the cell twice does not register everything twice.
     if client.search_registered_models(f"name = '{MODEL}'"):
         client.delete_registered_model(MODEL)
     client.create_registered_model(MODEL, description="Probability that a flight leaves late")
@@ -354,6 +355,7 @@ def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
         if version.version == champion.version:
             continue
         reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), promotion_policy())
+        # A learner's gate may return one text, or None to pass.
         reasons = [reasons] if isinstance(reasons, str) else list(reasons or [])
         if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
             raise UsageError("the gate did not return a list of texts", fix="return a list of reasons, empty to pass")

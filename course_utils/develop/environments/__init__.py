@@ -1,10 +1,10 @@
 """Environments: what a lock pins and what it cannot, and environments that are broken, fixed and built again.
 
-``lockfile`` reads the course's own lock, ``installer`` resolves and builds with uv from ``package_index``, ``broken``
+``lockfile`` reads the course's own lock, ``installer`` resolves and builds with uv from ``package_index``, ``cases``
 has the environments to fix, ``conda`` the commands of the deck, and ``unpinned`` what no lock can pin.
 """
 
-from course_utils.develop.environments.broken import (
+from course_utils.develop.environments.cases import (
     BrokenEnvironment,
     Outcome,
     broken_environments,

@@ -172,6 +172,7 @@ def fingerprint(folder: str | os.PathLike[str]) -> Built:
         for file in sorted(package.files or (), key=str):
             if _is_content(file):
                 path = Path(file.locate())
+                # Zero bytes separate names from contents, so that no two different packages give the same bytes.
                 digest.update(f"{file}\0".encode() + (path.read_bytes() if path.is_file() else b"missing") + b"\0")
         versions[name], hashes[name] = package.version, digest.hexdigest()
     return Built(versions, hashes)
@@ -327,6 +328,7 @@ def run_python(folder: Path, code: str) -> str:
         The code failed; the message is the last line of its traceback.
     """
     program = next(path for path in _programs(folder / "environment") if path.is_file())
+    # -I ignores PYTHONPATH and your own packages; -B writes no .pyc files into the environment.
     return _call([str(program), "-I", "-B", "-c", code], folder)
 
 
@@ -370,6 +372,7 @@ def _error_message(text: str, folder: Path) -> str:
         text = text.strip().splitlines()[-1]
     else:  # uv first reports what succeeded, and its warnings
         text = re.split(r"^\s*(?:error:|×)\s*", text, maxsplit=1, flags=re.MULTILINE)[-1]
+    # uv draws the causes of an error as a tree.
     text = re.sub(r"\s*\n\s*(cause|╰─▶|├─▶)\s*:?\s*", ": ", text)
     text = text.replace(str(folder), "").replace("\\", "/")
     text = re.sub(r"[^\s()'\"`]*/([^/\s()'\"`]+)", r"\1", text)

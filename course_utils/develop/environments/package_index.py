@@ -46,7 +46,7 @@ def package_index(until: str | None = None, *, swapped: str | None = None) -> It
         folder = Path(made).resolve()
         (folder / "packages").mkdir()
         for release in table["release"]:
-            if release["released"] <= month:
+            if release["released"] <= month:  # as text: year first, two digits for the month
                 extra = "# not what was published\n" if release["name"].replace("_", "-") == swapped else ""
                 _write_wheel(folder / "packages", release, extra)
         yield folder

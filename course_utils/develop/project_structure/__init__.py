@@ -1,10 +1,9 @@
 """A data-science project: made from a template, kept in order by rules, and free of secrets.
 
-``project`` makes and commits scratch projects, ``layout`` has the rules, ``runs`` the logs of training runs,
-``secret_scan`` the search for keys, ``notebooks`` the review of changes, and ``inherited`` a project to clean up.
+``project`` makes and commits scratch projects, ``layout`` has the rules, ``run_logs`` the logs of training,
+``secret_scan`` the search for keys, ``notebooks`` the review of changes, and ``legacy`` a project to clean up.
 """
 
-from course_utils.develop.project_structure.inherited import THRESHOLDS, WEATHER, inherited_project, set_threshold
 from course_utils.develop.project_structure.layout import (
     RULES,
     Rule,
@@ -19,9 +18,10 @@ from course_utils.develop.project_structure.layout import (
     tables_are_in_data,
     tree,
 )
+from course_utils.develop.project_structure.legacy import THRESHOLDS, WEATHER, inherited_project, set_threshold
 from course_utils.develop.project_structure.notebooks import Review, clear_outputs, review_last_change
 from course_utils.develop.project_structure.project import Project, commit, save, scaffold
-from course_utils.develop.project_structure.runs import read_runs, record_run
+from course_utils.develop.project_structure.run_logs import read_runs, record_run
 from course_utils.develop.project_structure.secret_scan import install_secret_hook, secrets, secrets_in_history
 
 __all__ = [

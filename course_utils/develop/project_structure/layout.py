@@ -44,6 +44,7 @@ def tree(project: Project) -> Page:
         *bars, corner = (_is_last(ancestor, shown) for ancestor in ancestors)
         branch = "".join("    " if last else "│   " for last in bars) + ("└── " if corner else "├── ")
         name = path.rpartition("/")[2] + ("/" if path in project.folders else "")
+        # The purpose is in a column of its own, to the right of the longest name.
         lines.append(f"{branch + name:<34}{holds.get(path, '')}".rstrip())
     text = "\n".join(lines)
     return Page(f'<pre style="font-family: monospace; line-height: 1.3">{escape(text)}</pre>', text)

@@ -114,6 +114,7 @@ def _added_secrets(diff: str, *, on_disk: bool) -> list[tuple[str, str, str]]:
     from detect_secrets.core.scan import scan_diff
 
     with detectors(on_disk=on_disk):
+        # A commit that removes a key must not be refused.
         added = [secret for secret in scan_diff(diff) if secret.is_added]
     added.sort(key=lambda secret: (secret.filename, secret.line_number))
     return [(secret.filename, secret.type, _first(secret.secret_value)) for secret in added]

@@ -39,6 +39,7 @@ def log_model(data: TrainingSnapshot, scorers: Sequence[training.Scorer]) -> Any
     import mlflow
 
     columns = list(scorers[0].encoder.columns)
+    # Enough rows to see each type; the whole training set would take seconds.
     example = plain_text(data.split.train[columns].head(1000))
     signature = mlflow.models.infer_signature(example, scorers[0].score(example))
     needs = [f"{name}=={found}" for name, found in training.environment().items() if name != "python"]

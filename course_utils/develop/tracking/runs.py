@@ -123,6 +123,7 @@ def train(data: TrainingSnapshot, settings: Mapping[str, Any]) -> training.Fit:
     if chosen["labels"] != "as delivered":
         labels = _relabelled(data, chosen["labels"])
     parameters = {name: chosen[name] for name in ("max_depth", "eta", "min_child_weight", "subsample", "seed")}
+    # A fixed number of rounds: with early stopping the model would depend on the validation months too.
     inputs = data.rows[data.inputs(chosen["inputs"])]
     return training.train_xgboost(
         split, inputs, rounds=chosen["rounds"], early_stopping=None, labels=labels, **parameters
@@ -212,6 +213,7 @@ def search_runs(query: str = "") -> pd.DataFrame:
         reason = str(error).splitlines()[0].partition(" not one of")[0].rstrip(".")
         fix = "use params.name = 'text' or LIKE, metrics.name with = < > and a number, and join conditions with 'and'"
         raise UsageError(f"MLflow cannot read the query: {reason}", fix=fix) from error
+    # MLflow's other columns, such as ids and times, differ from run to run.
     kept = sorted(name for name in runs.columns if name.startswith(("params.", "metrics.")))
     names = runs["tags.mlflow.runName"] if len(runs) else []
     table = runs[kept].set_index(pd.Index(names, name="run", dtype=object))
@@ -261,12 +263,12 @@ def recorded_facts(*names: str) -> pd.DataFrame:
         There is no run with that name.
     """
     wanted = tables.read_toml("tracking.toml")["required"]
-    held = {name: _held(_run(name)) for name in names}
-    columns = {name: ["yes" if what in held[name] else "no" for what in wanted.values()] for name in names}
+    known = {name: _facts(_run(name)) for name in names}
+    columns = {name: ["yes" if what in known[name] else "no" for what in wanted.values()] for name in names}
     return pd.DataFrame(columns, index=pd.Index(wanted, name="the record has"))
 
 
-def _held(run: Run) -> set[str]:
+def _facts(run: Run) -> set[str]:
     """Return the required facts that a record has, by their short names in tracking.toml."""
     params, tags = run.data.params, run.data.tags
     found = {
@@ -304,7 +306,7 @@ def rebuild(name: str) -> pd.DataFrame:
         The other process failed; the message has the last line of its output.
     """
     run = _run(name)
-    absent = [text for text, what in tables.read_toml("tracking.toml")["required"].items() if what not in _held(run)]
+    absent = [text for text, what in tables.read_toml("tracking.toml")["required"].items() if what not in _facts(run)]
     if absent:
         raise UsageError(
             f"the record of {name!r} lacks {', '.join(absent)}",

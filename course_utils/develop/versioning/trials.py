@@ -119,6 +119,7 @@ def through_s3(project: DvcProject) -> None:
         print(f"{error.name} is not installed. To try it: uv pip install 'moto[server]' dvc-s3")
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's web server logs each request
+    # Port 0 chooses a free one.
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

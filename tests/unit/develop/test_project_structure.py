@@ -17,7 +17,7 @@ import pytest
 
 from course_utils import tables
 from course_utils.develop import project_structure
-from course_utils.develop.project_structure.inherited import weather_notebook
+from course_utils.develop.project_structure.legacy import weather_notebook
 from course_utils.develop.project_structure.notebooks import read_notebook, write_notebook
 from course_utils.develop.project_structure.project import REFUSED, put_file, run_git
 from course_utils.develop.project_structure.secret_scan import check_staged, detectors

@@ -51,6 +51,7 @@ def inherited_project(rows: pd.DataFrame) -> Project:
         project._path(file).unlink()
     remove_tree(project._path("references"))
     text = rows.head(100).to_csv(index=False, lineterminator="\n")
+    # put_file and not `save`: raw data that can be overwritten are one of the faults.
     for file in ("data/raw/july.csv", "src/data/july_clean.csv", "predictions.csv"):
         put_file(project._path(file), text)
     for number in (8, 9, 10, 11):
