@@ -61,7 +61,7 @@ def taken(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def build_sqlite(folder: Path, rows: pd.DataFrame) -> None:
     """Write the table as the course does."""
-    batch._write_sqlite(folder / "table.sqlite", rows)
+    batch.table.write_sqlite(folder / "table.sqlite", rows)
 
 
 def read_sqlite(folder: Path) -> Callable[[str], float]:
@@ -221,7 +221,7 @@ def whole_frame(source: str, scorer: training.Scorer, store: batch.PredictionSto
     """Score a file as one frame, as one does without thinking of larger ones."""
     rows = datasets.read_parquet(source)
     scored = batch.score_rows(rows, scorer)
-    batch._write_sqlite(store.folder / "table.sqlite", scored[scored["reason"] == ""].sort_values("flight"))
+    batch.table.write_sqlite(store.folder / "table.sqlite", scored[scored["reason"] == ""].sort_values("flight"))
 
 
 @contextmanager

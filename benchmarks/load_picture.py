@@ -156,8 +156,11 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     with ExitStack() as open_servers:
         address = open_servers.enter_context(clipper({"model": model_answers, "table": table_answers}))
         served = open_servers.enter_context(mlflow_server(scorer))
-        model_line, table_line = load_testing._Line(address, "model"), load_testing._Line(address, "table")
-        mlflow_line = load_testing._Line(served.removeprefix("http://"), "mlflow")
+        model_line, table_line = (
+            load_testing.client.Connection(address, "model"),
+            load_testing.client.Connection(address, "table"),
+        )
+        mlflow_line = load_testing.client.Connection(served.removeprefix("http://"), "mlflow")
         mlflow_line._path = "/invocations"
         records = [f'{{"dataframe_records": [{text}]}}'.encode() for text in texts]
         askers: dict[str, tuple[Callable[[Any], float], Sequence[Any]]] = {
@@ -182,7 +185,7 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
 
 
 def _bodies(asked: Sequence[str]) -> list[bytes]:
-    return [load_testing._question(one) for one in asked]
+    return [load_testing.client.request_body(one) for one in asked]
 
 
 def _median(ask: Callable[[Any], float], given: Sequence[Any]) -> float:
@@ -209,8 +212,8 @@ def ray(questions: int) -> pd.DataFrame:
 
     start = time.perf_counter()
     with clipper({"model": predict}) as address:
-        line = load_testing._Line(address, "model")
-        line.ask(load_testing._question(texts[0]))
+        line = load_testing.client.Connection(address, "model")
+        line.ask(load_testing.client.request_body(texts[0]))
         ready = time.perf_counter() - start
         took = _median(line.ask, _bodies(texts[1:]))
         here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.child_memory_mb()}

@@ -412,8 +412,8 @@ def lookup_times(server: Server, rows: np.ndarray, expected: np.ndarray) -> floa
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "v1" / "table.sqlite"
         file.parent.mkdir()
-        batch._write_sqlite(file, pd.DataFrame({batch.KEY: keys, "score": expected}))
-        (file.parent / "manifest.json").write_text(json.dumps({"sha256": batch._file_hash(file)}))
+        batch.table.write_sqlite(file, pd.DataFrame({batch.KEY: keys, "score": expected}))
+        (file.parent / "manifest.json").write_text(json.dumps({"sha256": batch.table.file_hash(file)}))
         (Path(scratch) / "CURRENT").write_text(json.dumps({"current": "v1", "kept": ["v1"]}))
         table = batch.Lookup(scratch, default=0.5, look_every=1000)
         took = []

@@ -1,0 +1,55 @@
+"""Ask a prediction server many questions, and say what came back.
+
+For servers on this machine only, and within bounds: a bounded number of clients, questions and seconds. What comes
+back is counted by kind (in time, default, failed); how long it took depends on the machine and stands in tables that
+``benchmarks/load_picture.py`` made.
+"""
+
+from __future__ import annotations
+
+from course_utils.serve.load_testing.cluster import (
+    cluster_name,
+    kill_replica,
+    read_metrics,
+    silence_clipper_logs,
+    wait_for_replicas,
+)
+from course_utils.serve.load_testing.consistency import Clients
+from course_utils.serve.load_testing.generator import Result, as_json_texts, concurrent_requests, open_loop_load
+from course_utils.serve.load_testing.measurements import (
+    child_memory_mb,
+    cpu_bound_20_ms,
+    io_bound_20_ms,
+    littles_law,
+    measure_load,
+    serve_with_ray,
+)
+from course_utils.serve.load_testing.reference import (
+    clipper_deployers,
+    clipper_methods,
+    serving_today,
+    table_or_service,
+)
+
+__all__ = [
+    "Clients",
+    "Result",
+    "as_json_texts",
+    "child_memory_mb",
+    "clipper_deployers",
+    "clipper_methods",
+    "cluster_name",
+    "concurrent_requests",
+    "cpu_bound_20_ms",
+    "io_bound_20_ms",
+    "kill_replica",
+    "littles_law",
+    "measure_load",
+    "open_loop_load",
+    "read_metrics",
+    "serve_with_ray",
+    "serving_today",
+    "silence_clipper_logs",
+    "table_or_service",
+    "wait_for_replicas",
+]
