@@ -1,9 +1,8 @@
-"""Score a file of flights whole or not at all, publish the table by one switch, and look predictions up.
+"""Batch inference: score a file of flights, publish the table of predictions atomically, look predictions up.
 
-`PredictionStore` is a folder of tables that never change. Building one reads a Parquet file piece by piece, scores what can be
-scored, writes down why the rest could not, and ends with a rename; publishing one replaces the file ``CURRENT``, which
-names the table that readers open. So a reader finds the old table or the new one, whole, wherever a publisher dies.
-A table is one SQLite file, sorted by flight: with the same rows, model and version of SQLite its bytes are the same.
+Each table is an immutable SQLite file. Publishing replaces the small file ``CURRENT``, which names the table to read.
+So a reader finds the old table or the new one, complete, even if the publisher is killed. The same rows and the same
+model give the same bytes (with one version of SQLite).
 """
 
 from __future__ import annotations

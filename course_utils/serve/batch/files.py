@@ -1,4 +1,8 @@
-"""The file of a batch."""
+"""The input file of a batch: one row per flight, in Parquet.
+
+A row holds the flight's key and its features. The file is read one row group ('piece') at a time, so the memory that a
+job needs does not grow with the batch.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +19,38 @@ if TYPE_CHECKING:
 
     from course_utils.model.training import Scorer
 
-__all__ = [
-    "KEY",
-    "check_columns",
-    "count_pieces",
-    "flight_keys",
-    "read_piece",
-    "write_batch",
-]
+__all__ = ["KEY", "check_columns", "count_pieces", "flight_keys", "read_piece", "write_batch"]
 
-#: The column of a batch that names the flight.
+#: The column of a batch that identifies the flight.
 KEY = "flight"
 
 
 def flight_keys(flights: pd.DataFrame) -> pd.Series:
-    """Name each flight, in an order that sorts by day: '2013-11-07 UA 1545 EWR 0515'.
+    """Return a unique key for each flight: date, carrier, flight number, origin and scheduled departure.
+
+    Keys sort by date.
 
     Parameters
     ----------
     flights : DataFrame
-        With the columns of `dictionary.KEY`.
+        One row per flight, with the columns of `dictionary.KEY`; the columns may be floats.
+
+    Returns
+    -------
+    Series of str
+        Named 'flight', with the index of `flights`.
+
+    Examples
+    --------
+    >>> batch.flight_keys(flights).iloc[0]
+    '2013-01-01 UA 1545 EWR 0515'
     """
     import pandas as pd
 
     def text(name: str, width: int = 0) -> pd.Series:
         values = flights[name]
         if pd.api.types.is_numeric_dtype(values):
-            # A column with one missing value is one of floats.
+            # pandas turns a column of integers into floats if one value is missing; '515.0' would be another key.
             values = values.round().astype("Int64")
         return values.astype(str).str.zfill(width)
 
@@ -53,30 +62,44 @@ def flight_keys(flights: pd.DataFrame) -> pd.Series:
 def write_batch(
     flights: pd.DataFrame, inputs: pd.DataFrame, file: str | os.PathLike[str], *, rows: int = 10_000
 ) -> Path:
-    """Write the flights that wait for a prediction as a Parquet file: their key, and the features.
+    """Write the flights to score as a Parquet file, with their keys and features, and return its path.
 
     Parameters
     ----------
     flights : DataFrame
-        With the columns of `dictionary.KEY`.
+        One row per flight, with the columns of `dictionary.KEY`, or with a column 'flight' that holds ready-made keys.
     inputs : DataFrame
-        Features by row label, for these flights at least; see `features.as_of`.
+        Features, such as from `features.as_of`. Its index must contain the index of `flights`; other rows are ignored.
     file : path
-        Replaced if it is there.
+        Where to write. An existing file is replaced atomically.
     rows : int
-        Rows in a piece (a row group): what is in memory at once.
+        Rows per row group, at least 1. A job holds one row group in memory at a time.
+
+    Returns
+    -------
+    Path
+        The path of `file`.
 
     Raises
     ------
     UsageError
         `rows` is not positive.
+
+    Examples
+    --------
+    >>> from course_utils.data import datasets, features
+    >>> store = batch.open_prediction_store()
+    >>> source = batch.write_batch(flights, features.schedule(flights), store.inbox("january"))
+    >>> datasets.read_parquet(source).columns[:3].tolist()
+    ['flight', 'DayOfWeek', 'CRSDepTime']
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if rows < 1:
-        raise UsageError(f"rows={rows} holds nothing", fix="give 1 or more")
+        raise UsageError(f"rows={rows} would leave each row group empty", fix="pass rows=1 or more")
     frame = inputs.loc[flights.index].drop(columns=KEY, errors="ignore")
+    # pandas' own text and category types become plain objects, so that the file does not depend on the pandas version.
     texts = [name for name in frame.columns if not hasattr(frame[name].dtype, "kind") or frame[name].dtype.kind == "O"]
     frame = frame.astype(dict.fromkeys(texts, object))
     frame.insert(0, KEY, flight_keys(flights) if KEY not in flights.columns else flights[KEY])
@@ -89,27 +112,45 @@ def write_batch(
 
 
 def check_columns(columns: Iterable[str], scorer: Scorer) -> None:
-    absent = [name for name in (KEY, *scorer.encoder.columns) if name not in set(columns)]
-    if absent:
+    """Raise an error unless the key and every feature of the `scorer` are among the `columns`.
+
+    Raises
+    ------
+    DataError
+        A column is missing, so no row can be scored.
+    """
+    missing = [name for name in (KEY, *scorer.encoder.columns) if name not in set(columns)]
+    if missing:
         raise DataError(
-            "the batch needs this column, and no row was scored",
-            column=absent[0],
-            fix="make it with batch.write_batch from features.as_of",
+            "the batch lacks this column, so no row was scored",
+            column=missing[0],
+            fix="write the batch with batch.write_batch, from the features of features.as_of",
         )
 
 
 def count_pieces(source: Path, scorer: Scorer) -> int:
+    """Return the number of row groups in the batch file `source`, after checking that the `scorer` can score it.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or the file has no rows.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(source, pre_buffer=False) as content:
         check_columns(content.schema_arrow.names, scorer)
         if not content.metadata.num_rows:
-            raise DataError("has no rows", file=source, fix="send at least one flight")
+            raise DataError("has no rows", file=source, fix="write at least one flight with batch.write_batch")
         return content.num_row_groups
 
 
 def read_piece(source: Path | str, piece: int) -> tuple[pd.DataFrame, int]:
-    """Return the rows of one piece and the number of its first row; without threads, see `datasets.read_parquet`."""
+    """Return the rows of one row group of the file `source`, and the row number of the first one.
+
+    The rows are numbered by their position in the whole file, from 0; so is `piece`. pyarrow's threads are off, for the
+    reason that `datasets.read_parquet` gives.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(source, pre_buffer=False) as content:

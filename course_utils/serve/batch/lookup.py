@@ -1,4 +1,4 @@
-"""Look predictions up in the current table of a store."""
+"""Look predictions up in the current table of a store, with a default for flights that it does not contain."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.errors import ModelError, UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 from course_utils.serve.batch.files import KEY
 from course_utils.serve.batch.store import PredictionStore
 from course_utils.serve.batch.table import TABLE, verify
 
-__all__ = [
-    "Answer",
-    "Lookup",
-]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Answer", "Lookup"]
+
+#: How often to try again when a table disappears between reading CURRENT and opening it.
+_MOST_TRIES = 100
 
 
 class Answer(NamedTuple):
-    """What a lookup gives for a flight.
+    """The answer of a `Lookup` for one flight.
 
     Attributes
     ----------
     score : float
         Probability of 'late', or the default.
     version : str
-        The table that was asked.
+        The table that was read.
     default : bool
-        Whether the table does not have the flight.
+        Whether the flight is not in the table, so that `score` is the default.
+
+    Examples
+    --------
+    >>> batch.Answer(0.24, "v1", default=True)
+    Answer(score=0.24, version='v1', default=True)
     """
 
     score: float
@@ -41,24 +45,46 @@ class Answer(NamedTuple):
 
 
 class Lookup:
-    """Read predictions from the current table of a store, with a small cache in front.
+    """A reader of the current table of a store, with an optional cache of recent answers.
 
     Parameters
     ----------
-    store : Store or path
+    store : PredictionStore or path
+        The store, or its folder.
     default : float
-        The answer for a flight that is not there.
+        The score for flights that are not in the table, such as the share of late flights in the training data.
     cache : int
-        How many answers to keep at hand, those asked last; 0 for none.
+        How many answers to keep, the least recently used one is dropped first; 0 (the default) for no cache.
     look_every : int
-        After how many reads to look for a newer table; the fewer, the fresher and the slower.
+        Check for a newer table before every so many reads, at least 1. A larger number is faster, but after a switch up
+        to `look_every` - 1 answers come from the old table.
+
+    Attributes
+    ----------
+    version : str
+        The table that is open.
 
     Raises
     ------
     UsageError
-        Nothing was published yet, or a number is out of range.
+        No table was published yet, or a number is out of range.
     DataError
-        The table is not what its manifest says.
+        The table differs from the checksum in its manifest.
+
+    Examples
+    --------
+    >>> from course_utils.data import features, splits
+    >>> from course_utils.model import training
+    >>> inputs = features.schedule(flights)
+    >>> fit = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=2, early_stopping=None)
+    >>> store = batch.open_prediction_store()
+    >>> batch.run_job(store, "v1", batch.write_batch(flights, inputs, store.inbox("january")), fit.scorer)
+    []
+    >>> lookup = batch.Lookup(store, default=0.24)
+    >>> lookup.get(batch.flight_keys(flights).iloc[0]).default
+    False
+    >>> lookup.get("2013-02-30 XX 1 EWR 0600")
+    Answer(score=0.24, version='v1', default=True)
     """
 
     def __init__(
@@ -66,11 +92,13 @@ class Lookup:
     ) -> None:
         if cache < 0 or look_every < 1:
             raise UsageError(
-                f"cache={cache}, look_every={look_every} cannot be used", fix="give 0 or more, and 1 or more"
+                f"cache={cache}, look_every={look_every} are out of range",
+                fix="pass cache=0 or more, look_every=1 or more",
             )
         self.store = store if isinstance(store, PredictionStore) else PredictionStore(store)
         self.default = float(default)
-        self._room, self.look_every = cache, look_every
+        self.look_every = look_every
+        self._cache_size = cache
         self._cached: OrderedDict[str, Answer] = OrderedDict()
         self._counts = {"reads": 0, "from the cache": 0, "default answers": 0}
         self._connection: sqlite3.Connection | None = None
@@ -78,45 +106,46 @@ class Lookup:
         self.refresh()
 
     def refresh(self) -> None:
-        """Open the table that is current now, if that is another one, and forget what is cached of the old.
+        """Open the current table if it is another one than before, and empty the cache.
 
         Raises
         ------
         UsageError
-            Nothing was published yet.
+            No table was published yet.
         DataError
-            The table is not what its manifest says.
+            The table differs from the checksum in its manifest.
         ModelError
-            There is a current table, and it cannot be opened.
+            The current table cannot be opened.
         """
-        for _ in range(100):
+        for _ in range(_MOST_TRIES):
             current = self.store.current
             if current is None:
-                raise UsageError("nothing was published yet", fix="publish a table first")
+                raise UsageError("nothing was published in this store yet", fix="publish a table first")
             if current == self.version:
                 return
             try:
                 path = self.store.path(current)
                 verify(path, self.store.manifest(current))
+                # immutable=1: the file never changes, so SQLite needs no locks.
                 uri = f"{(path / TABLE).resolve().as_uri()}?mode=ro&immutable=1"
                 connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-                # A connection opens its file when it is first used: from here on it holds that table, kept or not.
+                # SQLite opens the file at the first query. From then on this reader keeps it, even if it is removed.
                 connection.execute("SELECT 1 FROM predictions LIMIT 1").fetchone()
             except (FileNotFoundError, UsageError, sqlite3.OperationalError):
-                continue  # cleared away since CURRENT was read: there is a newer one
+                continue  # removed since CURRENT was read, so there is a newer table
             self.close()
             self._connection, self.version = connection, current
             self._cached.clear()
             return
-        raise ModelError(f"the table {current} cannot be opened", fix="publish again, or roll back to another table")
+        raise ModelError(f"table {current} cannot be opened", fix="publish again, or roll back to another table")
 
     def get(self, flight: str) -> Answer:
-        """Return the prediction of a flight, or the default, and say which.
+        """Return the prediction of a flight, or the default if the table does not contain it.
 
         Parameters
         ----------
         flight : str
-            As from `flight_keys`.
+            A key as from `flight_keys`.
         """
         if self._counts["reads"] % self.look_every == 0:
             self.refresh()
@@ -128,25 +157,25 @@ class Lookup:
         else:
             found = self._connection.execute(f"SELECT score FROM predictions WHERE {KEY} = ?", (flight,)).fetchone()
             answer = Answer(self.default if found is None else found[0], self.version, found is None)
-            if self._room:
+            if self._cache_size:
                 self._cached[flight] = answer
-                if len(self._cached) > self._room:
+                if len(self._cached) > self._cache_size:
                     self._cached.popitem(last=False)
         self._counts["default answers"] += answer.default
         return answer
 
     def all(self) -> dict[str, float]:
-        """Return the whole table, in the order of its keys."""
+        """Return the scores of the whole table by flight key, sorted by key."""
         return dict(self._connection.execute(f"SELECT {KEY}, score FROM predictions ORDER BY {KEY}"))
 
     def counts(self) -> pd.Series:
-        """Return how many reads there were, how many came from the cache, and how many got the default."""
+        """Return the number of reads so far, and how many were answered from the cache and with the default."""
         import pandas as pd
 
         return pd.Series(self._counts, name="lookups")
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Close the table's file."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

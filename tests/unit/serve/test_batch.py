@@ -22,6 +22,8 @@ from course_utils.data import datasets, features, splits
 from course_utils.errors import DataError, UsageError
 from course_utils.model import training
 from course_utils.serve import batch
+from course_utils.serve.batch import files, scoring
+from course_utils.serve.batch import table as prediction_table
 
 HERE = Path(__file__).parent
 
@@ -113,13 +115,13 @@ def test_ten_thousand_rows_have_one_score_wherever_it_is_computed(tmp_path):
 
 
 BAD = {
-    "a word": ("soon", "CRSDepTime: holds 'soon' where a number belongs"),
-    "an empty text": ("", "CRSDepTime: holds '' where a number belongs"),
-    "a list": ([615], "CRSDepTime: holds [615] where a number belongs"),
-    "no clock time": (675, "CRSDepTime: holds 675, which is no clock time"),
-    "out of range": (4000, "CRSDepTime: holds 4000, outside the range 0 to 2359"),
-    "negative": (-5, "CRSDepTime: holds -5, outside the range 0 to 2359"),
-    "infinite": (np.inf, "CRSDepTime: is infinite"),
+    "a word": ("soon", "CRSDepTime: 'soon' is not a number"),
+    "an empty text": ("", "CRSDepTime: '' is not a number"),
+    "a list": ([615], "CRSDepTime: [615] is not a number"),
+    "no clock time": (675, "CRSDepTime: 675 is not a clock time (hhmm)"),
+    "out of range": (4000, "CRSDepTime: 4000 is outside the range 0 to 2359"),
+    "negative": (-5, "CRSDepTime: -5 is outside the range 0 to 2359"),
+    "infinite": (np.inf, "CRSDepTime: infinite"),
 }
 
 
@@ -139,7 +141,7 @@ def test_a_column_that_one_word_turned_into_texts_is_still_scored(fit, flights, 
     clock = fit.inputs.loc[flights.index, "CRSDepTime"]
     texts = clock.astype(str).tolist()
     store.build("v1", spoiled(fit, flights, tmp_path / "b", CRSDepTime=["soon", *texts[1:]]), fit.scorer)
-    assert store.rejects("v1")["reason"].tolist() == ["CRSDepTime: holds 'soon' where a number belongs"]
+    assert store.rejects("v1")["reason"].tolist() == ["CRSDepTime: 'soon' is not a number"]
     keys = batch.flight_keys(flights).iloc[1:]
     assert [table(store, "v1")[key] for key in keys] == fit.predict(flights.iloc[1:]).astype(float).tolist()
 
@@ -154,9 +156,9 @@ def test_rows_in_are_rows_scored_and_rows_rejected(fit, flights, store, tmp_path
     store.build("v1", source, fit.scorer)
     rejects = store.rejects("v1").set_index("row")["reason"]
     assert sorted(rejects.index) == [7, 8, 20, 21, 590]
-    assert rejects[7] == rejects[8] == "has no key"
-    assert rejects[590] == "is a flight that an earlier row holds already"
-    assert rejects[20].startswith("CRSElapsedTime: holds 5, outside")
+    assert rejects[7] == rejects[8] == "no flight key"
+    assert rejects[590] == "duplicate of an earlier row"
+    assert rejects[20].startswith("CRSElapsedTime: 5 is outside")
     rows = store.manifest("v1")["rows"]
     assert (rows["in"], rows["scored"], rows["rejected"]) == (600, 595, 5)
     assert len(table(store, "v1")) == 595
@@ -164,8 +166,8 @@ def test_rows_in_are_rows_scored_and_rows_rejected(fit, flights, store, tmp_path
         "rows in": 600,
         "scored": 595,
         "rejected: CRSElapsedTime": 2,
-        "rejected: has no key": 2,
-        "rejected: is a flight that an earlier row holds already": 1,
+        "rejected: no flight key": 2,
+        "rejected: duplicate of an earlier row": 1,
     }
 
 
@@ -193,25 +195,63 @@ def test_an_unseen_category_is_scored_and_counted(fit, flights, store, tmp_path)
 def test_a_batch_that_lacks_a_column_is_refused_as_a_whole(fit, source, store, tmp_path, column):
     """Without one of the model's columns nothing is scored, and I am told which."""
     datasets.read_parquet(source).drop(columns=column).to_parquet(tmp_path / "less.parquet")
-    with pytest.raises(DataError, match=f"column {column}: the batch needs this column"):
+    with pytest.raises(DataError, match=f"column {column}: the batch lacks this column"):
         store.build("v1", tmp_path / "less.parquet", fit.scorer)
     assert not any(store.folder.iterdir())
 
 
 def test_what_is_no_batch_is_refused(fit, flights, source, store, tmp_path):
     """No file, no Parquet, no rows, or a name that is a path: each is told."""
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a readable Parquet file"):
         store.build("v1", tmp_path / "nothing", fit.scorer)
     (tmp_path / "text").write_text("flight\n")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a readable Parquet file"):
         store.build("v1", tmp_path / "text", fit.scorer)
     with pytest.raises(DataError, match="has no rows"):
         store.build("v1", batch.write_batch(flights.iloc[:0], fit.inputs, tmp_path / "none"), fit.scorer)
     for name in ("", "../v1", ".hidden", "a b"):
-        with pytest.raises(UsageError, match="no name for a table"):
+        with pytest.raises(UsageError, match="cannot name a table"):
             store.build(name, source, fit.scorer)
     with pytest.raises(UsageError, match="rows=0"):
         batch.write_batch(flights, fit.inputs, tmp_path / "x", rows=0)
+
+
+def test_a_piece_is_read_and_scored_once(fit, flights, source, tmp_path):
+    """A worker scores one row group into a file of its own; a second call keeps the file."""
+    assert files.count_pieces(source, fit.scorer) == 4
+    rows, first = files.read_piece(source, 3)
+    assert (first, len(rows), rows.index[0]) == (450, 150, 450)
+    assert rows[batch.KEY].tolist() == batch.flight_keys(flights).tolist()[450:]
+    part = Path(scoring.score_piece(str(source), fit.scorer, str(tmp_path), 3))
+    written = part.stat().st_mtime_ns
+    assert datasets.read_parquet(part)["score"].tolist() == fit.predict(flights.iloc[450:]).tolist()
+    assert scoring.score_piece(str(source), fit.scorer, str(tmp_path), 3) == str(part)
+    assert part.stat().st_mtime_ns == written
+    files.check_columns(rows.columns, fit.scorer)
+    with pytest.raises(DataError, match="lacks this column"):
+        files.check_columns(rows.columns[1:], fit.scorer)
+
+
+def test_a_table_is_written_and_verified_without_a_store(fit, source, tmp_path):
+    """The files of a table have the checksum that the manifest records, and another file is refused."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    part = scoring.score_piece(str(source), fit.scorer, str(tmp_path), 0)
+    prediction_table.write_table(folder, "v1", [part], {"model": "m", "data": "d"})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["sha256"] == prediction_table.file_hash(folder / "table.sqlite")
+    prediction_table.verify(folder, manifest)
+    rows = datasets.read_parquet(part).sort_values(batch.KEY)
+    again = tmp_path / "again.sqlite"
+    prediction_table.write_sqlite(again, rows)
+    prediction_table.sync(again)
+    with sqlite3.connect(again) as one, sqlite3.connect(folder / "table.sqlite") as other:
+        query = "SELECT * FROM predictions"
+        assert one.execute(query).fetchall() == other.execute(query).fetchall()
+    prediction_table.write_sqlite(folder / "new.sqlite", rows.head(3))
+    (folder / "new.sqlite").replace(folder / "table.sqlite")
+    with pytest.raises(DataError, match="differs from the checksum"):
+        prediction_table.verify(folder, manifest)
 
 
 # --------------------------------------------------------------------------- the same bytes
@@ -279,7 +319,7 @@ def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, mo
     said = re.sub(r"\d+(\.\d)?", "N", capsys.readouterr().out).splitlines()
     assert said == [
         "One process: N s.",
-        "N workers: N s to start, N s, at most N MB each.",
+        "N workers: N s to start, N s to build, at most N MB of memory each.",
         "The tables have the same bytes.",
     ]
 
@@ -298,7 +338,7 @@ def test_a_spoilt_batch_has_rejects_of_three_kinds(flights, fit, store, tmp_path
     assert rows.equals(batch.corrupt(flights, fit.inputs))
     store.build("v1", batch.write_batch(rows, rows[fit.inputs.columns], tmp_path / "b"), fit.scorer)
     kinds = store.manifest("v1")["reasons"]
-    assert {"CRSElapsedTime", "is a flight that an earlier row holds already"} <= set(kinds)
+    assert {"CRSElapsedTime", "duplicate of an earlier row"} <= set(kinds)
 
 
 def test_the_lessons_batches_follow_one_another():
@@ -313,7 +353,7 @@ def test_a_store_for_a_lesson_is_empty_and_its_inbox_lies_beside_it():
     """I can try things in a store that is gone in the end; batches wait outside, where no sweep finds them."""
     store = batch.open_prediction_store()
     assert store.current is None
-    assert repr(store) == "Store(0 tables, none is current)"
+    assert repr(store) == "PredictionStore(0 tables, none is current)"
     assert store.folder not in store.inbox("week").parents
 
 
@@ -405,7 +445,7 @@ def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store
     other = batch.write_batch(flights.iloc[1:], fit.inputs, tmp_path / "other", rows=150)
     code = (
         "import sys; from course_utils.serve import batch\n"
-        "with batch.PredictionStore(sys.argv[1])._alone(): print('in', flush=True); sys.stdin.read()"
+        "with batch.PredictionStore(sys.argv[1])._exclusive(): print('in', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(store.folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
@@ -418,7 +458,7 @@ def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store
             store.rollback,
         ]
         for attempt in tries:
-            with pytest.raises(UsageError, match="somebody else is publishing"):
+            with pytest.raises(UsageError, match="another process is building or publishing"):
                 attempt()
         assert contents(store.folder) == before
         assert batch.Lookup(store, 0.2).version == "v1"
@@ -456,7 +496,7 @@ def test_a_rollback_brings_the_same_bytes_back(fit, flights, store, tmp_path):
     assert store.rollback("v1") == "v1"
     with pytest.raises(UsageError, match="no table before"):
         store.rollback()
-    with pytest.raises(UsageError, match="was not kept"):
+    with pytest.raises(UsageError, match="is not kept"):
         store.rollback("v9")
 
 
@@ -467,7 +507,7 @@ def test_old_tables_are_cleared_away_and_the_last_ones_kept(fit, flights, store,
     assert not (store.folder / "v1").exists()
     store.publish("v4", keep=1)
     assert store.kept == ["v4"]
-    with pytest.raises(UsageError, match="leaves nothing"):
+    with pytest.raises(UsageError, match="would leave no table"):
         store.publish("v4", keep=0)
 
 
@@ -478,7 +518,7 @@ def test_a_table_never_changes(fit, flights, source, store, tmp_path):
     store.build("v1", source, fit.scorer)
     assert contents(store.folder) == before
     other = batch.write_batch(flights.head(10), fit.inputs, tmp_path / "other")
-    with pytest.raises(UsageError, match="a table never changes"):
+    with pytest.raises(UsageError, match="tables never change"):
         store.build("v1", other, fit.scorer)
 
 
@@ -489,9 +529,9 @@ def test_a_damaged_table_is_neither_published_nor_read(fit, source, store):
     damaged = bytearray(file.read_bytes())
     damaged[-1] ^= 1
     file.write_bytes(damaged)
-    with pytest.raises(DataError, match="not the one that its manifest describes"):
+    with pytest.raises(DataError, match="differs from the checksum in its manifest"):
         store.publish("v1")
-    with pytest.raises(DataError, match="not the one that its manifest describes"):
+    with pytest.raises(DataError, match="differs from the checksum in its manifest"):
         batch.Lookup(store, 0.2)
 
 
@@ -543,7 +583,7 @@ def test_a_reader_keeps_its_table_though_it_was_cleared_away(fit, flights, store
 @pytest.mark.parametrize("options", [{"cache": -1}, {"look_every": 0}])
 def test_a_lookup_that_cannot_be_is_refused(store, options):
     """No cache of minus one, no look after nothing."""
-    with pytest.raises(UsageError, match="cannot be used"):
+    with pytest.raises(UsageError, match="out of range"):
         batch.Lookup(store, 0.2, **options)
 
 
@@ -581,7 +621,7 @@ def test_a_refused_batch_leaves_readers_with_the_last_one(fit, flights, source, 
     batch.run_job(store, "v1", source, fit.scorer)
     before = contents(store.folder)
     short = batch.write_batch(flights.head(100), fit.inputs, tmp_path / "short")
-    assert batch.run_job(store, "v2", short, fit.scorer) == ["rows: 100 came in, 600 in the batch before"]
+    assert batch.run_job(store, "v2", short, fit.scorer) == ["rows: 100 in this batch, 600 in the previous one"]
     assert contents(store.folder) == before
 
 
@@ -592,7 +632,7 @@ def test_the_gate_finds_a_table_of_another_model(fit, source, store):
     other = replace(fit.scorer, booster=fit.scorer.booster[:2])
     store.build("v1", source, other)
     assert batch.publication_gate(store, "v1", source, fit.scorer) == [
-        "spot check: 100 of 100 rows have another score when asked one by one"
+        "spot check: 100 of 100 rows get a different score when scored one at a time"
     ]
 
 

@@ -919,7 +919,8 @@ def test_a_model_may_use_a_module_beside_the_notebook(names, tmp_path, monkeypat
 
 def test_a_process_notices_that_its_owner_has_ended():
     """Whoever reads from a pipe that breaks goes on at once, and ends itself."""
-    code = "import asyncio; from course_utils.serve.clipper import wire; asyncio.run(wire.wait_for_parent_exit()); print('alone')"
+    code = "import asyncio; from course_utils.serve.clipper import wire; "
+    code += "asyncio.run(wire.wait_for_parent_exit()); print('alone')"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.poll() is None
     assert process.communicate(timeout=PATIENT)[0] == b"alone\n"  # communicate closes the pipe
