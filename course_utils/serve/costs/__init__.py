@@ -1,8 +1,8 @@
-"""What hosting a model costs: demand from the timetable, servers from a queue, bills from prices and rounding rules.
+"""What it costs to host a model: traffic from the timetable, servers from queueing theory, bills from price lists.
 
-Prices stand in ``tables/serve/prices.toml`` with their date and source, what the airline assumes in ``tables/serve/hosting.toml``;
-every function takes others. Money that somebody rounds is `decimal.Decimal`: a float cannot hold a tenth of a cent, so
-that a sum rounded up to the next cent comes out a cent too high now and then.
+Prices are in ``tables/serve/prices.toml``, with date and source; the airline's assumptions are in
+``tables/serve/hosting.toml``. You can replace both by arguments. Amounts of money are `decimal.Decimal`: a float cannot
+represent 0.1 exactly, so rounding a sum up to the next cent would sometimes give one cent too much.
 """
 
 from __future__ import annotations

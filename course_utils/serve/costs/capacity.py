@@ -1,4 +1,7 @@
-"""How many servers."""
+"""How many servers a service needs: processor time per prediction, waiting in a queue, spare servers for failures.
+
+The queue is M/M/c: random arrivals, exponential service times, one queue in front of `servers` servers (Erlang C).
+"""
 
 from __future__ import annotations
 
@@ -27,68 +30,87 @@ __all__ = [
     "simulate_queue_wait",
 ]
 
+#: The percentile of waiting times that the course looks at, as a share.
 _QUANTILE = 0.99
 
 
 def erlang_c(servers: int, load: float) -> float:
-    """Return the probability that a request has to wait for a free server (Erlang, 1917).
+    """Return the probability that a request has to wait for a free server (Erlang C, 1917).
 
-    Requests come at random, at a steady rate, and take a time that is exponentially distributed.
+    Requests arrive at random at a constant mean rate, and service times are exponentially distributed.
 
     Parameters
     ----------
     servers : int
-        How many serve the one queue.
+        Number of servers that share one queue, at least 1.
     load : float
-        Requests a second × seconds that each takes: how many servers are busy on average.
+        Offered load: requests per second × seconds per request, or how many servers are busy on average. It must be
+        less than `servers`.
 
     Raises
     ------
     UsageError
-        There is no server, or the load is negative or more than the servers can take.
+        There is no server, or the load is negative or too high for the servers.
+
+    Examples
+    --------
+    >>> round(costs.erlang_c(2, 1), 3)
+    0.333
     """
     if isinstance(servers, bool) or not isinstance(servers, Integral) or servers < 1:
-        raise UsageError(f"{servers!r} servers", fix="give a whole number, one or more")
+        raise UsageError(f"{servers!r} servers", fix="pass a whole number, one or more")
     if not 0 <= load < servers:
-        raise UsageError(f"{servers} servers cannot take a load of {load:g}", fix="give more servers than load")
-    lost = 1.0  # the probability that all are busy where nobody waits, server by server
+        raise UsageError(f"{servers} servers cannot handle a load of {load:g}", fix="pass more servers than load")
+    # Erlang B, the probability that all servers are busy if no request waits; by recursion, as factorials overflow.
+    blocked = 1.0
     for count in range(1, servers + 1):
-        lost = load * lost / (count + load * lost)
-    return lost / (1 - load / servers * (1 - lost))
+        blocked = load * blocked / (count + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked))
 
 
 def queue_wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTILE) -> float:
-    """Return the time in the queue that a share of all requests does not exceed.
+    """Return a quantile of the time that requests wait in the queue, by Erlang's formula.
 
     Parameters
     ----------
     servers : int
+        Number of servers that share one queue, at least 1.
     rate : float
-        Requests a second.
+        Requests per second, zero or more.
     service_ms : float
-        Milliseconds that a request takes on a server.
+        Mean time that a server needs for one request, in milliseconds.
     quantile : float
-        The share; the default gives the 99th percentile.
+        Between 0 and 1. The default, 0.99, gives the wait that 99 of 100 requests do not exceed.
 
     Returns
     -------
     float
-        Milliseconds; infinite where the servers cannot keep up.
+        Milliseconds; infinite if the servers cannot keep up.
 
     Raises
     ------
     UsageError
-        There is no server, a number is negative, or the share does not lie between 0 and 1.
+        There is no server, a number is negative, or the quantile is not between 0 and 1.
+
+    See Also
+    --------
+    simulate_queue_wait : The same from a simulation.
+
+    Examples
+    --------
+    >>> round(costs.queue_wait(3, rate=206, service_ms=10), 1)
+    41.0
     """
     check_positive(service_ms=service_ms)
     if not 0 < quantile < 1:
-        raise UsageError(f"a share of {quantile!r}", fix="give a number between 0 and 1, such as 0.99")
+        raise UsageError(f"quantile={quantile!r}", fix="pass a number between 0 and 1, such as 0.99")
     load = rate * service_ms / 1000
     if load >= servers > 0:
         return math.inf
     waiting = erlang_c(servers, load)
     if waiting <= 1 - quantile:
         return 0.0
+    # Requests that wait at all wait an exponentially distributed time.
     return service_ms / (servers - load) * math.log(waiting / (1 - quantile))
 
 
@@ -99,37 +121,44 @@ def simulate_queue_wait(
     quantile: float = _QUANTILE,
     *,
     requests: int = 200_000,
-    same: bool = False,
+    deterministic: bool = False,
     seed: int = 0,
 ) -> float:
-    """Return what `queue_wait` does, from requests that queue one by one.
+    """Return a quantile of the time that requests wait in the queue, in milliseconds, from a simulation.
 
     Parameters
     ----------
     servers : int
+        As for `queue_wait`.
     rate : float
-        Requests a second.
+        Requests per second, above zero.
     service_ms : float
-        Milliseconds that a request takes on a server, on average.
+        As for `queue_wait`.
     quantile : float
-        See `queue_wait`.
+        As for `queue_wait`.
     requests : int
-        How many are simulated; the first tenth fills the queue and is not counted.
-    same : bool
-        All requests take the same time, instead of an exponentially distributed one.
+        How many requests to simulate. The first tenth fills the queue and is not counted.
+    deterministic : bool
+        Whether all requests take the same time; by default the times are exponentially distributed.
     seed : int
+        Seed of the random numbers; the same seed gives the same result.
 
     Raises
     ------
     UsageError
         The servers cannot keep up, or a number is not positive.
+
+    Examples
+    --------
+    >>> round(costs.simulate_queue_wait(3, rate=206, service_ms=10))
+    40
     """
     check_positive(rate=rate, service_ms=service_ms, requests=requests)
-    erlang_c(servers, rate * service_ms / 1000)  # refuses what cannot be served
+    erlang_c(servers, rate * service_ms / 1000)  # raises an error if the servers cannot keep up
     draw = np.random.default_rng(seed)
     arrivals = np.cumsum(draw.exponential(1000 / rate, requests)).tolist()
-    services = [float(service_ms)] * requests if same else draw.exponential(service_ms, requests).tolist()
-    free = [0.0] * servers  # when each server will be free, the first to be so in front
+    services = [float(service_ms)] * requests if deterministic else draw.exponential(service_ms, requests).tolist()
+    free = [0.0] * servers  # a heap of the moments at which the servers become free, the earliest first
     waits = []
     for arrival, service in zip(arrivals, services, strict=True):
         start = max(arrival, free[0])
@@ -141,74 +170,96 @@ def simulate_queue_wait(
 def servers_needed(
     rate: float | pd.Series, service_ms: float, wait_ms: float, quantile: float = _QUANTILE
 ) -> int | pd.Series:
-    """Return the least number of servers that keep the wait of a share of all requests within a limit.
+    """Return the smallest number of servers that keeps a quantile of the waiting times within a limit.
 
     Parameters
     ----------
     rate : float or Series of float
-        Requests a second.
+        Requests per second, zero or more; a Series gets a number for each of its rows.
     service_ms, wait_ms : float
-        Milliseconds that a request takes, and those that it may wait.
+        Milliseconds that a server needs for one request, and milliseconds that a request may wait.
     quantile : float
-        See `queue_wait`.
+        As for `queue_wait`.
 
     Returns
     -------
     int or Series of int
-        One server at least, even where nobody asks.
+        At least 1, even without requests.
 
     Raises
     ------
     UsageError
-        A number is not positive, or the share does not lie between 0 and 1.
+        A number is not positive, or the quantile is not between 0 and 1.
+
+    Examples
+    --------
+    >>> costs.servers_needed(pd.Series({"night": 0.0, "rush hour": 290.0}), service_ms=10, wait_ms=50).to_dict()
+    {'night': 1, 'rush hour': 4}
     """
     check_positive(service_ms=service_ms, wait_ms=wait_ms)
     if isinstance(rate, pd.Series):
         known = {one: servers_needed(float(one), service_ms, wait_ms, quantile) for one in rate.unique()}
         return rate.map(known).rename("servers")
     if not 0 <= rate < math.inf:
-        raise UsageError(f"{rate!r} requests a second", fix="give a number, zero or more")
-    servers = math.floor(rate * service_ms / 1000) + 1
+        raise UsageError(f"{rate!r} requests per second", fix="pass a number, zero or more")
+    servers = math.floor(rate * service_ms / 1000) + 1  # fewer cannot keep up
     while queue_wait(servers, rate, service_ms, quantile) > wait_ms:
         servers += 1
     return servers
 
 
 def cost_per_prediction() -> pd.DataFrame:
-    """Return what a prediction of the course's model took, as measured by ``benchmarks/costs.py``.
+    """Return the processor time per prediction of the course's model, as measured by ``benchmarks/costs.py``.
 
     Returns
     -------
     DataFrame, index 'asked'
-        Processor time in ms for each prediction, and how many a core makes a second, as text.
+        'processor time [ms]' per prediction, and 'a second, at most': predictions per second and core, as text.
+
+    See Also
+    --------
+    processor_time_ms : Measures on your machine.
+
+    Examples
+    --------
+    >>> costs.cost_per_prediction().index.tolist()[0]
+    'one flight, from a table of one row'
     """
     frame = tables.benchmark("costs")
     milliseconds = frame["processor time [ms]"]
+    # Two significant digits: the measurement is no more exact.
     frame["a second, at most"] = [f"{float(f'{1000 / ms:.2g}'):,.0f}" for ms in milliseconds]
     return frame
 
 
 def processor_time_ms(call: Callable[[], Any], repeat: int = 200, predictions: int = 1) -> float:
-    """Return the processor time of a prediction in ms: the median over many calls.
+    """Return the processor time of one prediction in milliseconds: the median over many calls.
 
     Parameters
     ----------
     call : callable without arguments
-        Makes the predictions.
+        Makes the predictions, such as ``lambda: scorer.score(flight)``.
     repeat : int
-        How often it is called.
+        How often to call it, at least once; one more call is not counted.
     predictions : int
-        How many one call makes.
+        How many predictions one call makes.
 
     Raises
     ------
     UsageError
-        `call` cannot be called, or a number is not positive.
+        `call` is not callable, or a number is not positive.
+
+    Examples
+    --------
+    >>> 0 <= costs.processor_time_ms(lambda: sum(range(1000)), repeat=5) < 1000
+    True
     """
     check_positive(repeat=repeat, predictions=predictions)
     if not callable(call):
-        raise UsageError("measure needs something to call", fix="put lambda: before the expression")
-    call()  # the first one pays for what is loaded late
+        raise UsageError(
+            "processor_time_ms needs a function to call", fix="put lambda: in front of the expression to measure"
+        )
+    call()  # the first call may load modules
     taken = []
     for _ in range(repeat):
         start = time.process_time()
@@ -218,47 +269,55 @@ def processor_time_ms(call: Callable[[], Any], repeat: int = 200, predictions: i
 
 
 def availability(*targets: str, servers: int = 3, up: str = "0.99") -> pd.DataFrame:
-    """Return what a target for availability allows, and the spare servers that it takes.
+    """Return the error budget of each availability target, and the number of spare servers that it needs.
 
-    Servers are taken to fail independently of each other.
+    Servers are assumed to fail independently of each other.
 
     Parameters
     ----------
     *targets : str
-        Shares of the time, such as ``"0.999"``.
+        Shares of the time, such as ``"0.999"``; texts, because a float cannot represent them exactly.
     servers : int
-        How many the traffic needs.
+        How many servers the traffic needs, at least 1.
     up : str
-        The share of the time that a single server is up.
+        The share of the time that a single server is up, such as ``"0.99"``.
 
     Returns
     -------
     DataFrame, index 'target'
-        'minutes in 30 days' that may fail (the error budget) and 'spare servers'.
+        'minutes in 30 days': the time that the service may be down; 'spare servers'.
 
     Raises
     ------
     UsageError
-        A share does not lie between 0 and 1, or there is no server.
+        A share is not between 0 and 1, or there is no server.
+
+    Examples
+    --------
+    >>> costs.availability("0.99", "0.9999")
+            minutes in 30 days  spare servers
+    target
+    0.99                432.00              1
+    0.9999                4.32              2
     """
     check_positive(servers=servers)
-    chance = _share(up)
+    chance = _to_share(up)
     rows = {}
     for target in targets:
-        share, spare = _share(target), 0
-        while _enough(servers, servers + spare, float(chance)) < share:
+        share, spare = _to_share(target), 0
+        while _probability_enough(servers, servers + spare, float(chance)) < share:
             spare += 1
         rows[target] = {"minutes in 30 days": float((1 - share) * 30 * 24 * 60), "spare servers": spare}
     return pd.DataFrame(rows).T.astype({"spare servers": int}).rename_axis("target")
 
 
-def _enough(needed: int, there: int, up: float) -> float:
-    """Return the probability that at least `needed` of the servers are up."""
-    return sum(math.comb(there, n) * up**n * (1 - up) ** (there - n) for n in range(needed, there + 1))
+def _probability_enough(needed: int, existing: int, up: float) -> float:
+    """Return the probability that at least `needed` of the `existing` servers are up (binomial distribution)."""
+    return sum(math.comb(existing, n) * up**n * (1 - up) ** (existing - n) for n in range(needed, existing + 1))
 
 
-def _share(text: str) -> Decimal:
+def _to_share(text: str) -> Decimal:
     share = to_decimal(text, "a share")
     if not 0 < share < 1:
-        raise UsageError(f"a share of {text!r}", fix="give a number between 0 and 1, such as '0.999'")
+        raise UsageError(f"a share of {text!r}", fix="pass a number between 0 and 1, such as '0.999'")
     return share

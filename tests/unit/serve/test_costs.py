@@ -14,6 +14,7 @@ import pytest
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.serve import costs
+from course_utils.serve.costs import checks
 
 LESSON = Path(__file__).parents[3] / "lessons" / "08_hosting_cost.py"
 
@@ -83,7 +84,7 @@ def test_formula_and_simulation_agree(servers, rate):
 
 def test_even_requests_wait_less():
     """Where all requests take the same time, the queue is about half as long as where they differ."""
-    assert 0.35 < costs.simulate_queue_wait(1, 80, 10, same=True) / costs.queue_wait(1, 80, 10) < 0.65
+    assert 0.35 < costs.simulate_queue_wait(1, 80, 10, deterministic=True) / costs.queue_wait(1, 80, 10) < 0.65
 
 
 def test_a_server_that_cannot_keep_up_never_catches_up():
@@ -291,6 +292,21 @@ def test_the_decks_tools_are_there_with_what_became_of_them():
 
 # --------------------------------------------------------------------------- what is refused
 
+
+def test_numbers_are_checked_and_read_exactly():
+    """A price of 0.1 is a tenth; a Boolean, NaN or a count with a decimal point is refused."""
+    assert checks.to_decimal(0.1, "a price") == checks.to_decimal(np.float64(0.1), "a price") == Decimal("0.1")
+    assert checks.to_count(np.int64(3)) == 3
+    checks.check_positive(rate=1, budget=Decimal("0.01"))
+    for refused in (
+        lambda: checks.to_decimal(True, "a price"),
+        lambda: checks.to_count(3.0),
+        lambda: checks.check_positive(rate=math.nan),
+    ):
+        with pytest.raises(UsageError):
+            refused()
+
+
 FRAME = pd.DataFrame({"cost": [1]})
 
 
@@ -304,7 +320,7 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.rent_or_buy(0), "most is 0"),
         (DataError, lambda: costs.demand(a_flight(15, 0).iloc[:0]), "no flights"),
         (DataError, lambda: costs.batch_jobs(a_flight(15, 0).iloc[:0]), "load_flights"),
-        (UsageError, lambda: costs.erlang_c(2, 2), "cannot take a load of 2"),
+        (UsageError, lambda: costs.erlang_c(2, 2), "cannot handle a load of 2"),
         (UsageError, lambda: costs.erlang_c(0, 0), "one or more"),
         (UsageError, lambda: costs.erlang_c(1.5, 1), "whole number"),
         (UsageError, lambda: costs.queue_wait(0, 1, 10), "0 servers"),
@@ -324,7 +340,7 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.google(1, "offline"), "'online' or 'batch'"),
         (UsageError, lambda: costs.architecture(-1, 0), "quantity of server"),
         (UsageError, lambda: costs.availability("99.9"), "between 0 and 1"),
-        (UsageError, lambda: costs.sql("SELECT price FROM bill", bill=FRAME), 'query cannot be run.*"price"'),
+        (UsageError, lambda: costs.sql("SELECT price FROM bill", bill=FRAME), 'cannot run the query.*"price"'),
         (UsageError, lambda: costs.budget_alerts(pd.Series(dtype=float), 10, [0.5]), "no days"),
         (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 0, [0.5]), "budget is 0"),
         (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 10, [0]), "share is 0"),
