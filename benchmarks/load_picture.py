@@ -3,8 +3,8 @@
     uv run --with "ray[serve]" python benchmarks/load_picture.py            # print
     uv run --with "ray[serve]" python benchmarks/load_picture.py --write    # and keep
 
-The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
-of the course.
+The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray,
+which the course does not install.
 
 The picture: questions come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
 waiting or computing; a question that is not answered within the objective gets the default. Of a few rounds the best
@@ -165,10 +165,10 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
         records = [f'{{"dataframe_records": [{text}]}}'.encode() for text in texts]
         askers: dict[str, tuple[Callable[[Any], float], Sequence[Any]]] = {
             "lookup table": (lambda key: lookup.get(key).score, asked),
-            "a dictionary behind Clipper": (lambda body: table_line.ask(body)["output"], _bodies(asked)),
+            "a dictionary behind Clipper": (lambda body: table_line.predict(body)["output"], _bodies(asked)),
             "the model, in the same process": (lambda text: model_answers([text])[0], texts),
-            "the model behind Clipper": (lambda body: model_line.ask(body)["output"], _bodies(texts)),
-            "the model behind mlflow models serve": (lambda body: mlflow_line.ask(body)["predictions"][0], records),
+            "the model behind Clipper": (lambda body: model_line.predict(body)["output"], _bodies(texts)),
+            "the model behind mlflow models serve": (lambda body: mlflow_line.predict(body)["predictions"][0], records),
         }
         best = dict.fromkeys(askers, np.inf)
         for _ in range(rounds):
@@ -213,7 +213,7 @@ def ray(questions: int) -> pd.DataFrame:
     start = time.perf_counter()
     with clipper({"model": predict}) as address:
         line = load_testing.client.Connection(address, "model")
-        line.ask(load_testing.client.request_body(texts[0]))
+        line.predict(load_testing.client.request_body(texts[0]))
         ready = time.perf_counter() - start
         took = _median(line.ask, _bodies(texts[1:]))
         here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.child_memory_mb()}

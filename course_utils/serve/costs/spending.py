@@ -74,7 +74,8 @@ def sql(query: str, **frames: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> bill, _ = costs.billing_export()
-    >>> costs.sql("SELECT service, count(*) AS lines FROM bill GROUP BY service ORDER BY lines DESC LIMIT 1", bill=bill)
+    >>> query = "SELECT service, count(*) AS lines FROM bill GROUP BY service ORDER BY lines DESC LIMIT 1"
+    >>> costs.sql(query, bill=bill)
               service  lines
     0  Compute Engine    203
     """
@@ -85,7 +86,7 @@ def sql(query: str, **frames: pd.DataFrame) -> pd.DataFrame:
     settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
     with duckdb.connect(":memory:", config=settings) as database:
         for name, frame in frames.items():
-            # Through Arrow, which gives each column one type: DuckDB guesses the types of objects from a sample of rows.
+            # Through Arrow, which gives each column one type: DuckDB guesses types of objects from a sample of rows.
             database.register(name, pa.Table.from_pandas(frame, preserve_index=False))
         try:
             result = database.execute(query)

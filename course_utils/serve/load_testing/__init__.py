@@ -1,8 +1,7 @@
-"""Ask a prediction server many questions, and say what came back.
+"""Load tests for a prediction server on this machine, and a running cluster's replicas and metrics.
 
-For servers on this machine only, and within bounds: a bounded number of clients, questions and seconds. What comes
-back is counted by kind (in time, default, failed); how long it took depends on the machine and stands in tables that
-``benchmarks/load_picture.py`` made.
+Clients, requests and seconds are limited, and only local addresses are accepted. Answers are counted by outcome: in
+time, default, failed. How long they take depends on the machine; ``benchmarks/load_picture.py`` makes the tables.
 """
 
 from __future__ import annotations

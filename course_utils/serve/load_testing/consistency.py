@@ -1,4 +1,4 @@
-"""Clients that check."""
+"""Clients that send requests while you update, roll back or kill something, and check which version answered."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from course_utils.errors import CourseError
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
 from course_utils.serve.load_testing.client import (
     MOST_CLIENTS,
     MOST_REQUESTS,
@@ -26,14 +22,20 @@ from course_utils.serve.load_testing.client import (
     request_body,
 )
 
-__all__ = [
-    "Clients",
-]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Clients"]
+
+#: A client stops after this many seconds, even if no one leaves the ``with`` block.
+_LONGEST = 5 * MOST_SECONDS
+#: Seconds between two requests of a client, to leave the processor to the server.
+_PAUSE = 0.002
 
 
 @dataclass
-class _Asked:
-    """One question of `Clients`: when it was asked and answered, and of which kind the answer was."""
+class _Answered:
+    """One request of `Clients`: when it was sent and answered, and which version (or other kind) the answer was."""
 
     start: float
     end: float
@@ -42,25 +44,28 @@ class _Asked:
 
 @dataclass
 class Clients:
-    """Clients that ask again and again while you change something, and hold every answer to account.
+    """Clients that send requests continuously, and check that each answer comes from the expected version.
 
-    Each question is about all of `inputs` at once, so that an answer made of two versions would be seen. Use it in a
-    ``with`` block, and say with `now` which version has to answer from there on; `table` says what came of it.
+    Each request holds all of `inputs`, so that an answer mixed from two versions is noticed. Use it in a ``with``
+    block, call `now` after each change with the version that must answer from then on, and read `table` at the end.
 
     Attributes
     ----------
-    address, app : str
-        Of the cluster, as ``get_query_addr()`` returns it, and the application.
+    address : str
+        Query address of a local cluster, as ``get_query_addr()`` returns it.
+    app : str
+        Name of the application that answers, as it was registered.
     inputs : sequence of str
+        Texts of each request.
     versions : mapping of str to sequence of float
-        What each version answers to `inputs`, bit for bit.
+        The exact outputs of each version for `inputs`, in order.
     clients : int
-        How many ask at the same time.
+        Number of clients, from 1 to 64.
 
     Raises
     ------
     UsageError
-        The address is not of this machine, or there are too many clients.
+        The address is not on this machine, or there are too many clients.
     """
 
     address: str
@@ -68,7 +73,7 @@ class Clients:
     inputs: Sequence[str]
     versions: Mapping[str, Sequence[float]]
     clients: int = 2
-    _asked: list[_Asked] = field(default_factory=list, repr=False)
+    _answered: list[_Answered] = field(default_factory=list, repr=False)
     _phases: list[tuple[str, str, float, float]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +84,7 @@ class Clients:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Clients:
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(self.clients)]
+        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(self.clients)]
         for thread in self._threads:
             thread.start()
         return self
@@ -91,21 +96,20 @@ class Clients:
         for thread in self._threads:
             thread.join()
 
-    def _ask(self) -> None:
-        line, body = Connection(self.address, self.app), request_body(list(self.inputs))
-        # Bounded, should nobody ever leave the block.
-        end = time.monotonic() + 5 * MOST_SECONDS
-        while not self._done.is_set() and time.monotonic() < end and len(self._asked) < MOST_REQUESTS:
+    def _send(self) -> None:
+        connection, body = Connection(self.address, self.app), request_body(list(self.inputs))
+        end = time.monotonic() + _LONGEST
+        while not self._done.is_set() and time.monotonic() < end and len(self._answered) < MOST_REQUESTS:
             start = time.monotonic()
-            kind = self._kind(line.ask(body))
+            kind = self._kind(connection.predict(body))
             with self._changed:
-                self._asked.append(_Asked(start, time.monotonic(), kind))
+                self._answered.append(_Answered(start, time.monotonic(), kind))
                 self._changed.notify_all()
-            time.sleep(0.002)  # leave the processor to the server
-        line.close()
+            time.sleep(_PAUSE)
+        connection.close()
 
     def _kind(self, answer: Any) -> str:
-        """Return the version that gave an answer, or what else it was."""
+        """Return the version that gave an answer, or 'mixed', 'other', 'default' or 'failed'."""
         outcome = outcome_of(answer)
         if outcome != "in time":
             return outcome
@@ -114,57 +118,58 @@ class Clients:
             if outputs == scores:
                 return version
         pairs = zip(outputs, zip(*self._known.values(), strict=True), strict=False)
-        whole = len(outputs) == len(self.inputs)
-        return "mixed" if whole and all(output in scores for output, scores in pairs) else "other"
+        complete = len(outputs) == len(self.inputs)
+        return "mixed" if complete and all(output in scores for output, scores in pairs) else "other"
 
-    def now(self, what: str, version: str, *, questions: int = 20, seconds: float = 60) -> None:
-        """Wait until some more questions were asked and answered, all of which have to be the work of one version.
+    def now(self, what: str, version: str, *, requests: int = 20, seconds: float = 60) -> None:
+        """Wait for more requests to be sent and answered, all of which must come from one version.
 
         Parameters
         ----------
         what : str
             Name of this phase, for the table.
         version : str
-            Which one has to answer; or 'other', if the answers should be nobody's.
-        questions : int
-            How many to wait for.
+            The version that must answer from now on, or 'other' if no known version should answer.
+        requests : int
+            How many answers to wait for.
         seconds : float
             How long to wait at most.
 
         Raises
         ------
         CourseError
-            So many answers did not come in that time.
+            There were fewer answers in that time.
         """
         start = time.monotonic()
 
-        def answered() -> bool:
-            return sum(one.start >= start for one in self._asked) >= questions
+        def complete() -> bool:
+            return sum(one.start >= start for one in self._answered) >= requests
 
         with self._changed:
-            if not self._changed.wait_for(answered, timeout=seconds):
+            if not self._changed.wait_for(complete, timeout=seconds):
                 raise CourseError(
-                    f"fewer than {questions} answers in {seconds:g} seconds", fix="see whether the cluster still runs"
+                    f"fewer than {requests} answers in {seconds:g} seconds",
+                    fix="check with connection.get_clipper_logs() whether the cluster is still running",
                 )
             self._phases.append((what, str(version), start, time.monotonic()))
 
     def table(self) -> pd.DataFrame:
-        """Say of each phase who answered, and how many answers were not as they had to be.
+        """Return, for each phase, which versions answered and how many answers were wrong.
 
-        A question that was under way while something changed may have been answered by the version before or after.
+        A request that was in flight during a change belongs to 'in between': the old or the new version may answer it.
 
         Returns
         -------
-        DataFrame, one row a phase and one for the time between them
-            'answers of' (versions), and counts: 'stale' (of a version that should no longer answer), 'mixed' (of
-            several versions at once), 'other' (of none of them), 'default' and 'failed'.
+        DataFrame, one row per phase, and 'in between' for the time between them
+            'answers of' (versions), and numbers of answers: 'stale' (from a version that should no longer answer),
+            'mixed' (from several versions at once), 'other' (from no known version), 'default' and 'failed'.
         """
         rows, inside = {}, set()
         for what, version, start, end in self._phases:
-            own = [place for place, one in enumerate(self._asked) if one.start >= start and one.end <= end]
+            own = [place for place, one in enumerate(self._answered) if one.start >= start and one.end <= end]
             inside.update(own)
-            rows[what] = self._row([self._asked[place].kind for place in own], version)
-        between = [one.kind for place, one in enumerate(self._asked) if place not in inside]
+            rows[what] = self._row([self._answered[place].kind for place in own], version)
+        between = [one.kind for place, one in enumerate(self._answered) if place not in inside]
         rows["in between"] = self._row(between, None)
         return pd.DataFrame(rows).T.rename_axis("phase")
 
@@ -176,8 +181,8 @@ class Clients:
 
     @property
     def seconds_wrong(self) -> float:
-        """Seconds from the first answer that was nobody's until the first after the last one; 0 if there was none."""
-        ends = sorted((one.end, one.kind) for one in self._asked)
+        """Seconds from the first answer that no version gives to the first correct one after the last; 0 if none."""
+        ends = sorted((one.end, one.kind) for one in self._answered)
         wrong = [place for place, (_, kind) in enumerate(ends) if kind in ("other", "mixed")]
         if not wrong:
             return 0.0

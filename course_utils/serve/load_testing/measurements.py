@@ -1,4 +1,4 @@
-"""Measurements."""
+"""How much load replicas can handle: Little's law, closures with a known service time, measurements on a cluster."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 from course_utils.serve.load_testing.client import MOST_CLIENTS
 from course_utils.serve.load_testing.cluster import cluster_name
 from course_utils.serve.load_testing.generator import open_loop_load
@@ -32,30 +29,38 @@ __all__ = [
 
 
 def littles_law(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFrame:
-    """Say by Little's law how busy replicas are: on average ``rate × time`` questions are being worked on.
+    """Return how busy replicas are by Little's law: on average, ``rate × time`` requests are being processed.
 
     Parameters
     ----------
     rate : float
-        Questions a second.
+        Requests per second, above zero.
     milliseconds : float
-        That a replica needs for one.
+        Time that a replica needs for one request, above zero.
     most : int
-        The largest number of replicas to look at.
+        The largest number of replicas in the table, at least 1.
 
     Returns
     -------
-    DataFrame, index 'replicas'
-        'busy [%]' each of them, and 'keeps up': whether that is below 100.
+    DataFrame, index 'replicas' from 1
+        'busy [%]': utilisation of each replica; 'keeps up': whether it is below 100.
 
     Raises
     ------
     UsageError
         A number is not positive.
+
+    Examples
+    --------
+    >>> load_testing.littles_law(rate=80, milliseconds=20, most=2)
+              busy [%]  keeps up
+    replicas
+    1            160.0     False
+    2             80.0      True
     """
     if not (rate > 0 and milliseconds > 0 and most >= 1 and math.isfinite(rate * milliseconds)):
         raise UsageError(
-            f"rate={rate}, milliseconds={milliseconds}, most={most} make no load", fix="give positive numbers"
+            f"rate={rate}, milliseconds={milliseconds}, most={most} describe no load", fix="pass positive numbers"
         )
     replicas = pd.RangeIndex(1, most + 1, name="replicas")
     busy = 100 * rate * milliseconds / 1000 / replicas.to_numpy()
@@ -63,24 +68,32 @@ def littles_law(rate: float, milliseconds: float, *, most: int = 8) -> pd.DataFr
 
 
 def io_bound_20_ms(texts: Sequence[str]) -> list[float]:
-    """Wait 20 ms for each question, as for a feature store across the network, and answer 0.5.
+    """Sleep 20 ms per text, like a call of a remote feature store, and return 0.5 for each of the `texts`.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        The questions; what they say does not matter.
+    See Also
+    --------
+    cpu_bound_20_ms : Keeps the processor busy instead.
+
+    Examples
+    --------
+    >>> load_testing.io_bound_20_ms(["one", "two"])
+    [0.5, 0.5]
     """
     time.sleep(0.020 * len(texts))
     return [0.5] * len(texts)
 
 
 def cpu_bound_20_ms(texts: Sequence[str]) -> list[float]:
-    """Compute for 20 ms of processor time for each question, and answer 0.5.
+    """Compute for 20 ms of processor time per text, and return 0.5 for each of the `texts`.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        The questions; what they say does not matter.
+    See Also
+    --------
+    io_bound_20_ms : Sleeps instead.
+
+    Examples
+    --------
+    >>> load_testing.cpu_bound_20_ms(["one"])
+    [0.5]
     """
     end = time.thread_time() + 0.020 * len(texts)
     while time.thread_time() < end:
@@ -96,25 +109,28 @@ def measure_load(
     seconds: float = 3,
     objective_ms: float = 200,
 ) -> pd.DataFrame:
-    """Offer loads to a closure on a cluster of its own, with one question at a time for each replica.
+    """Return throughput and latency of a closure under several loads, on a cluster that is started for it.
+
+    Each replica gets one request at a time.
 
     Parameters
     ----------
     function : callable
-        The closure: texts to answers, such as `io_bound_20_ms`.
+        The closure to deploy, from a list of texts to a list of outputs, such as `io_bound_20_ms`.
     replicas : sequence of int
+        Numbers of replicas to try, each at least 1.
     rates : sequence of float
-        Questions a second.
+        Requests per second to try with each number of replicas.
     seconds : float
-        For how long each load is offered.
+        Duration of each load, at most 60.
     objective_ms : float
-        After which the default is answered.
+        Latency objective in milliseconds, after which the default output is returned.
 
     Returns
     -------
-    DataFrame, one row for each number of replicas and rate
-        'replicas', 'offered' and 'answered' (questions a second, defaults not counted), 'p50 [ms]' and 'p99 [ms]' of
-        all questions, defaults included, and 'missed [%]', the share that got the default.
+    DataFrame, one row per number of replicas and rate
+        'replicas', 'offered' and 'answered' (requests per second, without defaults), 'p50 [ms]' and 'p99 [ms]' of all
+        requests, and 'missed [%]': the percentage that got the default.
     """
     from clipper_admin import ClipperConnection
     from clipper_admin.deployers.python import create_endpoint
@@ -132,44 +148,44 @@ def measure_load(
         address = connection.get_query_addr()
         for count in replicas:
             connection.set_num_replicas("picture", count)
-            open_loop_load(address, "picture", ["warm up"], rate=20, seconds=1)
+            open_loop_load(address, "picture", ["warm up"], rate=20, seconds=1)  # new replicas load modules
             for rate in rates:
                 result = open_loop_load(
                     address, "picture", ["flight"], rate=rate, seconds=seconds, clients=MOST_CLIENTS
                 )
-                rows.append((count, rate, result.throughput, result.latency(50), result.latency(99), result.in_time))
+                missed = 100 * (1 - result.in_time)
+                rows.append((count, rate, result.throughput, result.latency(50), result.latency(99), missed))
     finally:
         connection.stop_all()
     table = pd.DataFrame(rows, columns=["replicas", "offered", "answered", "p50 [ms]", "p99 [ms]", "missed [%]"])
-    table["missed [%]"] = 100 * (1 - table["missed [%]"])
     return table.round({"answered": 0, "p50 [ms]": 0, "p99 [ms]": 0, "missed [%]": 1})
 
 
 def serve_with_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequence[str]) -> dict[str, float] | None:
-    """Serve a closure with Ray Serve on this machine, and print whether it answers as it does here.
+    """Serve a closure with Ray Serve on this machine, and print whether its answers equal those of a direct call.
 
-    Without Ray, which the course does not install, it prints how to get it.
+    If Ray is not installed, print how to install it.
 
     Parameters
     ----------
     function : callable
-        The closure: texts to answers.
+        The closure to serve, from a list of texts to a list of outputs.
     texts : sequence of str
-        Its questions, asked one after the other.
+        Requests to send one after the other; the first one is not timed.
 
     Returns
     -------
     dict, optional
         'start-up [s]', 'an answer [ms]' (the median) and 'memory [MB]' of all its processes; None without Ray.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers otherwise
-    # Under `uv run` Ray would make an environment anew for each worker, instead of using this one.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray sends usage statistics by default
+    # Under `uv run`, Ray would create a new environment for each worker instead of using this one.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
         from ray import serve
     except ImportError:
-        print('Ray is not installed: python -m pip install "ray[serve]", then run this cell again.')
+        print('Ray is not installed. Run python -m pip install "ray[serve]", then run this cell again.')
         return None
 
     @serve.deployment(num_replicas=1)
@@ -201,11 +217,17 @@ def serve_with_ray(function: Callable[[list[str]], Sequence[Any]], texts: Sequen
 
 
 def child_memory_mb() -> float:
-    """Return the memory, in MB, of all processes that this one has started and that it does not share."""
+    """Return the memory in MB that all child processes of this one use alone (their unique set size).
+
+    Examples
+    --------
+    >>> load_testing.child_memory_mb() >= 0
+    True
+    """
     import psutil
 
     total = 0
     for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it has just ended
+        with contextlib.suppress(psutil.Error):  # the process has just ended
             total += process.memory_full_info().uss
     return total / 1e6

@@ -17,6 +17,7 @@ import pytest
 
 from course_utils.errors import CourseError, UsageError
 from course_utils.serve import load_testing
+from course_utils.serve.load_testing import client
 
 
 class StandIn(ThreadingHTTPServer):
@@ -117,7 +118,7 @@ def test_a_load_is_counted_by_kind(server):
     assert 0 < result.latency(50) <= result.latency(99)
     assert {body["input"] for _, body in server.bodies} == {"x", "y"}
     assert server.bodies[0][0] == "/app/predict"
-    assert repr(result) == "what came of 50 questions"
+    assert repr(result) == "Result(50 requests)"
 
 
 def test_defaults_and_failures_are_no_answers(server):
@@ -140,6 +141,19 @@ def test_a_server_that_is_gone_fails_every_question():
     }
 
 
+def test_a_connection_stays_open_and_an_outcome_has_a_name(server):
+    """Benchmarks send requests through one connection, within bounds, and count answers as the load generators do."""
+    connection = client.Connection(client.check_local(server.address), "app")
+    answer = connection.predict(client.request_body(["x", "y"]))
+    assert client.outcome_of(answer) == "in time"
+    assert client.outcome_of(None) == client.outcome_of({"error": "no"}) == "failed"
+    assert server.bodies == [("/app/predict", {"input_batch": ["x", "y"]})]
+    connection.close()
+    client.check_bounds("clients", 64, client.MOST_CLIENTS)
+    with pytest.raises(UsageError, match=r"clients=65 is out of bounds.*at most 64"):
+        client.check_bounds("clients", 65, client.MOST_CLIENTS)
+
+
 def test_all_at_once_means_all_at_the_same_time(server):
     """Nobody waits for another's answer before asking."""
     server.wait_for = threading.Event()
@@ -159,7 +173,7 @@ def test_waiting_for_a_free_client_counts_as_latency(server):
 
     threading.Thread(target=release, daemon=True).start()
     result = load_testing.open_loop_load(server.address, "app", ["x"], rate=1000, seconds=0.05, clients=1)
-    assert result.questions["ms"].iloc[-1] > 200
+    assert result.requests["ms"].iloc[-1] > 200
 
 
 def test_the_same_seed_asks_at_the_same_moments(server):
@@ -167,9 +181,9 @@ def test_the_same_seed_asks_at_the_same_moments(server):
     one, two = (
         load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=3) for _ in range(2)
     )
-    assert (one.questions["due"] == two.questions["due"]).all()
+    assert (one.requests["due"] == two.requests["due"]).all()
     other = load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=4)
-    assert (one.questions["due"] != other.questions["due"]).all()
+    assert (one.requests["due"] != other.requests["due"]).all()
 
 
 @pytest.mark.parametrize(
@@ -177,11 +191,11 @@ def test_the_same_seed_asks_at_the_same_moments(server):
 )
 def test_no_load_leaves_this_machine(address):
     """Whatever address I pass by mistake, no other machine gets a load from me."""
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.open_loop_load(address, "app", ["x"], rate=10, seconds=1)
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.concurrent_requests(address, "app", ["x"])
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.Clients(address, "app", ["x"], {"1": [0.1]})
 
 
@@ -232,7 +246,7 @@ def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
     with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
         clients.now("good", "2")
         server.said = said
-        clients.now("bad", "2", questions=10)
+        clients.now("bad", "2", requests=10)
     counts = clients.table().loc["bad"].drop("answers of")
     assert counts[kind] >= 10
     assert (counts.drop(kind) == 0).all()
@@ -254,7 +268,7 @@ def test_littles_law():
     assert table["busy [%]"].to_list()[:4] == [160, 80, 53.3, 40]
     assert table["keeps up"].idxmax() == 2
     assert load_testing.littles_law(50, 20, most=1)["keeps up"].to_list() == [False]
-    with pytest.raises(UsageError, match="no load"):
+    with pytest.raises(UsageError, match="describe no load"):
         load_testing.littles_law(0, 20)
 
 
@@ -372,7 +386,7 @@ def test_a_clusters_numbers_are_read_and_added(server):
         "length_sum": 30,
         "length_count": 2,
     }
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.read_metrics("example.org:80", "rows")
 
 
@@ -380,7 +394,7 @@ def test_a_cluster_that_is_gone_shows_no_numbers():
     """Where nobody listens I am told to start the cluster again."""
     with StandIn() as gone:
         address = gone.address
-    with pytest.raises(CourseError, match="does not answer"):
+    with pytest.raises(CourseError, match="no cluster answers"):
         load_testing.read_metrics(address, "rows")
 
 
