@@ -415,9 +415,9 @@ NOTES = {
     "stores": f"{KEYS:,} keys of 29 characters, {READS:,} random reads; processor time, best of {REPEATS}",
     "scoring": "a year of flights, inputs known three hours ahead, 100 trees, one thread; processor time, best of "
     f"{REPEATS}",
-    "engines": "the job of lesson 14, timetable columns, 100 trees; by the clock, memory of all processes together; "
-    "all ways that go piece by piece wrote the same bytes",
-    "clusters": f"the same job on {max(SIZES):,} rows; Spark needs Java beside what it adds; all wrote the same bytes",
+    "engines": "the job of lesson 14, timetable columns, 100 trees; wall-clock time, memory of all processes together; "
+    "every engine that works piece by piece wrote the same bytes",
+    "clusters": f"the same job on {max(SIZES):,} rows; Spark needs Java as well; all engines wrote the same bytes",
 }
 
 

@@ -239,10 +239,12 @@ def main() -> None:
     options = parser.parse_args()
     load_testing.silence_clipper_logs()
     heads = {
-        "picture": f"questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
-        f"past {OBJECTIVE_MS} ms the default",
-        "ray": f"the course's model, one replica, {options.questions} flights one after the other; own memory",
-        "ways": f"one client, flight after flight; best median of {options.rounds} rounds of {options.questions}",
+        "picture": f"requests at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
+        f"after {OBJECTIVE_MS} ms the default is sent",
+        "ray": f"the course's model, one replica, {options.questions} flights one after the other; "
+        "memory that its processes do not share",
+        "ways": "one client, one flight after the other; "
+        f"best median of {options.rounds} rounds of {options.questions}",
     }
     tables_of = {
         "picture": lambda: picture(options.seconds, options.rounds),

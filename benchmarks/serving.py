@@ -506,10 +506,10 @@ def fallen(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
 
 
 NOTES = {
-    "serving": f"one XGBoost model, {INPUTS} floats, {TREES} trees, JSON, one worker each; answers a second and CPU as "
-    "ratios to FastAPI, p99 to ASGI without a model",
-    "serving_goals": f"the course's server with one replica, {INPUTS} floats; ratios of answers a second, p99, CPU and "
-    "the time of one answer",
+    "serving": f"one XGBoost model, {INPUTS} floats, {TREES} trees, JSON, one worker each; answers per second and CPU "
+    "relative to FastAPI, p99 relative to ASGI without a model",
+    "serving_goals": f"the course's server with one replica, {INPUTS} floats; ratios of answers per second, p99, CPU "
+    "and the time of one answer",
 }
 
 

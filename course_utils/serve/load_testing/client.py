@@ -11,9 +11,9 @@ from typing import Any
 from course_utils.errors import UsageError
 
 __all__ = [
-    "MOST_CLIENTS",
-    "MOST_REQUESTS",
-    "MOST_SECONDS",
+    "MAX_CLIENTS",
+    "MAX_REQUESTS",
+    "MAX_SECONDS",
     "TIMEOUT_SECONDS",
     "Connection",
     "check_bounds",
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 #: Limits of one load: a mistyped number must not flood the machine or run for an hour.
-MOST_CLIENTS = 64
-MOST_REQUESTS = 100_000
-MOST_SECONDS = 60.0
+MAX_CLIENTS = 64
+MAX_REQUESTS = 100_000
+MAX_SECONDS = 60.0
 #: Seconds without an answer after which a request counts as failed.
 TIMEOUT_SECONDS = 30.0
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from course_utils.errors import CourseError
 from course_utils.serve.load_testing.client import (
-    MOST_CLIENTS,
-    MOST_REQUESTS,
-    MOST_SECONDS,
+    MAX_CLIENTS,
+    MAX_REQUESTS,
+    MAX_SECONDS,
     Connection,
     check_bounds,
     check_local,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Clients"]
 
 #: A client stops after this many seconds, even if no one leaves the ``with`` block.
-_LONGEST = 5 * MOST_SECONDS
+_LONGEST = 5 * MAX_SECONDS
 #: Seconds between two requests of a client, to leave the processor to the server.
 _PAUSE = 0.002
 
@@ -78,7 +78,7 @@ class Clients:
 
     def __post_init__(self) -> None:
         check_local(self.address)
-        check_bounds("clients", self.clients, MOST_CLIENTS)
+        check_bounds("clients", self.clients, MAX_CLIENTS)
         self._known = {str(name): [float(score) for score in scores] for name, scores in self.versions.items()}
         self._done, self._changed = threading.Event(), threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -99,7 +99,7 @@ class Clients:
     def _send(self) -> None:
         connection, body = Connection(self.address, self.app), request_body(list(self.inputs))
         end = time.monotonic() + _LONGEST
-        while not self._done.is_set() and time.monotonic() < end and len(self._answered) < MOST_REQUESTS:
+        while not self._done.is_set() and time.monotonic() < end and len(self._answered) < MAX_REQUESTS:
             start = time.monotonic()
             kind = self._kind(connection.predict(body))
             with self._changed:

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from course_utils.serve.load_testing.client import (
-    MOST_CLIENTS,
-    MOST_REQUESTS,
-    MOST_SECONDS,
+    MAX_CLIENTS,
+    MAX_REQUESTS,
+    MAX_SECONDS,
     Connection,
     check_bounds,
     check_local,
@@ -121,8 +121,8 @@ def open_loop_load(
     --------
     concurrent_requests : Sends all requests at the same moment.
     """
-    check_bounds("seconds", seconds, MOST_SECONDS)
-    check_bounds("rate * seconds", rate * seconds, MOST_REQUESTS)
+    check_bounds("seconds", seconds, MAX_SECONDS)
+    check_bounds("rate * seconds", rate * seconds, MAX_REQUESTS)
     # Exponential gaps: arrivals of independent users (a Poisson process).
     gaps = np.random.default_rng(seed).exponential(1 / rate, max(1, round(rate * seconds)))
     return _send(address, app, inputs, np.cumsum(gaps), clients)
@@ -145,14 +145,14 @@ def concurrent_requests(address: str, app: str, inputs: Sequence[str]) -> Result
     UsageError
         The address is not on this machine, or there are too many inputs.
     """
-    check_bounds("len(inputs)", len(inputs), MOST_CLIENTS)
+    check_bounds("len(inputs)", len(inputs), MAX_CLIENTS)
     return _send(address, app, inputs, np.zeros(len(inputs)), len(inputs))
 
 
 def _send(address: str, app: str, inputs: Sequence[str], due: np.ndarray, clients: int) -> Result:
     """Send a request at each moment in `due` (seconds after the start) from a pool of clients."""
-    check_bounds("clients", clients, MOST_CLIENTS)
-    check_bounds("len(inputs)", len(inputs), MOST_REQUESTS)
+    check_bounds("clients", clients, MAX_CLIENTS)
+    check_bounds("len(inputs)", len(inputs), MAX_REQUESTS)
     address, bodies = check_local(address), [request_body(one) for one in inputs]
     took, outcome = np.full(len(due), np.nan), np.full(len(due), "failed", dtype=object)
     places, turn = iter(range(len(due))), threading.Lock()

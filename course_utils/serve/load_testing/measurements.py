@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.errors import UsageError
-from course_utils.serve.load_testing.client import MOST_CLIENTS
+from course_utils.serve.load_testing.client import MAX_CLIENTS
 from course_utils.serve.load_testing.cluster import cluster_name
 from course_utils.serve.load_testing.generator import open_loop_load
 
@@ -150,9 +150,7 @@ def measure_load(
             connection.set_num_replicas("picture", count)
             open_loop_load(address, "picture", ["warm up"], rate=20, seconds=1)  # new replicas load modules
             for rate in rates:
-                result = open_loop_load(
-                    address, "picture", ["flight"], rate=rate, seconds=seconds, clients=MOST_CLIENTS
-                )
+                result = open_loop_load(address, "picture", ["flight"], rate=rate, seconds=seconds, clients=MAX_CLIENTS)
                 missed = 100 * (1 - result.in_time)
                 rows.append((count, rate, result.throughput, result.latency(50), result.latency(99), missed))
     finally:

@@ -49,6 +49,6 @@ def table_or_service() -> pd.DataFrame:
     Examples
     --------
     >>> load_testing.table_or_service().columns.tolist()
-    ['speaks for the lookup table', 'speaks for the online service']
+    ['in favour of a lookup table', 'in favour of an online service']
     """
     return tables.read_csv("inference_ways.csv", comment="#").set_index("question")

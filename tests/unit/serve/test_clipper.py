@@ -445,7 +445,7 @@ LINK = {"app_name": "a", "model_names": ["m"]}
         ("add_app", APP | {"name": "b", "input_type": "words"}, "Invalid input type: words"),
         ("add_app", APP | {"name": "b", "latency_slo_micros": 0}, "not above 0"),
         ("add_app", APP | {"name": "b", "latency_slo_micros": "fast"}, "not of type int"),
-        ("add_app", APP | {"name": "b/c"}, "cannot stand in an address"),
+        ("add_app", APP | {"name": "b/c"}, "cannot be part of an address"),
         ("add_app", {"name": "b"}, "required key"),
         ("delete_app", {"name": "b"}, "No application with name 'b' exists"),
         ("add_model_links", {"app_name": "a", "model_names": ["n"]}, "No model with name 'n' exists"),
@@ -563,13 +563,13 @@ def test_metrics_in_clippers_form_and_in_prometheus(clipper, names):
 
 def test_latencies_are_counted_below_the_bound_that_holds():
     """A latency counts for the first bound that is not below it, and default answers count as answers too."""
-    measured = counters.Measured()
-    measured.answered(0.0005, 1)
-    measured.answered(100.0, 3)
-    measured.defaulted(0.1, 2)
-    assert (measured.queries, measured.defaults, sum(measured.seconds)) == (6, 2, 3)
-    assert (measured.seconds[0], measured.seconds[-1]) == (1, 1)
-    front = type("Front", (), {"apps": {}, "batches": {("m", "1"): measured}, "restarts": {}, "started": 0.0})()
+    stats = counters.AnswerStats()
+    stats.add_answer(0.0005, 1)
+    stats.add_answer(100.0, 3)
+    stats.add_default(0.1, 2)
+    assert (stats.queries, stats.defaults, sum(stats.seconds)) == (6, 2, 3)
+    assert (stats.seconds[0], stats.seconds[-1]) == (1, 1)
+    front = type("Front", (), {"apps": {}, "batches": {("m", "1"): stats}, "restarts": {}, "started": 0.0})()
     told = json.loads(counters.as_clipper(front))
     assert {"model:m:1:num_predictions": {"count": "6"}} in told["counters"]
     assert told["histograms"][0]["model:m:1:prediction_latency"]["max"] == "100000000"
@@ -661,7 +661,7 @@ def test_requests_that_are_too_large_or_no_http_are_refused(clipper, names):
     url = application(clipper, names)
     head = f"POST /{names[0]}/predict HTTP/1.1\r\nHost: x\r\n".encode()
     assert b" 413 " in read_all(
-        raw(clipper, head, b"Content-Length: %d\r\n\r\n" % (2 * web.MOST_BODY), bytes(web.MOST_BODY))
+        raw(clipper, head, b"Content-Length: %d\r\n\r\n" % (2 * web.MAX_BODY_BYTES), bytes(web.MAX_BODY_BYTES))
     )
     assert b" 431 " in read_all(raw(clipper, head, b"X-Long: ", b"x" * 65536))
     assert b" 400 " in read_all(raw(clipper, b"hello?\r\n\r\n"))
@@ -699,9 +699,9 @@ def test_when_there_are_too_many_clients_the_idle_ones_make_room(clipper, names)
     url = application(clipper, names)
     import resource
 
-    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < web.MOST_CLIENTS + 200:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < web.MAX_CLIENTS + 200:
         pytest.skip("this system lets a process open fewer connections than the limit")
-    idle = [raw(clipper) for _ in range(web.MOST_CLIENTS + 20)]
+    idle = [raw(clipper) for _ in range(web.MAX_CLIENTS + 20)]
     assert ask(url, input=[5.0])["output"] == 5.0
     for line in idle:
         line.close()
@@ -743,10 +743,10 @@ def test_slow_clients_are_let_go():
         slow, idle = web.Connection(clients, loop), web.Connection(clients, loop)
         for one in (slow, idle):
             one.connection_made(Fake())
-            one.since = None
+            one.waiting_since = None
         slow.data_received(b"POST /a/predict HTTP/1.1\r\n")
-        slow.since -= 1000
-        web.close_slow(clients, loop)
+        slow.waiting_since -= 1000
+        web.close_slow_clients(clients, loop)
         return slow.transport.aborted, idle.transport.aborted
 
     assert asyncio.run(watch()) == (True, False)
@@ -771,7 +771,7 @@ def test_a_request_comes_in_pieces():
         return one.transport.sent
 
     sent = asyncio.run(send())
-    assert [(one.method, one.path, one.body, one.headers, one.keep) for one in seen] == [
+    assert [(one.method, one.path, one.body, one.headers, one.keep_alive) for one in seen] == [
         (b"POST", b"/a/predict", b"hello", {b"accept": b"x/y"}, True)
     ]
     assert sent.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")

@@ -149,9 +149,9 @@ def test_a_connection_stays_open_and_an_outcome_has_a_name(server):
     assert client.outcome_of(None) == client.outcome_of({"error": "no"}) == "failed"
     assert server.bodies == [("/app/predict", {"input_batch": ["x", "y"]})]
     connection.close()
-    client.check_bounds("clients", 64, client.MOST_CLIENTS)
+    client.check_bounds("clients", 64, client.MAX_CLIENTS)
     with pytest.raises(UsageError, match=r"clients=65 is out of bounds.*at most 64"):
-        client.check_bounds("clients", 65, client.MOST_CLIENTS)
+        client.check_bounds("clients", 65, client.MAX_CLIENTS)
 
 
 def test_all_at_once_means_all_at_the_same_time(server):
