@@ -251,7 +251,7 @@ class Images:
 def _full_tag(tag: str) -> str:
     """Return a tag with its version, ':latest' if it has none."""
     if not _NAME.fullmatch(tag):
-        raise UsageError(f"{tag!r} is not a name of an image", fix="write it as name:version, in lower case")
+        raise UsageError(f"{tag!r} is not a valid image name", fix="write it as name:version, in lower case")
     return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
 
 

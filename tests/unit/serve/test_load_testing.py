@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        """Keep the question, wait if told to, and answer as the test wants."""
+        """Record the request, wait if the test wants that, and answer as it wants."""
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server._lock:
@@ -92,7 +92,7 @@ def server() -> Iterator[StandIn]:
 
 
 def test_a_row_comes_back_from_its_text_as_it_was():
-    """The server reads from the text the very numbers, words and gaps that I sent."""
+    """The server parses exactly the numbers, words and missing values that I sent."""
     rows = pd.DataFrame(
         {
             "a": np.array([0.1, np.nan], dtype="float64"),
@@ -110,7 +110,7 @@ def test_a_row_comes_back_from_its_text_as_it_was():
 
 
 def test_a_load_is_counted_by_kind(server):
-    """I see how many questions were asked, and what became of them."""
+    """I see how many requests were sent, and the outcome of each."""
     result = load_testing.open_loop_load(server.address, "app", ["x", "y"], rate=500, seconds=0.1, clients=4)
     assert result.counts().to_dict() == {"asked": 50, "in time": 50, "default": 0, "failed": 0}
     assert isinstance(result, load_testing.Result) and result.in_time == 1
@@ -130,7 +130,7 @@ def test_defaults_and_failures_are_no_answers(server):
 
 
 def test_a_server_that_is_gone_fails_every_question():
-    """Where nobody listens, each question failed, and the load ends."""
+    """If no server is running, every request fails, and the load ends."""
     with StandIn() as gone:
         address = gone.address
     assert load_testing.concurrent_requests(address, "app", ["x"] * 3).counts().to_dict() == {
@@ -155,7 +155,7 @@ def test_a_connection_stays_open_and_an_outcome_has_a_name(server):
 
 
 def test_all_at_once_means_all_at_the_same_time(server):
-    """Nobody waits for another's answer before asking."""
+    """No client waits for another client's answer before it sends."""
     server.wait_for = threading.Event()
     threading.Thread(target=lambda: (_until(lambda: server.most == 12), server.wait_for.set()), daemon=True).start()
     assert load_testing.concurrent_requests(server.address, "app", ["x"] * 12).counts()["in time"] == 12
@@ -163,7 +163,7 @@ def test_all_at_once_means_all_at_the_same_time(server):
 
 
 def test_waiting_for_a_free_client_counts_as_latency(server):
-    """A question that was due while all clients were busy is late from the moment it was due."""
+    """The latency of a request that waits for a free client counts from the moment it was due."""
     server.wait_for = threading.Event()
 
     def release() -> None:
@@ -203,7 +203,7 @@ def test_no_load_leaves_this_machine(address):
     "wrong", [{"rate": 0}, {"rate": 1e9}, {"seconds": -1}, {"seconds": 3600}, {"clients": 1000}, {"inputs": []}]
 )
 def test_a_load_has_bounds(server, wrong):
-    """A slip of mine cannot flood the machine or run for ever."""
+    """A mistyped number cannot flood the machine or run for an hour."""
     given = {"inputs": ["x"], "rate": 10.0, "seconds": 1.0, "clients": 2} | wrong
     with pytest.raises(UsageError, match="out of bounds"):
         load_testing.open_loop_load(server.address, "app", given.pop("inputs"), **given)
@@ -215,7 +215,7 @@ ONE, TWO = [0.25, 0.5], [0.125, 0.75]
 
 
 def test_clients_hold_every_answer_to_account(server):
-    """After an update I see that no question failed, and who answered when."""
+    """After an update I see that no request failed, and which version answered when."""
     with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
         clients.now("before", "1")
         server.said = TWO
@@ -241,7 +241,7 @@ def test_clients_hold_every_answer_to_account(server):
     ],
 )
 def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
-    """A stale, mixed, unknown, default or failed answer does not go unseen."""
+    """A stale, mixed, unknown, default or failed answer is counted as such."""
     server.said = TWO
     with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
         clients.now("good", "2")
@@ -254,7 +254,7 @@ def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
 
 
 def test_clients_that_get_no_answer_say_so(server):
-    """If nothing answers any more I am told, instead of waiting for ever."""
+    """If the server stops answering, I get an error instead of waiting for ever."""
     server.wait_for = threading.Event()
     with load_testing.Clients(server.address, "app", ["x"], {"1": [0.25]}) as clients:
         with pytest.raises(CourseError, match="fewer than 20 answers"):
@@ -287,8 +287,8 @@ def _until(condition) -> None:
         time.sleep(0.005)
 
 
-def test_tables_for_who_has_to_choose():
-    """I find what Clipper's ideas are called today, what speaks for a table or a server, and what works here."""
+def test_tables_to_choose_by():
+    """The tables give today's names of Clipper's features, the choice of table or server, and what works here."""
     today = load_testing.serving_today()
     assert today.columns[0] == "Clipper" and today.notna().all(axis=None)
     assert load_testing.table_or_service().notna().all(axis=None)
@@ -303,7 +303,7 @@ def test_a_cluster_has_a_name_of_its_own():
 
 
 class Replicas:
-    """A manager whose replicas are real processes; a new one comes when it is asked the third time after a death."""
+    """A manager whose replicas are real processes; it replaces a killed one after three calls."""
 
     def __init__(self) -> None:
         self.running = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)]
@@ -335,7 +335,7 @@ def test_a_killed_replica_is_gone_and_its_successor_is_waited_for():
 
 
 def test_memory_of_what_was_started():
-    """What a program of mine takes is counted while it runs."""
+    """The memory of a child process is counted while it runs."""
     with subprocess.Popen(
         [sys.executable, "-c", "x = bytearray(50_000_000); print(flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -376,7 +376,7 @@ length_count 2
 
 
 def test_a_clusters_numbers_are_read_and_added(server):
-    """I see the numbers of my closure, summed over its replicas, or of one application."""
+    """I read the metrics of my closure, summed over its replicas, or those of one application."""
     server.page = PAGE
     assert load_testing.read_metrics(server.address, "rows")["value"].to_dict() == {"rows_total": 12}
     assert load_testing.read_metrics(server.address, "rows", app="a")["value"].to_dict() == {"rows_total": 7}
@@ -391,7 +391,7 @@ def test_a_clusters_numbers_are_read_and_added(server):
 
 
 def test_a_cluster_that_is_gone_shows_no_numbers():
-    """Where nobody listens I am told to start the cluster again."""
+    """If no cluster is running, the error tells me to start it."""
     with StandIn() as gone:
         address = gone.address
     with pytest.raises(CourseError, match="no cluster answers"):

@@ -1,4 +1,4 @@
-"""Wait for what a test wants, never for time to pass: the machine may be slow."""
+"""Wait for a condition, never for a fixed time: the machine may be slow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENT = 60.0
 
 
 def until(wanted: Callable[[], Any], what: str) -> Any:
-    """Wait until something holds, and return it; `what` is said where it never does."""
+    """Wait until a call returns something true, and return that; the error names `what` never happened."""
     deadline = time.monotonic() + PATIENT
     while True:
         found = wanted()
