@@ -256,7 +256,20 @@ def try_bad_batches(
     """
     import pandas as pd
 
-    full = _join(flights, inputs)
+    cases = _bad_batches(_join(flights, inputs), inputs, scorer)
+    reasons = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for place, (rows, used) in enumerate(cases.values()):
+            source = write_batch(rows, rows[list(inputs.columns)], Path(scratch) / "bad.parquet")
+            store.build(f"bad-{place}", source, used)
+            reasons.append("; ".join(publication_gate(store, f"bad-{place}", source, scorer)) or "published")
+            shutil.rmtree(store.path(f"bad-{place}"))
+    return pd.DataFrame({"reason": reasons}, index=pd.Index(list(cases), name="planted"))
+
+
+def _bad_batches(full: pd.DataFrame, inputs: pd.DataFrame, scorer: Scorer) -> dict[str, tuple[pd.DataFrame, Scorer]]:
+    """Return five faulty batches by their fault, each with the scorer to use; `full` is a good one."""
+    import pandas as pd
 
     def planted(fault: str, strength: float, *, by: str | None = None) -> pd.DataFrame:
         parts = [full] if by is None else [part for _, part in full.groupby(by)]
@@ -272,17 +285,9 @@ def try_bad_batches(
         lost = {"the weather did not arrive": (planted("outage", 1.0, by="DayofMonth"), scorer)}
     else:  # allyears2k has no weather
         lost = {"the delays of other flights did not arrive": (full.assign(**dict.fromkeys(shares, np.nan)), scorer)}
-    cases: dict[str, tuple[pd.DataFrame, Scorer]] = lost | {
+    return lost | {
         "a new carrier flies a tenth of the flights": (full.assign(UniqueCarrier=carrier), scorer),
         "times of day sent in minutes": (planted("minutes_of_day", 1.0), scorer),
         "shares of late flights sent in percent": (full.assign(**{name: 100 * full[name] for name in shares}), scorer),
         "codes numbered in another order": (full, other),
     }
-    reasons = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for place, (rows, used) in enumerate(cases.values()):
-            source = write_batch(rows, rows[list(inputs.columns)], Path(scratch) / "bad.parquet")
-            store.build(f"bad-{place}", source, used)
-            reasons.append("; ".join(publication_gate(store, f"bad-{place}", source, scorer)) or "published")
-            shutil.rmtree(store.path(f"bad-{place}"))
-    return pd.DataFrame({"reason": reasons}, index=pd.Index(list(cases), name="planted"))

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -140,50 +140,17 @@ class PredictionStore:
         return path
 
     def manifest(self, version: str) -> dict[str, Any]:
-        """Return a table's manifest: hashes of model and data, counts of rows, histogram of scores, checksum.
-
-        Parameters
-        ----------
-        version : str
-            As for `path`.
-
-        Raises
-        ------
-        UsageError
-            The store has no table of that name.
-        """
+        """Return the manifest of the table `version`: hashes of model and data, counts, histogram, checksum."""
         return json.loads((self.path(version) / MANIFEST).read_text(encoding="utf-8"))
 
     def rejects(self, version: str) -> pd.DataFrame:
-        """Return the rows that were not scored: 'row' (position in the batch, from 0), 'flight' and 'reason'.
-
-        Parameters
-        ----------
-        version : str
-            As for `path`.
-
-        Raises
-        ------
-        UsageError
-            The store has no table of that name.
-        """
+        """Return the rejected rows of the table `version`: 'row' (position in the batch), 'flight' and 'reason'."""
         import pandas as pd
 
         return pd.read_csv(self.path(version) / REJECTS, dtype={KEY: str, "reason": str}, keep_default_na=False)
 
     def report(self, version: str) -> pd.DataFrame:
-        """Return how many rows came in, how many were scored, and how many were rejected for each kind of reason.
-
-        Parameters
-        ----------
-        version : str
-            As for `path`.
-
-        Raises
-        ------
-        UsageError
-            The store has no table of that name.
-        """
+        """Return counts of the table `version`: rows in the batch, scored, and rejected for each kind of reason."""
         import pandas as pd
 
         manifest = self.manifest(version)
@@ -238,12 +205,7 @@ class PredictionStore:
             ) from error
         with self._exclusive():
             if (self.folder / version).is_dir():
-                existing = self.manifest(version)
-                if {name: existing[name] for name in origin} != origin:
-                    raise UsageError(
-                        f"table {version} exists and has other rows or another model; tables never change",
-                        fix="choose another name",
-                    )
+                self._check_origin(version, origin)
                 return version
             # The name depends on model and data, so only the same job finds its finished pieces again.
             work = self.folder / f".work-{version}-{_hash(json.dumps(origin).encode())[:12]}"
@@ -255,6 +217,15 @@ class PredictionStore:
             sync(self.folder)
             shutil.rmtree(work)
         return version
+
+    def _check_origin(self, version: str, origin: Mapping[str, str]) -> None:
+        """Raise an error unless an existing table was made from the same data with the same model."""
+        existing = self.manifest(version)
+        if {name: existing[name] for name in origin} != origin:
+            raise UsageError(
+                f"table {version} exists and has other rows or another model; tables never change",
+                fix="choose another name",
+            )
 
     def publish(self, version: str, *, keep: int = _KEPT) -> None:
         """Make a table the current one, then remove tables that are no longer kept and unfinished work.

@@ -132,9 +132,20 @@ class LocalContainerManager(ContainerManager):
             "secret": secrets.token_urlsafe(24),
             "owner": os.getpid(),
         }
+        supervisor, answer = self._start_supervisor(request)
+        if "refused" in answer:
+            supervisor.stdin.close()
+            supervisor.wait()
+            self._raise_start_error(answer)
+        _owned[self.cluster_name] = supervisor
+        self.connect()
+
+    def _start_supervisor(self, request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+        """Start a supervisor for a cluster (`request`); return its process and its answer."""
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": "1"}
         if self.start_method:
             environment["CLIPPER_START"] = self.start_method
+        # A session of its own: Ctrl-C in the notebook's terminal must not end the cluster, and its group ends together.
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "course_utils.serve.clipper.supervisor"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -149,12 +160,7 @@ class LocalContainerManager(ContainerManager):
         else:  # it ended before it could answer: report the end of its traceback
             answer = {"refused": "start", "why": supervisor.stderr.read().decode()[-2000:]}
         supervisor.stderr.close()
-        if "refused" in answer:
-            supervisor.stdin.close()
-            supervisor.wait()
-            self._raise_start_error(answer)
-        _owned[self.cluster_name] = supervisor
-        self.connect()
+        return supervisor, answer
 
     def _raise_start_error(self, answer: dict[str, Any]) -> None:
         """Raise the error for an answer of the supervisor that refuses the start."""

@@ -74,6 +74,11 @@ def _price(key: str, price_list: pd.DataFrame | None) -> Mapping[str, Any]:
     return price_list.loc[key]
 
 
+def _amount(quantity: int | Decimal, price: Mapping[str, Any], rounding: str = ROUND_HALF_UP) -> Decimal:
+    """Return a quantity at a price, in dollars, rounded to the cent."""
+    return (quantity * price["dollars"] / price["per"]).quantize(CENT, rounding)
+
+
 def aws_batch(jobs: Iterable[int], price_list: pd.DataFrame | None = None) -> Decimal:
     """Return Amazon's bill for batch jobs, in dollars: each job is rounded up to the next 1,000 predictions.
 
@@ -120,7 +125,7 @@ def aws_real_time(predictions: int, price_list: pd.DataFrame | None = None) -> D
     Decimal('0.02')
     """
     price = _price("aws_real_time", price_list)
-    return (to_count(predictions) * price["dollars"] / price["per"]).quantize(CENT, ROUND_UP)
+    return _amount(to_count(predictions), price, ROUND_UP)
 
 
 def azure(transactions: int, price_list: pd.DataFrame | None = None) -> Decimal:
@@ -144,7 +149,7 @@ def azure(transactions: int, price_list: pd.DataFrame | None = None) -> Decimal:
     Decimal('0.50')
     """
     price = _price("azure", price_list)
-    return (to_count(transactions) * price["dollars"] / price["per"]).quantize(CENT, ROUND_HALF_UP)
+    return _amount(to_count(transactions), price)
 
 
 def google(node_hours: float | Decimal, kind: str = "online", price_list: pd.DataFrame | None = None) -> Decimal:
@@ -172,7 +177,7 @@ def google(node_hours: float | Decimal, kind: str = "online", price_list: pd.Dat
     if kind not in ("online", "batch"):
         raise UsageError(f"there is no price for {kind!r} predictions", fix="pass 'online' or 'batch'")
     price = _price(f"google_{kind}", price_list)
-    return (to_decimal(node_hours, "the node hours") * price["dollars"]).quantize(CENT, ROUND_HALF_UP)
+    return _amount(to_decimal(node_hours, "the node hours"), price)
 
 
 def rent_or_buy(most: int = 24, price_list: pd.DataFrame | None = None, **changed: float) -> pd.DataFrame:
@@ -259,7 +264,5 @@ def architecture(fixed: float, elastic: float, price_list: pd.DataFrame | None =
 
 
 def _line(key: str, quantity: float, price_list: pd.DataFrame) -> Decimal:
-    """Return one line of the bill: a quantity at a price, rounded to the cent."""
-    price = _price(key, price_list)
-    exact = to_decimal(quantity, f"the quantity of {key}") * price["dollars"] / price["per"]
-    return exact.quantize(CENT, ROUND_HALF_UP)
+    """Return one line of the bill of the whole service: a quantity of what the price `key` is for."""
+    return _amount(to_decimal(quantity, f"the quantity of {key}"), _price(key, price_list))

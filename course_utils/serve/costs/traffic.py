@@ -48,20 +48,12 @@ def assumptions(**changed: float) -> pd.DataFrame:
 def machine(**changed: float) -> pd.DataFrame:
     """Return what the airline assumes about a machine that it would buy.
 
-    Parameters
-    ----------
-    **changed
-        Your own values by their key, such as ``years=3``; each must be above zero.
-
-    Returns
-    -------
-    DataFrame, index 'of a machine'
-        As for `assumptions`.
+    `changed` and the result are as for `assumptions`; the index is named 'of a machine'.
 
     Raises
     ------
     UsageError
-        There is no such key, or its value is not a positive number.
+        As for `assumptions`.
 
     Examples
     --------
