@@ -19,7 +19,6 @@ from course_utils.model import metrics
 
 mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
 from course_utils.develop import tracking  # noqa: E402 (it needs MLflow)
-from course_utils.develop.tracking import runs  # noqa: E402
 from course_utils.develop.tracking.models import MeanModel, model_hash  # noqa: E402
 from course_utils.develop.tracking.snapshots import plain_text  # noqa: E402
 from course_utils.develop.tracking.store import quiet_mlflow, store_folder  # noqa: E402
@@ -99,12 +98,6 @@ def test_the_decks_log_has_the_figures_of_its_slides():
     assert round(log["AUC"], 4) == deck["called_auc"]
     assert round(100 * log["accuracy"], 2) == deck["accuracy"]
     assert log["accuracy"] == pytest.approx((log["TP"] + log["TN"]) / sum(deck["logged"].values()))
-
-
-def test_the_code_hash_covers_every_file_of_a_package():
-    """A module counts with its file, a package with all of its files."""
-    assert [file.name for file in runs._source_files(features)] == ["features.py"]
-    assert {"runs.py", "models.py", "snapshots.py"} <= {file.name for file in runs._source_files(tracking)}
 
 
 def test_a_model_is_identified_by_trees_and_encoding(data):
