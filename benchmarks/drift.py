@@ -3,7 +3,8 @@
     uv run --with river python benchmarks/drift.py            # print
     uv run --with river python benchmarks/drift.py --write    # and keep
 
-The tables are kept as course_utils/tables/operate/benchmark_drift_{year,rules,incidents,streams}.csv. river is no package of the course:
+The tables are kept in course_utils/tables/operate/, as benchmark_drift_{year,rules,incidents,streams}.csv. river is no
+package of the course:
 only this file needs it. Nothing depends on the machine but the time it takes, three minutes or so on one core.
 """
 
