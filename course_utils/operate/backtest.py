@@ -1,13 +1,12 @@
-"""The year as it happened: requests at their horizon, labels when they would be known, day after day.
+"""Replay a year of flights day by day: requests at their horizon, labels when they would have arrived.
 
-`Backtest` replays flights in order of their date. On each day the service is asked about every flight that is
-scheduled, some hours before it should leave, with what was known at that moment (`features.as_of` sees to that); and
-the file with what became of earlier flights arrives, a day late. So a day holds what somebody who watches the service
-could know that evening, and nothing that only came later.
+`Backtest` replays flights in order of their date. On each day the service scores every scheduled flight, some hours
+before departure, with what was known at that moment (`features.as_of`). The file with the outcomes of earlier flights
+arrives a day late. So a day holds what a team could know that evening, and nothing that became known later.
 
-Inputs and scores of the whole year are computed once, in seconds, which is the same as asking flight by flight: a
-property of `features.as_of` that its tests hold. `TimeMachine.replay` plays some days again with something changed (a
-faulty delivery, other labels, another world) and leaves the rest of the year alone.
+Inputs and scores of the whole year are computed once, in seconds. That gives the same values as asking flight by
+flight, which the tests of `features.as_of` verify. `Backtest.replay` replays some days with a change (a faulty
+delivery, other labels, other outcomes) and leaves the rest of the year alone.
 """
 
 from __future__ import annotations
@@ -33,16 +32,17 @@ from course_utils.model import training
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["LIVE", "QUIET", "Backtest", "Day", "service_model", "unseen_scores"]
+__all__ = ["LIVE", "QUIET", "Backtest", "Day", "service_model", "small_backtest", "unseen_scores"]
 
-#: The months that the service learnt from and that its limits are set on, but for the first day, which has no past;
-#: and the day on which it goes live.
+#: The first and the last of the quiet days, which the service's model was trained on and its limits are set on.
+#: 1 January is left out: no day before it has labels.
 QUIET = ("2013-01-02", "2013-05-31")
+#: The day on which the service goes live.
 LIVE = "2013-06-01"
 
-_MEMORY = 30  # days that inputs look back at most, and two to spare
+_LOOKBACK_DAYS = 30  # inputs look back 28 days at most; two more for the horizon and for UTC
 _DAY = np.timedelta64(1, "D")
-_MEDIAN_MS, _SPREAD = 6.0, 0.35  # of the seeded latencies of a service in process
+_MEDIAN_MS, _SPREAD = 6.0, 0.35  # of the simulated latencies: their median, and the sigma of their logarithm
 
 _Change = Callable[[pd.DataFrame], pd.DataFrame]
 _Answer = Callable[[pd.DataFrame], Any]
@@ -50,22 +50,22 @@ _Answer = Callable[[pd.DataFrame], Any]
 
 @dataclass(frozen=True, repr=False)
 class Day:
-    """What became known on one day.
+    """What became known on one day: its requests, and the file of outcomes that arrived.
 
     Attributes
     ----------
     date : str
-        Such as ``'2013-06-01'``, local.
-    rows : DataFrame
-        One row for each request, labels of the flights kept: the raw columns that were known at the horizon, all inputs
-        of the model, 'day', 'asked_at' (UTC), 'probability' and 'latency_ms'. No outcome is among them.
-    labels : DataFrame
+        The local date, such as ``'2013-06-01'``.
+    rows : DataFrame, one row a request
+        Indexed as the flights: the raw columns that were known at the horizon, all inputs of the model, 'day',
+        'asked_at' (UTC), 'probability' and 'latency_ms'. No outcome is among them.
+    labels : DataFrame, one row a flight
         The file that arrived on this day: all 31 raw columns of flights of an earlier day, outcomes included, with
-        'day' (on which it arrived), 'due' (on which it should have) and the 'probability' that the service had given.
+        'day' (when it arrived), 'due' (when it should have arrived) and the 'probability' that the service had given.
     scheduled : int
-        Flights that the schedule has for this day: so many requests should have come.
+        Flights scheduled for this day, each of which should be one request.
     awaited : int
-        Flights whose outcome should have arrived on this day.
+        Flights whose outcome should arrive on this day.
     """
 
     date: str
@@ -79,15 +79,16 @@ class Day:
 
 
 def service_model(flights: pd.DataFrame, inputs: pd.DataFrame | None = None) -> training.Fit:
-    """Return the model that goes live on 1 June: learnt on January to April, stopped on May.
+    """Return the model that goes live on 1 June: trained on January to April, with early stopping on May.
 
-    It is fitted on first use and kept under data/processed, as `training.course_model` is.
+    It is fitted on first use and stored under data/processed, as `training.course_model` is.
 
     Parameters
     ----------
     flights : DataFrame
+        The flights of the year, with their outcomes.
     inputs : DataFrame, optional
-        As from `features.as_of` at 3 hours, which is the default.
+        The inputs of these flights, by row label; by default those of `features.as_of` at 3 hours.
     """
     if inputs is None:
         inputs = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
@@ -107,7 +108,7 @@ def service_model(flights: pd.DataFrame, inputs: pd.DataFrame | None = None) -> 
         scorer = training.load(folder)
     except ModelError:
         scorer = training.train_xgboost(split, inputs).scorer
-        # What cannot be kept is fitted again next time.
+        # A read-only folder is no reason to fail: the model is fitted again next time.
         with contextlib.suppress(OSError, CourseError):
             training.save(scorer, folder)
     curve = pd.DataFrame(scorer.card["learning curve"])
@@ -115,34 +116,57 @@ def service_model(flights: pd.DataFrame, inputs: pd.DataFrame | None = None) -> 
 
 
 def unseen_scores(flights: pd.DataFrame, inputs: pd.DataFrame, rounds: int = 60) -> pd.Series:
-    """Score each of the quiet months with a model that learnt from the others.
+    """Score each quiet month with a model that was trained on the other quiet months.
 
-    A model flatters itself on the months that it learnt from: what it misses there is a third smaller than elsewhere,
-    and limits that are set on it would be a third too narrow.
+    On the months that it was trained on, a model's errors are about a third smaller than on others. Limits that are set
+    on them would be a third too narrow.
 
     Parameters
     ----------
     flights : DataFrame
+        The flights of the year, with their outcomes.
     inputs : DataFrame
-        By row label.
+        The inputs of these flights, by row label.
     rounds : int
-        Of each model.
+        Boosting rounds of each model, 1 or more; there is no early stopping.
 
     Returns
     -------
     Series of float32
-        Probability of 'late', by row label, for the flights of these months.
+        The probability of 'late' by row label, for the flights of these months.
     """
     quiet = flights[splits.day(flights) <= QUIET[1]]
     parts = []
     for month in sorted(quiet["Month"].unique()):
         here = quiet["Month"] == month
         others = quiet[~here & quiet["DepDelay"].notna()]
-        # Nothing is left to stop on: the rounds are fixed.
+        # All other months train the model, so none is left for early stopping: the rounds are fixed.
         split = splits.Split(others, others.tail(1_000), others.tail(1_000), "the other months")
         fit = training.train_xgboost(split, inputs, rounds=rounds, early_stopping=None)
         parts.append(pd.Series(fit.predict(quiet[here]), quiet.index[here]))
     return pd.concat(parts).rename("probability")
+
+
+def small_backtest(flights: pd.DataFrame, *, rounds: int = 10) -> Backtest:
+    """Return a backtest of a few days whose model was fitted on these same days: to try things out, in seconds.
+
+    Its scores are too good to draw conclusions from, since the model has seen the labels.
+
+    Parameters
+    ----------
+    flights : DataFrame
+        Some days of flights, with their outcomes.
+    rounds : int
+        Boosting rounds of the model, 1 or more.
+
+    Examples
+    --------
+    >>> backtest.small_backtest(flights).day("2013-01-03")
+    2013-01-03: 914 requests, 943 labels
+    """
+    split = splits.split_at_random(flights)
+    fit = training.train_xgboost(split, features.as_of(flights, 3), rounds=rounds, early_stopping=None)
+    return Backtest(flights, fit)
 
 
 class Backtest:
@@ -151,26 +175,27 @@ class Backtest:
     Parameters
     ----------
     flights : DataFrame
-        A year of them, outcomes included: the machine hands these out when they would be known.
+        The flights to replay, with their outcomes, which are handed out when they would have been known.
     model : training.Fit or training.Scorer, optional
-        What scores; default `service_model`. A fit brings its inputs along.
+        What scores the requests; by default `service_model`. A fit brings its inputs along, which saves computing them.
     horizon : float
-        Hours before scheduled departure at which the service is asked.
+        Hours before scheduled departure at which a flight is scored, 0 or more.
     start, until : str, optional
-        First and last day; default all days that have flights.
+        The first and the last day, such as '2013-06-01'; by default all days that have flights.
     seed : int
-        Of the latencies of a service in process, a stated assumption: log-normal around 6 ms.
+        Seed of the simulated latencies of a model that scores in this process: log-normal around 6 ms, an assumption.
     label_delay_days : int
         Days until the file with a day's outcomes arrives, 1 or more.
     predict : callable, optional
-        From inputs (DataFrame, one row a request) to probabilities, for example one that asks a Clipper application:
-        asked day by day, and its latencies are measured. Default: `model` scores in this process.
-    scores : Series, optional
-        Probabilities that are known already, by row label, such as `unseen_scores`; the rest are scored.
+        Takes the inputs (DataFrame, one row a request) and returns probabilities; for example, it asks a Clipper
+        application. It is called once a day, and its latency is measured. By default, `model` scores in this process.
+    scores : Series of float, optional
+        Probabilities that are known already, by row label, such as `unseen_scores`; all other flights are scored.
 
     Attributes
     ----------
     days : list of str
+        The days that can be replayed, in order.
     scorer : training.Scorer
         What turns rows into probabilities in this process.
     inputs : list of str
@@ -179,7 +204,15 @@ class Backtest:
     Raises
     ------
     UsageError
-        A day, the delay or the horizon cannot be used, or the data set has no year to replay.
+        A day, the delay or the horizon cannot be used, or the data set is not a full year of days.
+
+    Examples
+    --------
+    >>> machine = backtest.small_backtest(flights)
+    >>> machine.run(until="2013-01-02")
+    [2013-01-01: 842 requests, 0 labels, 2013-01-02: 943 requests, 842 labels]
+    >>> machine
+    Backtest(2013-01-01 to 2013-01-04, before 2013-01-03)
     """
 
     def __init__(
@@ -196,9 +229,11 @@ class Backtest:
         scores: pd.Series | None = None,
     ) -> None:
         if (flights.attrs.get("dataset") or tables.active_dataset()) != "nyc2013":
-            raise UsageError("a sample of single days cannot be replayed", fix="use the flights of nyc2013")
+            raise UsageError("only a data set with whole days can be replayed", fix="use the flights of nyc2013")
         if label_delay_days != int(label_delay_days) or label_delay_days < 1:
-            raise UsageError(f"label_delay_days={label_delay_days!r} cannot be waited for", fix="give 1 or more")
+            raise UsageError(
+                f"label_delay_days={label_delay_days!r} is not a number of days", fix="give a whole number, 1 or more"
+            )
         dictionary.admissible(horizon)  # refuses hours after departure
         self.horizon, self.seed, self.label_delay_days, self.predict = horizon, seed, int(label_delay_days), predict
         dates = splits.day(flights)
@@ -219,30 +254,33 @@ class Backtest:
         self.days = [str(day) for day in np.unique(self._when)]
         self.days = [day for day in self.days if (start or "") <= day <= (until or "9999")]
         if not self.days:
-            raise UsageError(f"no flight leaves from {start} to {until}", fix="choose days of the flights")
+            raise UsageError(
+                f"no flight is scheduled from {start} to {until}",
+                fix="choose start= and until= among the flights' days",
+            )
         self._next, self._paused = 0, False
 
     @property
     def today(self) -> str | None:
-        """The day that the next step plays; None at the end."""
+        """The day that the next step replays; None after the last one."""
         return self.days[self._next] if self._next < len(self.days) else None
 
     def __repr__(self) -> str:
         where = f"before {self.today}" if self.today else "at the end"
-        return f"TimeMachine({self.days[0]} to {self.days[-1]}, {where})"
+        return f"Backtest({self.days[0]} to {self.days[-1]}, {where})"
 
     # ----------------------------------------------------------------------- the clock
 
     def step(self) -> Day:
-        """Play one day.
+        """Replay one day and return it.
 
         Raises
         ------
         UsageError
-            The last day has been played.
+            The last day has been replayed.
         """
         if self.today is None:
-            raise UsageError("the last day has been played", fix="go back with rewind")
+            raise UsageError("the last day has been replayed", fix="go back with rewind()")
         day = self.day(self.today)
         self._next += 1
         return day
@@ -254,67 +292,63 @@ class Backtest:
         days_a_second: float | None = None,
         each: Callable[[Day], Any] | None = None,
     ) -> list[Day]:
-        """Play day after day; a later call goes on from there.
+        """Replay day after day and return these days; the next call continues after them.
 
         Parameters
         ----------
         until : str, optional
-            The last day to play; default the last of all.
+            The last day to replay; by default the last day of the backtest.
         days_a_second : float, optional
-            How fast; default as fast as it goes.
+            How many days to replay a second, above 0; by default as many as possible.
         each : callable, optional
-            Called with each day; when it calls `pause`, the run ends after that day.
+            Called with each day; if it calls `pause`, the run ends after that day.
         """
-        self._paused, played = False, []
+        self._paused, replayed = False, []
         while self.today is not None and self.today <= (until or "9999") and not self._paused:
             began = time.monotonic()
-            played.append(self.step())
+            replayed.append(self.step())
             if each is not None:
-                each(played[-1])
+                each(replayed[-1])
             if days_a_second:
                 time.sleep(max(0.0, 1 / days_a_second - (time.monotonic() - began)))
-        return played
+        return replayed
 
     def pause(self) -> None:
-        """Let a run end after the day that it plays."""
+        """End the current run after the day that is being replayed."""
         self._paused = True
 
     def rewind(self, day: str | None = None) -> None:
-        """Go back, or forward, to just before a day.
+        """Move the clock, back or forward, to just before a day.
 
         Parameters
         ----------
         day : str, optional
-            Default: the first.
+            The day that the next step replays; by default the first one.
 
         Raises
         ------
         UsageError
-            The machine does not have that day.
+            The backtest does not have that day.
         """
-        self._next = 0 if day is None else self._place(day)
+        self._next = 0 if day is None else self._position(day)
 
     # ----------------------------------------------------------------------- days, without moving the clock
 
     def day(self, date: str) -> Day:
-        """Return one day, without moving the clock.
-
-        Parameters
-        ----------
-        date : str
+        """Return the day of a `date`, such as '2013-06-01', without moving the clock.
 
         Raises
         ------
         UsageError
-            The machine does not have that day.
+            The backtest does not have that day.
         DataError
-            The service gives more answers or fewer than there are requests.
+            The service does not return one probability for each request.
         """
-        self._place(date)
-        now = self._between(date, date)
+        self._position(date)
+        now = self._rows_of(date, date)
         earlier = np.datetime64(date) - self.label_delay_days
-        then = self._between(earlier, earlier)
-        return Day(date, self._scored(now), self._labels(then), now.stop - now.start, then.stop - then.start)
+        then = self._rows_of(earlier, earlier)
+        return Day(date, self._scored(now), self._label_files(then), now.stop - now.start, then.stop - then.start)
 
     def replay(
         self,
@@ -326,25 +360,26 @@ class Backtest:
         outcomes: _Change | None = None,
         predict: _Answer | None = None,
     ) -> list[Day]:
-        """Play some days again with something changed, without moving the clock.
+        """Replay some days with a change, without moving the clock.
 
-        Only these days are scored again. The days after `last` until its labels have arrived are returned too, for
-        their files hold what the service said of the changed days.
+        Only these days are scored again. The days after `last`, until its labels have arrived, are returned too: their
+        files contain the probabilities that the service gave on the changed days.
 
         Parameters
         ----------
         first, last : str
-            Days on which the change holds.
+            The first and the last day of the change, such as '2013-07-01'.
         requests : callable, optional
-            From the requests of these days (`Day.rows`, all in one frame) to those that the service gets, for example
-            ``lambda rows: faults.plant("kilometres", rows, 0)[0]``. They are scored again as they are.
+            Takes the requests of these days (`Day.rows`, in one table) and returns those that the service receives, for
+            example ``lambda rows: faults.plant("kilometres", rows, 0)[0]``. They are scored as returned.
         labels : callable, optional
-            From the files of these days (`Day.labels`, all in one frame) to those that arrive.
+            Takes the files of these days (`Day.labels`, in one table) and returns those that arrive.
         outcomes : callable, optional
-            From flights (raw columns) to flights, for what really happened on these days. The inputs that later
-            requests take from it follow, until the last day that is returned.
+            Takes the flights of these days (raw columns) and returns them with other outcomes. Later inputs that depend
+            on these outcomes follow, until the last day that is returned.
         predict : callable, optional
-            What answers on these days in place of the service: from `Day.rows` to probabilities, as `Scorer.score`.
+            What scores these days instead of the service: takes `Day.rows` and returns probabilities, as
+            `Scorer.score` does.
 
         Returns
         -------
@@ -354,93 +389,98 @@ class Backtest:
         Raises
         ------
         UsageError
-            The machine does not have a day, or no change is given.
+            The backtest does not have one of the days, or no change is given.
         DataError
-            A change of outcomes adds or takes flights, or a change loses a column.
+            The change of outcomes adds or removes flights, or a change loses a column.
         """
-        self._place(first), self._place(last)
+        self._position(first), self._position(last)
         if all(change is None for change in (requests, labels, outcomes, predict)):
-            raise UsageError("nothing is changed", fix="pass requests=, labels=, outcomes= or predict=")
+            raise UsageError("no change is given", fix="pass requests=, labels=, outcomes= or predict=")
         end = str(min(np.datetime64(last) + self.label_delay_days, np.datetime64(self.days[-1])))
-        now, happened = self._between(first, last), self.flights
-        # What happened to a day's flights is felt by the inputs of the next day too.
+        now, happened = self._rows_of(first, last), self.flights
+        # The outcomes of a day are inputs of the next day's requests.
         felt = last if outcomes is None else end
-        rows = self._scored(self._between(first, felt))
+        rows = self._scored(self._rows_of(first, felt))
         if outcomes is not None:
-            happened = self._changed(now, outcomes)
-            rows = self._asked_again(rows, happened, first)
+            happened = self._with_outcomes(now, outcomes)
+            rows = self._requests_again(rows, happened, first)
         if requests is not None:
             inside = (rows["day"] <= last).to_numpy()
-            parts = [self._renumbered(_whole(requests, rows[inside]), now), rows[~inside]]
+            parts = [self._renumbered(_apply(requests, rows[inside]), now), rows[~inside]]
             rows = pd.concat(parts) if len(parts[1]) else parts[0]
         if requests is not None or outcomes is not None:
             rows = self._scored_again(rows, felt, self.predict)
         if predict is not None:
             rows = self._scored_again(rows, last, predict)
-        file = self._labels(
-            self._between(*(np.datetime64(day) - self.label_delay_days for day in (first, end))), happened
+        file = self._label_files(
+            self._rows_of(*(np.datetime64(day) - self.label_delay_days for day in (first, end))), happened
         )
         again = (file["due"] - pd.Timedelta(days=self.label_delay_days)).between(first, felt)
         file.loc[again, "probability"] = rows["probability"].reindex(file.index[again])
         if labels is not None:
             inside = (file["day"] <= last).to_numpy()
-            file = pd.concat([_whole(labels, file[inside]), file[~inside]])
-        return self._cut(rows, file, (first, felt, end))
+            file = pd.concat([_apply(labels, file[inside]), file[~inside]])
+        return self._as_days(rows, file, (first, felt, end))
 
     def table(
         self, first: str | None = None, last: str | None = None
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
-        """Return several days at once, without moving the clock: what `Day` holds, over all of them.
+        """Return several days as one table of requests and one of labels, without moving the clock.
 
         Parameters
         ----------
         first, last : str, optional
-            Default the first and the last of all.
+            The first and the last of these days; by default those of the backtest.
 
         Returns
         -------
         rows, labels : DataFrame
+            As in `Day`, over all these days.
         scheduled, awaited : Series of int, index 'day'
+            As in `Day`, one value a day.
 
         Raises
         ------
         UsageError
-            The machine does not have a day.
+            The backtest does not have one of the days.
         DataError
-            The service gives more answers or fewer than there are requests.
+            The service does not return one probability for each request.
         """
         first, last = first or self.days[0], last or self.days[-1]
-        self._place(first), self._place(last)
-        now = self._between(first, last)
-        then = self._between(*(np.datetime64(day) - self.label_delay_days for day in (first, last)))
+        self._position(first), self._position(last)
+        now = self._rows_of(first, last)
+        then = self._rows_of(*(np.datetime64(day) - self.label_delay_days for day in (first, last)))
         days = pd.DatetimeIndex([day for day in self.days if first <= day <= last], name="day")
-        rows, labels = self._scored(now), self._labels(then)
+        rows, labels = self._scored(now), self._label_files(then)
         counts = [part.value_counts().reindex(days, fill_value=0) for part in (rows["day"], labels["day"])]
         return rows, labels, *counts
 
     # ----------------------------------------------------------------------- state
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write where the machine stands to a file, whole or not at all.
+        """Save the position of the clock to a file atomically, and return its path.
 
-        The flights and the model are not in it, only what tells them from others.
+        The file identifies the flights and the scores by hash, and does not contain them.
 
         Parameters
         ----------
-        path : path
+        path : str or path
+            The file to write; its folder is made if necessary.
 
         Raises
         ------
         UsageError
-            The machine asks a service, which a file cannot hold.
+            The backtest asks a service, which a file cannot store.
         """
         if self.predict is not None:
-            raise UsageError("a machine that asks a service cannot be saved", fix="save one that scores in process")
+            raise UsageError(
+                "a backtest that asks a service cannot be saved", fix="save one that was made without predict="
+            )
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = target.with_name(f".{target.name}.new")
-        made.write_text(json.dumps(self._state() | {"next": self._next}, indent=1), encoding="utf-8")
-        made.replace(target)
+        temporary = target.with_name(f".{target.name}.new")
+        temporary.write_text(json.dumps(self._state() | {"next": self._next}, indent=1), encoding="utf-8")
+        temporary.replace(target)
         return target
 
     @classmethod
@@ -451,35 +491,39 @@ class Backtest:
         model: training.Fit | training.Scorer | None = None,
         scores: pd.Series | None = None,
     ) -> Self:
-        """Return a machine that stands where a saved one stood.
+        """Return a backtest whose clock is where a saved one was.
 
         Parameters
         ----------
-        path : path
-            As given to `save`.
+        path : str or path
+            The file that `save` wrote.
         flights : DataFrame, optional
-            Default: the active data set.
+            The flights of the saved backtest; by default the active data set.
         model : training.Fit or training.Scorer, optional
-            Default `service_model`.
-        scores : Series, optional
-            As given to the machine that was saved.
+            The model of the saved backtest; by default `service_model`.
+        scores : Series of float, optional
+            The scores that the saved backtest was given, if any.
 
         Raises
         ------
         DataError
-            The file holds no state, or that of a machine with other flights or another model.
+            The file is not a saved backtest, or it was saved with other flights or scores.
         """
         source = Path(path)
         try:
             state = json.loads(source.read_text(encoding="utf-8"))
             place, options = state.pop("next"), state["options"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError("holds no time machine", file=source, fix="write one there with save") from error
-        machine = cls(datasets.load_flights() if flights is None else flights, model, scores=scores, **options)
-        if machine._state() != state:
-            raise DataError("was saved with other flights or another model", file=source, fix="pass the same ones")
-        machine._next = place
-        return machine
+            raise DataError("is not a saved backtest", file=source, fix="write one with Backtest.save") from error
+        restored = cls(datasets.load_flights() if flights is None else flights, model, scores=scores, **options)
+        if restored._state() != state:
+            raise DataError(
+                "was saved with other flights or another model",
+                file=source,
+                fix="pass the same flights=, model=, scores=",
+            )
+        restored._next = place
+        return restored
 
     def _state(self) -> dict[str, Any]:
         options = {
@@ -497,69 +541,78 @@ class Backtest:
 
     # ----------------------------------------------------------------------- inside
 
-    def _place(self, day: str) -> int:
+    def _position(self, day: str) -> int:
         if day not in self.days:
-            raise UsageError(f"the machine has no {day!r}", fix=f"choose a day from {self.days[0]} to {self.days[-1]}")
+            raise UsageError(
+                f"the backtest has no day {day!r}", fix=f"choose a day from {self.days[0]} to {self.days[-1]}"
+            )
         return self.days.index(day)
 
-    def _between(self, first: str, last: str) -> slice:
-        """Return where the flights of some days stand."""
+    def _rows_of(self, first: str, last: str) -> slice:
+        """Return the rows of the flights of some days, as a slice."""
         return slice(
             int(np.searchsorted(self._when, np.datetime64(first), side="left")),
             int(np.searchsorted(self._when, np.datetime64(last), side="right")),
         )
 
     def _scored(self, now: slice) -> pd.DataFrame:
-        """Return requests with their answers; a service is asked the first time, day by day."""
+        """Return requests with their scores; a service is asked day by day, and only once."""
         for day in np.unique(self._when[now][~self._answered[now]]):
-            here = self._between(day, day)
-            answers = self._answers(self._rows.iloc[here], self.predict)
+            here = self._rows_of(day, day)
+            answers = self._ask(self._rows.iloc[here], self.predict)
             for name, values in zip(("probability", "latency_ms"), answers, strict=True):
                 self._rows.iloc[here, self._rows.columns.get_loc(name)] = values
             self._answered[here] = True
         return self._rows.iloc[now]
 
-    def _answers(self, rows: pd.DataFrame, predict: _Answer | None) -> tuple[np.ndarray, Any]:
-        """Return probabilities, and how many milliseconds each took: measured where a service is asked."""
+    def _ask(self, rows: pd.DataFrame, predict: _Answer | None) -> tuple[np.ndarray, Any]:
+        """Return the probabilities, and the milliseconds that each took: measured if a service is asked."""
         if predict is None:
             return self.scorer.score(rows), rows["latency_ms"].to_numpy()
         began = time.perf_counter()
         answer = np.asarray(predict(rows[self.inputs] if predict is self.predict else rows), dtype=np.float32).ravel()
         took = 1000 * (time.perf_counter() - began) / max(1, len(rows))
         if len(answer) != len(rows):
-            raise DataError(f"{len(answer)} answers to {len(rows)} requests", fix="answer each row once")
+            raise DataError(
+                f"predict returned {len(answer)} answers to {len(rows)} requests",
+                fix="return one probability for each row",
+            )
         return answer, took if predict is self.predict else rows["latency_ms"].to_numpy()
 
-    def _labels(self, then: slice, happened: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return the files with the outcomes of some flights, and what the service said of them if it was asked."""
+    def _label_files(self, then: slice, happened: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the files with the outcomes of some flights and the probabilities that the service gave them."""
         rows = self.flights.iloc[then]
         if happened is not None:
             rows = happened.loc[rows.index]
         due = (self._when[then] + self.label_delay_days * _DAY).astype("datetime64[ns]")
         return rows.assign(day=due, due=due, probability=self._rows["probability"].iloc[then])
 
-    def _changed(self, now: slice, outcomes: _Change) -> pd.DataFrame:
-        """Return all flights, some of them with other outcomes."""
+    def _with_outcomes(self, now: slice, outcomes: _Change) -> pd.DataFrame:
+        """Return all flights, those of some days with other outcomes."""
         here = self.flights.iloc[now]
         other = outcomes(here.copy())
         if not other.index.equals(here.index) or list(other.columns) != list(here.columns):
-            raise DataError("other flights than there are", fix="change what happened to them, and no more")
+            raise DataError(
+                "outcomes= returned other rows or columns than it was given",
+                fix="change outcomes only: keep rows, order and columns",
+            )
         parts = [self.flights.iloc[: now.start], other, self.flights.iloc[now.stop :]]
         happened = pd.concat(parts)
         happened.attrs = dict(self.flights.attrs)
         return happened
 
-    def _asked_again(self, rows: pd.DataFrame, happened: pd.DataFrame, first: str) -> pd.DataFrame:
-        """Return requests with the inputs that another world would have given them."""
-        past = self._between(np.datetime64(first) - _MEMORY, rows["day"].iloc[-1])
-        world = happened.iloc[past]
-        world.attrs = dict(self.flights.attrs)
-        inputs = features.as_of(world, self.horizon, rows=rows.index)
+    def _requests_again(self, rows: pd.DataFrame, happened: pd.DataFrame, first: str) -> pd.DataFrame:
+        """Return requests with the inputs that follow from changed outcomes."""
+        # Inputs look back a month at most: computing them over these days alone gives the same values, far faster.
+        past = self._rows_of(np.datetime64(first) - _LOOKBACK_DAYS, rows["day"].iloc[-1])
+        recent = happened.iloc[past]
+        recent.attrs = dict(self.flights.attrs)
+        inputs = features.as_of(recent, self.horizon, rows=rows.index)
         again = _requests(happened.loc[rows.index], inputs, self.horizon)
         return again.assign(latency_ms=rows["latency_ms"], probability=rows["probability"])
 
     def _renumbered(self, rows: pd.DataFrame, now: slice) -> pd.DataFrame:
-        """Give requests that were added labels that no flight has."""
+        """Return requests in which the added ones have row labels that no flight has."""
         added = ~rows.index.isin(self.flights.index[now])
         if not added.any():
             return rows
@@ -569,45 +622,45 @@ class Backtest:
         return rows.set_axis(index, axis=0)
 
     def _scored_again(self, rows: pd.DataFrame, last: str, predict: _Answer | None) -> pd.DataFrame:
-        """Return requests, those until a day with new answers."""
+        """Return requests in which those up to a day are scored again."""
         inside = (rows["day"] <= last).to_numpy()
-        answer, took = self._answers(rows[inside], predict)
+        answer, took = self._ask(rows[inside], predict)
         rows = rows.assign(probability=rows["probability"].astype(np.float32))
         rows.iloc[np.flatnonzero(inside), rows.columns.get_loc("probability")] = answer
         rows.iloc[np.flatnonzero(inside), rows.columns.get_loc("latency_ms")] = took
         return rows
 
-    def _cut(self, rows: pd.DataFrame, file: pd.DataFrame, span: tuple[str, str, str]) -> list[Day]:
-        """Return the days of some requests and files, until the last label has come."""
+    def _as_days(self, rows: pd.DataFrame, file: pd.DataFrame, span: tuple[str, str, str]) -> list[Day]:
+        """Return changed requests and files as days, until the last label has arrived."""
         first, felt, due = span
         found, end = [], max(due, f"{file['day'].max():%Y-%m-%d}" if len(file) else due)
         for date in (day for day in self.days if first <= day <= end):
             plain = self.day(date)
             mine = rows[rows["day"] == date] if date <= felt else plain.rows
             arrived = file[file["day"] == date]
-            if date > due:  # files of the days after, with what came too late for its own
+            if date > due:  # later files are unchanged, but labels that were delayed arrive with them
                 arrived = pd.concat([arrived, plain.labels])
             found.append(Day(date, mine, arrived, plain.scheduled, plain.awaited))
         return found
 
 
-def _whole(change: _Change, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return changed rows that still have all their columns."""
+def _apply(change: _Change, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a change makes of these, which must have all their columns."""
     changed = change(rows.copy())
     absent = [name for name in rows.columns if name not in changed.columns]
     if absent:
-        raise DataError("was lost by the change", column=str(absent[0]), fix="return the rows with all columns")
+        raise DataError("is missing after the change", column=str(absent[0]), fix="return the rows with all columns")
     return changed
 
 
 def _model(
     model: training.Fit | training.Scorer | None, flights: pd.DataFrame, horizon: float
 ) -> tuple[training.Scorer, pd.DataFrame]:
-    """Return what scores, and the inputs of all flights."""
+    """Return the scorer, and the inputs of all flights."""
     if isinstance(model, training.Fit) and flights.index.isin(model.inputs.index).all():
         return model.scorer, model.inputs.loc[flights.index]
     inputs = features.as_of(flights, horizon)
-    # The scorer reads float32 anyway, and a year of inputs is large.
+    # The scorer converts to float32 anyway, and float64 would double the memory that a year of inputs takes.
     inputs = inputs.astype(dict.fromkeys(inputs.select_dtypes("float64"), np.float32))
     if model is None:
         model = service_model(flights, inputs)
@@ -615,7 +668,7 @@ def _model(
 
 
 def _requests(flights: pd.DataFrame, inputs: pd.DataFrame, horizon: float) -> pd.DataFrame:
-    """Return what is known of each flight when the service is asked: raw columns, then inputs."""
+    """Return what is known of each flight when it is scored: raw columns, then inputs."""
     known = dictionary.load()["known_hours_before"]
     raw = flights[list(known.index[known >= horizon])]
     more = inputs[[name for name in inputs.columns if name not in raw.columns]]
@@ -628,4 +681,5 @@ def _requests(flights: pd.DataFrame, inputs: pd.DataFrame, horizon: float) -> pd
 
 
 def _latencies(count: int, seed: int) -> np.ndarray:
+    """Return simulated latencies in milliseconds: log-normal, as those of real services roughly are."""
     return np.random.default_rng(seed).lognormal(np.log(_MEDIAN_MS), _SPREAD, count).astype(np.float32)

@@ -14,6 +14,9 @@ from course_utils.data import dictionary, faults, features, splits
 from course_utils.errors import UsageError
 from course_utils.model import metrics, training
 from course_utils.operate import backtest, drift
+from course_utils.operate.drift.catalog import raw_column, settings
+from course_utils.operate.drift.daily import gather_days, ks_distance, smooth
+from course_utils.operate.drift.reference_data import Distribution, airline_hour, distinct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +91,46 @@ def test_which_inputs_are_watched(known, machine):
     assert named < set(drift.signals("page").index)
 
 
+# --------------------------------------------------------------------------- the reference data
+
+
+def test_a_distribution_has_a_bin_for_what_is_missing_or_unseen():
+    """Texts have a bin each, numbers ten bins that are equally full, and the last bin is for the rest."""
+    texts = Distribution.of(pd.Series(["a", "b", "a", None]))
+    assert texts.counts.tolist() == [2, 1, 1]
+    assert texts.bin_of(pd.Series(["b", "z", None])).tolist() == [1, 2, 2]
+    numbers = Distribution.of(pd.Series(np.arange(100.0)))
+    assert numbers.bins == settings()["bins"] + 1
+    assert numbers.counts.tolist() == [10] * 10 + [0]
+    same = numbers.psi(pd.Series([*np.arange(100.0), *np.full(100, 5.0)]), np.repeat([0, 1], 100), 2)
+    assert same[0] == pytest.approx(0) and same[1] > 1
+
+
+def test_rows_are_grouped_by_several_columns_and_by_airline_and_hour():
+    """Each row has the position of its combination; the number of an airline and hour does not depend on other rows."""
+    rows = pd.DataFrame({"UniqueCarrier": ["UA", "B6", "UA"], "CRSDepTime": [815, 815, 1900], "Origin": list("xyx")})
+    code, combinations = distinct_rows(rows, ["Origin", "UniqueCarrier"])
+    assert code.tolist() == [0, 1, 0] and combinations == [("x", "UA"), ("y", "B6")]
+    numbers = airline_hour(rows)
+    assert len(set(numbers)) == 3
+    assert numbers[2] == airline_hour(rows.tail(1))[0]
+
+
+def test_the_distance_of_two_samples_is_scipys():
+    """With ties and samples of different sizes, the distance is that of the test of two samples."""
+    rng = np.random.default_rng(0)
+    few, many = rng.integers(0, 9, 50).astype(float), np.sort(rng.integers(2, 12, 900)).astype(float)
+    assert ks_distance(few, many) == pytest.approx(stats.ks_2samp(few, many).statistic)
+
+
+def test_a_smoothed_contrast_starts_where_it_should_and_keeps_its_level_without_data():
+    """The newest day counts 0.3; a day without a value changes nothing."""
+    assert smooth(np.array([[1.0, np.nan, 0.0]]), 0.0)[0].tolist() == pytest.approx([0.3, 0.3, 0.21])
+    known = drift.signals()
+    assert raw_column("hub_EWR", known.loc["hub_EWR"]) == "gap_EWR"
+    assert raw_column("psi_dest", known.loc["psi_dest"]) == "psi_dest"
+
+
 # --------------------------------------------------------------------------- days to signals
 
 
@@ -104,6 +147,8 @@ def test_days_one_by_one_or_at_once(machine, known, healthy):
     pd.testing.assert_frame_equal(days[raw], healthy.loc[days.index, raw], check_freq=False)
     one = drift.daily_signals(machine.day(FIRST), known)
     assert one.shape == (1, days.shape[1])
+    rows, labels, scheduled, awaited = gather_days([machine.day(FIRST)])
+    assert (len(rows), len(labels)) == (scheduled.sum(), awaited.sum())
     with pytest.raises(UsageError, match="no day"):
         drift.daily_signals([], known)
 
@@ -301,7 +346,7 @@ def test_what_a_count_proves(events, quarters, low, high):
 @pytest.mark.parametrize("wrong", [(-1, 1), (0, 0), (1, 1, 1.5)])
 def test_what_proves_nothing(wrong):
     """Fewer events than none, no time at all and a certainty above one are refused."""
-    with pytest.raises(UsageError, match="proves nothing"):
+    with pytest.raises(UsageError, match="no bounds follow"):
         drift.poisson_bounds(*wrong)
 
 
@@ -330,8 +375,11 @@ def test_limits_in_use_are_the_calibrated_ones(quiet):
 def test_a_run_of_bad_days_is_one_episode(calm):
     """In made quarters as in real ones, days beyond a limit that follow each other wake somebody once."""
     calm["gap_EWR"] = 1.0
-    made = drift.false_episodes(calm, draws=20)
-    assert made["hubs"] == 1 and made["all"] == 1
+    simulated = drift.false_episodes(calm, draws=20)
+    assert simulated["hubs"] == 1 and simulated["all"] == 1
+    apart = np.zeros((1, 30), dtype=bool)
+    apart[0, [3, 10, 18]] = True
+    assert drift.mean_episodes(apart) == 2
 
 
 def test_late_files_do_not_make_up_for_those_that_are_due(machine, known):
