@@ -32,7 +32,16 @@ from course_utils.model import training
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["LIVE", "QUIET", "Backtest", "Day", "service_model", "small_backtest", "unseen_scores"]
+__all__ = [
+    "LIVE",
+    "QUIET",
+    "Backtest",
+    "Day",
+    "service_model",
+    "small_backtest",
+    "unseen_scores",
+    "with_departure_delay",
+]
 
 #: The first and the last of the quiet days, which the service's model was trained on and its limits are set on.
 #: 1 January is left out: no day before it has labels.
@@ -145,6 +154,28 @@ def unseen_scores(flights: pd.DataFrame, inputs: pd.DataFrame, rounds: int = 60)
         fit = training.train_xgboost(split, inputs, rounds=rounds, early_stopping=None)
         parts.append(pd.Series(fit.predict(quiet[here]), quiet.index[here]))
     return pd.concat(parts).rename("probability")
+
+
+def with_departure_delay(flights: pd.DataFrame, moved: Any, minutes: Any) -> pd.DataFrame:
+    """Return flights of which some leave late, with arrival delays and labels that agree.
+
+    Parameters
+    ----------
+    flights : DataFrame
+        Flights with their outcomes, none of which is changed in place.
+    moved : array of bool, shape (flights,)
+        Which flights get another departure delay.
+    minutes : array of int, shape (flights,)
+        Their departure delay in minutes, 15 or more; it is ignored where `moved` is false.
+    """
+    delay = flights["DepDelay"].where(~moved, minutes)
+    changed = flights.assign(
+        DepDelay=delay,
+        ArrDelay=flights["ArrDelay"] + (delay - flights["DepDelay"]).fillna(0),
+        IsDepDelayed=flights["IsDepDelayed"].where(~moved, "YES"),
+    )
+    changed.attrs = dict(flights.attrs)
+    return changed
 
 
 def small_backtest(flights: pd.DataFrame, *, rounds: int = 10) -> Backtest:

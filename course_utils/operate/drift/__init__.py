@@ -13,7 +13,7 @@ from course_utils.operate.drift.calibration import (
     poisson_bounds,
 )
 from course_utils.operate.drift.catalog import limits, signals
-from course_utils.operate.drift.daily import daily_signals, findings, replace_days
+from course_utils.operate.drift.daily_table import daily_signals, findings, replace_days
 from course_utils.operate.drift.evidence import (
     TEXTBOOK,
     feature_psi,

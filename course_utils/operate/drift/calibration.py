@@ -14,7 +14,7 @@ import pandas as pd
 from course_utils.errors import UsageError
 from course_utils.operate.drift.alerting import alarms, episodes
 from course_utils.operate.drift.catalog import raw_column, settings, signals
-from course_utils.operate.drift.daily import smooth
+from course_utils.operate.drift.daily_table import smooth
 
 __all__ = ["calibrate", "false_episodes", "false_page_bounds", "mean_episodes", "poisson_bounds"]
 

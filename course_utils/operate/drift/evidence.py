@@ -15,7 +15,7 @@ import pandas as pd
 from course_utils.data import dictionary, features
 from course_utils.operate.backtest import Backtest, Day
 from course_utils.operate.drift.catalog import CLOCK_COLUMNS, VOCABULARY, settings, signals
-from course_utils.operate.drift.daily import gather_days, ks_distance
+from course_utils.operate.drift.daily_table import gather_days, ks_distance
 from course_utils.operate.drift.reference_data import Distribution, Reference
 
 __all__ = ["TEXTBOOK", "feature_psi", "input_coverage", "sample_sizes", "textbook_alarms", "weekly_evidence"]

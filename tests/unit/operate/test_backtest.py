@@ -294,6 +294,15 @@ def test_what_cannot_be_made(winter, fit):
         backtest.Backtest(sample, fit)
 
 
+def test_flights_that_leave_late_arrive_late_and_have_the_label(winter):
+    """Only the chosen flights change, and departure, arrival and label agree."""
+    few = winter[winter["DepDelay"].between(-5, 5)].head(3)
+    late = backtest.with_departure_delay(few, np.array([True, False, False]), np.array([40, 40, 40]))
+    assert late["DepDelay"].tolist() == [40, *few["DepDelay"].iloc[1:]]
+    assert (late["ArrDelay"] - few["ArrDelay"]).tolist() == (late["DepDelay"] - few["DepDelay"]).tolist()
+    assert late["IsDepDelayed"].tolist() == ["YES", "NO", "NO"] and late.attrs == few.attrs
+
+
 def test_a_small_backtest_plays_the_days_that_it_is_given(winter):
     """A few days and a small model are enough to try things out."""
     machine = backtest.small_backtest(winter.head(2000), rounds=2)

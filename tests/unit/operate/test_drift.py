@@ -15,7 +15,7 @@ from course_utils.errors import UsageError
 from course_utils.model import metrics, training
 from course_utils.operate import backtest, drift
 from course_utils.operate.drift.catalog import raw_column, settings
-from course_utils.operate.drift.daily import gather_days, ks_distance, smooth
+from course_utils.operate.drift.daily_table import clock_disagrees, gather_days, ks_distance, smooth
 from course_utils.operate.drift.reference_data import Distribution, airline_hour, distinct_rows
 
 if TYPE_CHECKING:
@@ -114,6 +114,18 @@ def test_rows_are_grouped_by_several_columns_and_by_airline_and_hour():
     numbers = airline_hour(rows)
     assert len(set(numbers)) == 3
     assert numbers[2] == airline_hour(rows.tail(1))[0]
+
+
+def test_clock_times_may_differ_from_the_duration_by_time_zones_only():
+    """An hour less on the way west is a time zone; ten minutes are a fault, and a missing time is none."""
+    rows = pd.DataFrame(
+        {
+            "CRSDepTime": [800.0, 800, 2330, np.nan],
+            "CRSArrTime": [900.0, 910, 100, 900],
+            "CRSElapsedTime": [120.0, 120, 90, 60],
+        }
+    )
+    assert clock_disagrees(rows).tolist() == [False, True, False, False]
 
 
 def test_the_distance_of_two_samples_is_scipys():

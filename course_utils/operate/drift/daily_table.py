@@ -38,7 +38,7 @@ from course_utils.operate.drift.reference_data import (
     distinct_rows,
 )
 
-__all__ = ["daily_signals", "findings", "gather_days", "ks_distance", "replace_days", "smooth"]
+__all__ = ["clock_disagrees", "daily_signals", "findings", "gather_days", "ks_distance", "replace_days", "smooth"]
 
 _ORIGIN = "Origin"
 
@@ -189,7 +189,7 @@ def _add_request_signals(found: pd.DataFrame, rows: pd.DataFrame, known: Referen
 
     found["requests"] = count
     found["broken"] = _broken(rows, code, days)
-    found["clock"] = share(_clock_disagrees(rows))
+    found["clock"] = share(clock_disagrees(rows))
     found["other_distance"] = share(_unknown_distance(rows, known))
     found["repeated"] = share(rows.duplicated(list(dictionary.KEY)))
     found["asked"] = count / scheduled.to_numpy()
@@ -217,8 +217,8 @@ def _add_request_signals(found: pd.DataFrame, rows: pd.DataFrame, known: Referen
     found["latency_p99"] = pd.Series(latency).groupby(code).quantile(0.99).reindex(range(days)).to_numpy()
 
 
-def _clock_disagrees(rows: pd.DataFrame) -> np.ndarray:
-    """Return which rows have clock times that contradict the duration.
+def clock_disagrees(rows: pd.DataFrame) -> np.ndarray:
+    """Return which of the `rows` have clock times that contradict their duration.
 
     Arrival minus departure minus duration is a difference of time zones, so it must be a multiple of 30 minutes.
     """
