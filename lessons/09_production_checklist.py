@@ -160,7 +160,7 @@ quiz("09.1")
 # ## Beside, not inside
 #
 # The deck recommends monitoring the model's inputs, 'best done async in parallel to invocation of predict'. Why not simply
-# inside `predict`? The course has an input monitor, `Watch`. It checks each row, and from time to time it compares the last
+# inside `predict`? The course has an input monitor, `InputMonitor`. It checks each row, and from time to time it compares the last
 # thousand rows with the training data. You can run it in two places:
 
 # %%
