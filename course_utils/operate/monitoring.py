@@ -166,7 +166,7 @@ def try_rule(rule: Mapping[str, Any], values: Sequence[float], fires: Sequence[b
     --------
     >>> rule = {"alert": "LabelsLate", "expr": "flights_label_coverage < 0.9", "for": "1d"}
     >>> monitoring.try_rule(rule, [1, 0.8, 0.8, 1], [False, False, True, False])
-    4 of 4 days as they should be, 3 wrong rules unnoticed
+    4 of 4 days as they should be, 1 wrong rules unnoticed
     """
     plan = tables.read_toml("monitoring.toml")["rule"]
     signal = plan["signal"]

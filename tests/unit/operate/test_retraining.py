@@ -120,7 +120,7 @@ def test_the_older_a_model_the_more_it_loses():
     ("wrong", "fix"),
     [
         (lambda: retraining.weekly_values("elsewhere"), "a hub changes"),
-        (lambda: retraining.calendar_policy(0), "1 week or more"),
+        (lambda: retraining.calendar_policy(0), "weeks as 1 or more"),
         (lambda: retraining.performance_policy("auc"), "log_loss"),
         (lambda: retraining.run_policy(retraining.never_retrain, first=40), "from 0 to 38"),
         (lambda: retraining.run_policy(lambda seen: None), "True or False"),
@@ -257,7 +257,7 @@ def test_warned_delays_vanish_from_the_log_and_stay_among_those_left_out_by_lot(
     assert not (log["warned"] & log["held_out"]).any()
     table = retraining.compare_with_hold_out(delivery, some)
     assert table.loc["warned", "share late"] < 0.6 * table.loc["warned", "late without warnings"]
-    assert table.loc["left out by lot", "share late"] == table.loc["left out by lot", "late without warnings"]
+    assert table.loc["hold-out", "share late"] == table.loc["hold-out", "late without warnings"]
 
 
 def test_the_check_of_feedback_reads_the_log_and_is_silent_where_warnings_change_nothing(some):
