@@ -54,7 +54,7 @@ def simulate_queries(
     >>> scorer = SimpleNamespace(score=lambda rows: rows["CRSDepTime"].to_numpy() / 2400)
     >>> log = retraining.simulate_queries(flights[["CRSDepTime", "Distance"]].head(500), scorer, flights=2)
     >>> print(log["client"].nunique(), "clients,", len(log), "queries")
-    21 clients, 602 queries
+    21 clients, 604 queries
     """
     rng = np.random.default_rng(seed)
     honest = rows.assign(client=[f"client {n:02d}" for n in rng.integers(1, clients + 1, len(rows))])

@@ -21,9 +21,9 @@ import course_utils
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import drift, telemetry
+from course_utils.operate.telemetry.dashboards import panel_lines
 from course_utils.operate.telemetry.deployment import FILES
 from course_utils.operate.telemetry.exposition import day_ends
-from course_utils.operate.telemetry.panels import panel_lines
 from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import as_table, asked_at, parse, series_name
 
@@ -130,11 +130,11 @@ def test_what_a_service_answers_can_be_read_too():
 
 def test_tables_that_cannot_be_written_are_refused():
     """A day that comes twice, a text, and two columns of one name are named."""
-    with pytest.raises(DataError, match="2013-03-01 00:00:00 comes twice"):
+    with pytest.raises(DataError, match="2013-03-01 00:00:00 is there twice"):
         telemetry.expose(pd.concat([short(1, 2), short(3)]))
-    with pytest.raises(DataError, match="column carrier: Prometheus keeps numbers only"):
+    with pytest.raises(DataError, match="column carrier: is not numeric"):
         telemetry.expose(short(1).assign(carrier="UA"))
-    with pytest.raises(DataError, match="would have the name of that of 'a b'"):
+    with pytest.raises(DataError, match="same metric name as column 'a b'"):
         telemetry.expose(pd.DataFrame({"a b": [1], "a_b": [2]}, index=["2013-01-01"]))
 
 
@@ -212,10 +212,10 @@ def test_a_week_has_seven_days(day: str):
 
 @pytest.mark.parametrize("engine", ["reader", pytest.param("prometheus", marks=needs_prometheus)])
 def test_a_slip_is_told_in_the_same_words(engine: str):
-    """A query that is no PromQL is refused by both in the same words."""
+    """A query that is not valid PromQL gets the same message from both."""
     with telemetry.open_history(short(1.0), engine) as history:
         for query in ("flights_log_loss >", "rate(flights_log_loss)", "mean(flights_log_loss)"):
-            with pytest.raises(UsageError, match=re.escape(repr(query)) + " is no PromQL"):
+            with pytest.raises(UsageError, match=re.escape(repr(query)) + " is not valid PromQL"):
                 history.query(query)
 
 
@@ -291,7 +291,7 @@ def test_without_prometheus_the_small_reader_answers(monkeypatch: pytest.MonkeyP
         assert history.query("flights_log_loss").iloc[:, 0].tolist() == [1, 2]
     with pytest.raises(UsageError, match="apt install prometheus"):
         telemetry.open_history(short(1.0), "prometheus")
-    with pytest.raises(UsageError, match="promtool is not on this machine"):
+    with pytest.raises(UsageError, match="promtool is not installed"):
         program("promtool")
 
 
@@ -393,13 +393,13 @@ def test_promtool_judges_a_rule_alike(rule, values, fires):
 
 
 def test_a_rule_that_is_none_is_refused():
-    """A word that Prometheus does not know, a bad length of time, a metric that has no values: each is named."""
+    """An unknown key, an invalid duration and a metric without values are each named."""
     for rule, words in (
-        ({"alert": "X"}, "no name or no expression"),
-        (ABOVE | {"if": "x"}, "Prometheus knows no 'if'"),
-        (ABOVE | {"for": "two days"}, "is no length of time"),
-        (ABOVE | {"expr": "flights_log_loss >"}, "is no PromQL"),
-        (ABOVE | {"expr": "log_loss > 1"}, "asks for log_loss, which has no values here"),
+        ({"alert": "X"}, "is missing"),
+        (ABOVE | {"if": "x"}, "the key 'if' is unknown"),
+        (ABOVE | {"for": "two days"}, "is not a duration"),
+        (ABOVE | {"expr": "flights_log_loss >"}, "is not valid PromQL"),
+        (ABOVE | {"expr": "log_loss > 1"}, "uses log_loss, which has no values here"),
     ):
         with pytest.raises(UsageError, match=words):
             telemetry.check_rule(rule, {"log_loss": [1, 2]}, [False, True])
