@@ -88,7 +88,7 @@ def test_a_days_value_carries_the_moment_at_which_the_day_ended():
     assert summer - winter == 23 * 3600
     assert f"\nflights_log_loss 0.5 {winter:.0f}" in text
     assert f"\nflights_log_loss 0.25 {summer:.0f}" in text
-    assert "# HELP flights_log_loss Log-loss once labels are here" in text
+    assert "# HELP flights_log_loss Log-loss, once the labels have arrived (nats a flight)" in text
     assert "# TYPE flights_log_loss gauge" in text
     assert text.endswith("# EOF\n")
 
@@ -484,7 +484,7 @@ def test_grafana_draws_the_limits_that_page():
         panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
         for panel in telemetry.dashboard("flights")["panels"]
     }
-    assert drawn["Each airport against the other two"] == [-limit, limit]
+    assert drawn["Each airport compared with the other two"] == [-limit, limit]
     assert drawn["Log-loss, mean of 7 days"] == []
 
 
