@@ -1,4 +1,4 @@
-"""Detect drift: is today like the days that the model learnt from? Signals by day, and alarms with a budget.
+"""Detect drift: is today like the days that the model was trained on? Signals by day, and alarms with a budget.
 
 `daily_signals` turns the days of a `backtest.Backtest` into a table of signals, `alarms` compares it with the limits of
 tables/operate/drift.toml, `calibrate` sets such limits, and `weekly_evidence` shows what is read but never pages.

@@ -52,7 +52,7 @@ def daily_signals(days: Backtest | Day | Iterable[Day], reference: Reference) ->
     Parameters
     ----------
     days : Backtest, Day or iterable of Day
-        The days to describe, in order; a backtest stands for all its days.
+        The days to describe, in order; a backtest means all its days.
     reference : Reference
         The quiet months that the days are compared with, as from `reference`.
 

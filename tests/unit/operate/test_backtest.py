@@ -171,7 +171,7 @@ def test_a_service_is_asked_once(winter, fit, tmp_path):
 
 
 def test_scores_that_are_known_already(winter, fit):
-    """Scores that are handed in stand in place of the model's."""
+    """Scores that are passed in replace those of the model."""
     known = pd.Series(0.5, winter.index[:10])
     probability = backtest.Backtest(winter, fit, scores=known).day("2013-01-01").rows["probability"]
     plain = backtest.Backtest(winter, fit).day("2013-01-01").rows["probability"]
@@ -277,7 +277,7 @@ REFUSED: dict[str, tuple[Callable[[backtest.Backtest], object], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(machine, case):
-    """What cannot be played is refused with a word on how to fix it."""
+    """What cannot be replayed is refused with a message on how to fix it."""
     play, words = REFUSED[case]
     with pytest.raises((UsageError, DataError), match=words):
         play(machine)

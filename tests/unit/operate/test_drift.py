@@ -1,4 +1,4 @@
-"""Signals by day, alarms with a budget: each fault moves its signal, and the healthy year wakes nobody in vain."""
+"""Signals by day, alarms with a budget: each fault moves its signal, and the healthy year has hardly a false page."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def contracts(table: pd.DataFrame, first: str = FIRST, last: str = LAST) -> set[
 
 
 def test_the_table_of_signals_is_complete(healthy):
-    """Every signal is a column of the daily table; those that page have a limit, a part and somebody to tell why."""
+    """Every signal is a column of the daily table; those that page have a limit, a part and a meaning."""
     known = drift.signals()
     assert known.index.is_unique and set(known.index) <= set(healthy.columns)
     pages = drift.signals("page")
@@ -147,7 +147,7 @@ def test_a_smoothed_contrast_starts_where_it_should_and_keeps_its_level_without_
 
 
 def test_healthy_days_break_no_contract(healthy):
-    """On days on which nothing was wrong no contract speaks, and every label has come."""
+    """On healthy days no contract check fires, and every label has arrived."""
     assert contracts(healthy) == set()
     assert (healthy["label_coverage"] == 1).all() and (healthy["asked"] == 1).all()
 
@@ -385,7 +385,7 @@ def test_limits_in_use_are_the_calibrated_ones(quiet):
 
 
 def test_a_run_of_bad_days_is_one_episode(calm):
-    """In made quarters as in real ones, days beyond a limit that follow each other wake somebody once."""
+    """In simulated quarters as in real ones, consecutive days beyond a limit are one page."""
     calm["gap_EWR"] = 1.0
     simulated = drift.false_episodes(calm, draws=20)
     assert simulated["hubs"] == 1 and simulated["all"] == 1
@@ -395,7 +395,7 @@ def test_a_run_of_bad_days_is_one_episode(calm):
 
 
 def test_late_files_do_not_make_up_for_those_that_are_due(machine, known):
-    """The day on which late files arrive is judged by its own: nobody has more labels than flights."""
+    """The day on which late files arrive is judged by its own file: coverage never exceeds 1."""
     days = machine.replay(FIRST, FIRST, labels=lambda rows: rows.assign(day=rows["day"] + pd.Timedelta(days=2)))
     found = drift.daily_signals(days, known)
     assert found["label_coverage"].tolist() == [0, 1, 1] and found["labels"].iloc[2] > found["requests"].iloc[2]
@@ -440,7 +440,7 @@ def test_weeks_count_flights_not_days(calm):
 
 
 def test_the_textbook_rules_fire_on_healthy_days(machine, known, healthy):
-    """On days on which no contract speaks some rule of the textbook fires every day."""
+    """On days without any broken contract, some textbook rule fires every day."""
     psi = drift.feature_psi(machine, known)
     assert list(psi.columns) == list(known.inputs) and psi.index.equals(healthy.index)
     fires = drift.textbook_alarms(healthy, psi)
@@ -478,7 +478,7 @@ def test_every_incident_is_found(capsys):
 
 
 def test_detectors_row_by_row(quiet):
-    """Fed with flights in order, ADWIN speaks on many healthy days, shuffled on hardly any, and of days on none."""
+    """Fed with flights in order, ADWIN alarms on many healthy days; shuffled, on hardly any; fed with days, on none."""
     table = tables.benchmark("drift_streams")
     adwin = table[table.index == "ADWIN"].set_index("reads")["days, June to December"]
     assert adwin["log-loss of single flights"] > 100 and adwin["the same, shuffled"] <= 3

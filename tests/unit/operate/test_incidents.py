@@ -69,7 +69,7 @@ def test_two_hundred_seeds_are_scored_fairly(service):
 @pytest.mark.parametrize("cause", KINDS)
 @pytest.mark.slow
 def test_every_incident_shows_in_time_and_can_be_cured(service, cause):
-    """Each incident pages before the fortnight is over, and whoever follows the runbook finds its cause."""
+    """Each incident pages before the fortnight is over, and a player who follows the runbook finds its cause."""
     game = rehearsed(service, cause, incidents.follows_the_runbook)
     assert game.total >= 85
     assert game.truth()["cause"] == cause

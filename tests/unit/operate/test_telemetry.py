@@ -415,7 +415,7 @@ def test_a_rule_waits_for_as_long_as_it_says():
 
 
 def test_every_signal_that_pages_has_its_alert():
-    """Whatever may wake somebody is an alert with the limit of the table; evidence is none."""
+    """Each signal that pages is an alert with the limit of the table; evidence is not an alert."""
     alerts = telemetry.rules("flights")
     assert sorted(name for name in alerts["signal"] if name) == sorted(one["name"] for one in PAGES)
     assert alerts.loc["FlightsLabels", "expr"] == "flights_label_coverage < 0.98"
@@ -439,7 +439,7 @@ def test_objectives_burn_at_two_speeds():
 
 
 def test_every_signal_is_on_a_panel():
-    """Nobody is woken by a signal that no panel shows, all evidence is there, and nothing that is not measured."""
+    """Every signal that pages and all evidence is on a panel, and no panel shows what is not measured."""
     shown = {name for one in tables.read_toml("panels.toml")["panel"] for name in one.get("signals", ())}
     assert shown == {one["name"] for one in SIGNALS}
 
@@ -478,7 +478,7 @@ def test_grafana_shows_the_notebooks_panels(board: str):
 
 
 def test_grafana_draws_the_limits_that_page():
-    """On the panel of the hubs both limits are drawn, on that of log-loss none."""
+    """The panel of the hubs has both limits; the panel of log-loss has none."""
     limit = next(one["limit"] for one in SIGNALS if one["name"] == "hub_EWR")
     drawn = {
         panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
@@ -517,7 +517,7 @@ def test_every_rule_has_a_unit_test():
 
 
 def test_compose_keeps_to_this_machine():
-    """Whoever starts the Compose file opens nothing to the network, and both programs find their files."""
+    """The Compose file opens nothing to the network, and both programs find their files."""
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert "--web.listen-address=127.0.0.1:9090" in services["prometheus"]["command"]
     assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
@@ -546,7 +546,7 @@ def test_what_monitoring_costs_was_measured(capsys: pytest.CaptureFixture[str]):
 
 
 def answers(address: str) -> bool:
-    """Say whether anybody listens at an address."""
+    """Return whether a program listens at an address."""
     try:
         with urllib.request.urlopen(f"{address}/-/ready", timeout=5):
             return True
@@ -593,7 +593,7 @@ def test_a_prometheus_does_not_outlive_a_killed_notebook(tmp_path: Path):
 
 @needs_prometheus
 def test_a_port_that_is_taken_is_named():
-    """On a port where something listens already I am told so, and nothing is left behind."""
+    """If the port is taken, the message says so, and nothing is left behind."""
     first = telemetry.Prometheus()
     try:
         port = int(first.address.rpartition(":")[2])

@@ -11,8 +11,6 @@ delivery, other labels, other outcomes) and leaves the rest of the year alone.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import time
@@ -26,28 +24,15 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.data import datasets, dictionary, features, splits
-from course_utils.errors import CourseError, DataError, ModelError, UsageError
+from course_utils.errors import DataError, UsageError
 from course_utils.model import training
+from course_utils.operate.backtest.models import service_model
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = [
-    "LIVE",
-    "QUIET",
-    "Backtest",
-    "Day",
-    "service_model",
-    "small_backtest",
-    "unseen_scores",
-    "with_departure_delay",
-]
+__all__ = ["Backtest", "Day", "small_backtest", "with_departure_delay"]
 
-#: The first and the last of the quiet days, which the service's model was trained on and its limits are set on.
-#: 1 January is left out: no day before it has labels.
-QUIET = ("2013-01-02", "2013-05-31")
-#: The day on which the service goes live.
-LIVE = "2013-06-01"
 
 _LOOKBACK_DAYS = 30  # inputs look back 28 days at most; two more for the horizon and for UTC
 _DAY = np.timedelta64(1, "D")
@@ -85,75 +70,6 @@ class Day:
 
     def __repr__(self) -> str:
         return f"{self.date}: {len(self.rows):,} requests, {len(self.labels):,} labels"
-
-
-def service_model(flights: pd.DataFrame, inputs: pd.DataFrame | None = None) -> training.Fit:
-    """Return the model that goes live on 1 June: trained on January to April, with early stopping on May.
-
-    It is fitted on first use and stored under data/processed, as `training.course_model` is.
-
-    Parameters
-    ----------
-    flights : DataFrame
-        The flights of the year, with their outcomes.
-    inputs : DataFrame, optional
-        The inputs of these flights, by row label; by default those of `features.as_of` at 3 hours.
-    """
-    if inputs is None:
-        inputs = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
-    split = splits.split_by_time(flights, validation=QUIET[1][:7], test=LIVE[:7])
-    learnt = split.train.index.append(split.validation.index)
-    content = [
-        training.data_hash(inputs.loc[learnt]),
-        training.data_hash(features.label(flights.loc[learnt]).to_frame()),
-        split.name,
-        training.DEFAULTS,
-        training.environment(),
-        hashlib.sha256(Path(training.__file__).read_bytes()).hexdigest(),
-    ]
-    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-    folder = datasets.data_folder() / "processed" / "models" / key
-    try:
-        scorer = training.load(folder)
-    except ModelError:
-        scorer = training.train_xgboost(split, inputs).scorer
-        # A read-only folder is no reason to fail: the model is fitted again next time.
-        with contextlib.suppress(OSError, CourseError):
-            training.save(scorer, folder)
-    curve = pd.DataFrame(scorer.card["learning curve"])
-    return training.Fit(scorer, inputs, curve.set_axis(pd.RangeIndex(1, len(curve) + 1)), scorer.card["rounds"])
-
-
-def unseen_scores(flights: pd.DataFrame, inputs: pd.DataFrame, rounds: int = 60) -> pd.Series:
-    """Score each quiet month with a model that was trained on the other quiet months.
-
-    On the months that it was trained on, a model's errors are about a third smaller than on others. Limits that are set
-    on them would be a third too narrow.
-
-    Parameters
-    ----------
-    flights : DataFrame
-        The flights of the year, with their outcomes.
-    inputs : DataFrame
-        The inputs of these flights, by row label.
-    rounds : int
-        Boosting rounds of each model, 1 or more; there is no early stopping.
-
-    Returns
-    -------
-    Series of float32
-        The probability of 'late' by row label, for the flights of these months.
-    """
-    quiet = flights[splits.day(flights) <= QUIET[1]]
-    parts = []
-    for month in sorted(quiet["Month"].unique()):
-        here = quiet["Month"] == month
-        others = quiet[~here & quiet["DepDelay"].notna()]
-        # All other months train the model, so none is left for early stopping: the rounds are fixed.
-        split = splits.Split(others, others.tail(1_000), others.tail(1_000), "the other months")
-        fit = training.train_xgboost(split, inputs, rounds=rounds, early_stopping=None)
-        parts.append(pd.Series(fit.predict(quiet[here]), quiet.index[here]))
-    return pd.concat(parts).rename("probability")
 
 
 def with_departure_delay(flights: pd.DataFrame, moved: Any, minutes: Any) -> pd.DataFrame:
