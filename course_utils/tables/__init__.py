@@ -194,7 +194,7 @@ def benchmark_note(name: str) -> None:
     Examples
     --------
     >>> tables.benchmark_note("costs")
-    the course's model asked on one thread, without network and JSON
+    predictions of the course's model on one thread, without network and JSON
     measured 20..., Linux on x86_64, ...
     """
     _benchmark(name)
