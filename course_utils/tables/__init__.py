@@ -138,7 +138,7 @@ def read_notes(name: str) -> list[str]:
     Examples
     --------
     >>> tables.read_notes("benchmark_costs.csv")[0]
-    "the course's model asked on one thread, without network and JSON"
+    "predictions of the course's model on one thread, without network and JSON"
     """
     lines = read_text(name).splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
