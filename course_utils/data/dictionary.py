@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-__all__ = ["KEY", "admissible", "check_columns", "load", "readme", "validate"]
+__all__ = ["KEY", "MissingShareError", "admissible", "check_columns", "load", "readme", "validate"]
 
 #: The columns that identify a flight: two rows that agree in all of them are the same flight.
 KEY = ("Year", "Month", "DayofMonth", "UniqueCarrier", "FlightNum", "Origin", "CRSDepTime")
 
 _README_COLUMNS = ("column", "meaning", "unit", "type", "range", "known_hours_before", "event", "use", "why")
+
+
+class MissingShareError(DataError):
+    """A column lacks more values than the dictionary allows; a `DataError` that a caller may treat apart."""
 
 
 def load(table: str = "flights", dataset: str | None = None) -> pd.DataFrame:
@@ -346,7 +350,7 @@ def _check_missing(flights: pd.DataFrame, allowed: pd.Series, file: str | PathLi
     over = share.index[share > allowed]
     if len(over):
         name = over[0]
-        raise DataError(
+        raise MissingShareError(
             f"is missing in {share[name]:.1%} of the rows; the dictionary allows {allowed[name]:.0%} for {dataset}",
             file=file,
             column=name,

@@ -107,7 +107,7 @@ def _values(context: Context) -> Iterator[dict[str, Any]]:
     """Find raw columns and weather whose values the dictionary does not allow."""
     delivery = context.delivery
     for error in _validation_errors(delivery.rows):
-        if error.column is not None and "missing on" not in error.problem:
+        if error.column is not None and not isinstance(error, data_dictionary.MissingShareError):
             yield finding(error.column, error.problem, _rows_in_message(error.problem), "stop", error.fix)
     weather = data_dictionary.load("weather")
     for name in weather.index.intersection(delivery.rows.columns):
@@ -195,7 +195,7 @@ def _omitted(context: Context) -> Iterator[dict[str, Any]]:
     delivery, reference, dictionary = context.delivery, context.reference, context.dictionary
     limits = read_limits()
     for error in _validation_errors(delivery.rows):
-        if "missing on" in error.problem and error.column in delivery.inputs:
+        if isinstance(error, data_dictionary.MissingShareError) and error.column in delivery.inputs:
             share = delivery.rows[error.column].isna().mean()
             yield finding(error.column, error.problem, share, "look")
     names = [name for name in inputs_in(delivery) if name not in outcome_columns(dictionary)]
