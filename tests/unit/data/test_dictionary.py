@@ -184,6 +184,6 @@ def test_columns_are_checked_against_the_dictionary():
 def test_too_many_missing_values_can_be_told_from_wrong_ones(flights):
     """A caller that accepts gaps need not read the message: the error has a class of its own, and is a DataError."""
     gaps = flights.head(1000).assign(DepDelay=float("nan"))
-    with pytest.raises(dictionary.MissingShareError, match="is missing in 100.0% of the rows") as caught:
+    with pytest.raises(dictionary.MissingShareError, match=r"is missing in 100\.0% of the rows") as caught:
         dictionary.validate(gaps)
     assert isinstance(caught.value, DataError) and caught.value.column == "DepDelay"
