@@ -657,9 +657,7 @@ def fingerprints() -> dict[str, str]:
 
 @cache
 def _code_hash() -> str:
-    modules = (dictionary, features, metrics, splits, training, sys.modules[__name__])
-    files = [Path(module.__file__ or "") for module in modules]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return training.code_hash(dictionary, features, metrics, splits, training, sys.modules[__name__])
 
 
 @cache

@@ -12,8 +12,6 @@ faulty delivery, other labels, another world) and leaves the rest of the year al
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import time
@@ -27,7 +25,7 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.data import datasets, dictionary, features, splits
-from course_utils.errors import CourseError, DataError, ModelError, UsageError
+from course_utils.errors import DataError, UsageError
 from course_utils.model import training
 
 if TYPE_CHECKING:
@@ -93,25 +91,8 @@ def service_model(flights: pd.DataFrame, inputs: pd.DataFrame | None = None) -> 
         inputs = features.as_of(flights, tables.read_toml("constants.toml")["horizon_hours"])
     split = splits.split_by_time(flights, validation=QUIET[1][:7], test=LIVE[:7])
     learnt = split.train.index.append(split.validation.index)
-    content = [
-        training.data_hash(inputs.loc[learnt]),
-        training.data_hash(features.label(flights.loc[learnt]).to_frame()),
-        split.name,
-        training.DEFAULTS,
-        training.environment(),
-        hashlib.sha256(Path(training.__file__).read_bytes()).hexdigest(),
-    ]
-    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-    folder = datasets.data_folder() / "processed" / "models" / key
-    try:
-        scorer = training.load(folder)
-    except ModelError:
-        scorer = training.train_xgboost(split, inputs).scorer
-        # What cannot be kept is fitted again next time.
-        with contextlib.suppress(OSError, CourseError):
-            training.save(scorer, folder)
-    curve = pd.DataFrame(scorer.card["learning curve"])
-    return training.Fit(scorer, inputs, curve.set_axis(pd.RangeIndex(1, len(curve) + 1)), scorer.card["rounds"])
+    labels = features.label(flights.loc[learnt]).to_frame()
+    return training.fit_or_load(split, inputs, training.data_hash(inputs.loc[learnt]), training.data_hash(labels))
 
 
 def unseen_scores(flights: pd.DataFrame, inputs: pd.DataFrame, rounds: int = 60) -> pd.Series:

@@ -78,7 +78,7 @@ def called() -> set[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("module", "function"), sorted(called()), ids=".".join)
+@pytest.mark.parametrize(("module", "function"), [pytest.param(*pair, id=".".join(pair)) for pair in sorted(called())])
 def test_what_a_lesson_calls_has_an_example(module: str, function: str):
     """`help(function)` ends with a call that I can try, unless it needs more than a notebook's cell."""
     short = f"{module.removeprefix('course_utils.')}.{function}"

@@ -11,6 +11,8 @@ import pytest
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, online_learning, training
+from course_utils.model.online_learning import alternatives
+from course_utils.model.online_learning.progressive import check_delay
 
 pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
 
@@ -82,7 +84,7 @@ def test_a_stream_holds_flights_that_left_in_order_of_their_day(flights, inputs,
 
 
 def test_namespaces_can_be_chosen(flights, inputs):
-    """I can put columns together and leave others out; other inputs go among the numbers by themselves."""
+    """I can put columns together and leave others out; other inputs go into the namespace of numbers."""
     few = online_learning.stream(flights, inputs, {"when": ["hour", "DayOfWeek"], "who": "UniqueCarrier"})
     assert re.fullmatch(r"-?1 \|when hour=\d+ DayOfWeek=2 \|who UniqueCarrier=..", few.lines[0])
     more = online_learning.stream(flights, inputs.assign(rate=0.25))
@@ -126,7 +128,7 @@ def test_no_prediction_knows_a_label_before_it_arrives(given, delay):
 
 
 def test_a_static_learner_learns_nothing_from_its_day_on(given):
-    """Static means static: later labels change nothing, earlier ones do."""
+    """A static learner ignores labels from its last day on, and uses the earlier ones."""
     still = online_learning.replay(given, until=START)
     assert np.array_equal(still, online_learning.replay(spoilt(given, START), until=START))
     assert not np.array_equal(still, online_learning.replay(spoilt(given, "2013-01-20"), until=START))
@@ -137,7 +139,7 @@ def test_a_static_learner_learns_nothing_from_its_day_on(given):
 
 
 def test_the_online_learner_follows_a_change_that_the_static_one_misses(given):
-    """When carriers change places in February, only who goes on learning finds out."""
+    """When carriers change places in February, only the learner that goes on learning notices."""
     counts, quick = given.after("2013-02-15"), "--loss_function logistic -l 0.5 --power_t 0"
     online, still = (online_learning.replay(given, quick, until=until)[counts] for until in (None, START))
     online, still = (metrics.auc(given.late[counts], p) for p in (online, still))
@@ -145,7 +147,7 @@ def test_the_online_learner_follows_a_change_that_the_static_one_misses(given):
 
 
 def test_predictions_are_those_of_learning_by_hand(given):
-    """The one run over a file is the loop that anyone would write: predict the day, learn yesterday."""
+    """The single run over a file gives the predictions of a loop: predict the day, learn yesterday."""
     with online_learning.Learner() as learner:
         found = []
         for day in np.unique(given.days)[:20]:
@@ -158,12 +160,13 @@ def test_predictions_are_those_of_learning_by_hand(given):
 @pytest.mark.parametrize("delay", [-1, 0.5, True])
 def test_a_delay_is_a_number_of_days(given, delay):
     """Half a day or a negative one is refused."""
-    with pytest.raises(UsageError, match="give whole days"):
-        online_learning.replay(given, delay=delay)
+    for call in (lambda: online_learning.replay(given, delay=delay), lambda: check_delay(delay)):
+        with pytest.raises(UsageError, match=r"is not a number of days.*give whole days"):
+            call()
 
 
 def test_settings_are_compared_for_each_delay(given):
-    """I get one row a setting and one column a delay; with late labels everybody loses."""
+    """I get one row for each setting and one column for each delay, with the log-loss that `replay` gives."""
     table = online_learning.compare_label_delays(
         given, {"small": online_learning.OPTIONS, "large": "--loss_function logistic -l 1"}, [0, 1], START
     )
@@ -197,28 +200,30 @@ def test_xgboost_static_and_monthly_know_what_came_before(given, inputs):
         still,
         online_learning.train_once(spoilt(given, "2013-01-20"), inputs, "2013-01-20", rounds=5, min_child_weight=1),
     )
-    anew = online_learning.train_monthly(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
+    monthly = online_learning.train_monthly(given, inputs, "2013-01-20", rounds=5, min_child_weight=1)
     february = given.after(START)
-    assert np.array_equal(still[~february], anew[~february]) and not np.array_equal(still, anew)
+    assert np.array_equal(still[~february], monthly[~february]) and not np.array_equal(still, monthly)
     other = online_learning.train_monthly(spoilt(given, START), inputs, "2013-01-20", rounds=5, min_child_weight=1)
     march = given.after("2013-03-01")
-    assert np.array_equal(anew[~march], other[~march]) and not np.array_equal(anew[march], other[march])
+    assert np.array_equal(monthly[~march], other[~march]) and not np.array_equal(monthly[march], other[march])
     with pytest.raises(UsageError, match="nothing to learn from"):
         online_learning.train_once(given, inputs, "2013-01-01")
 
 
 def test_an_intercept_from_the_last_days_brings_the_mean_back(given):
-    """Scores that are far too low meet what happened in the days before, and keep their order."""
+    """Scores that are far too low are moved to the share late of the days before, and keep their order."""
     low = np.full(len(given.late), 0.05)
     low[given.rows["UniqueCarrier"] == "YY"] = 0.1
-    moved = online_learning.recalibrated(given, low, window=7, least=50)
+    moved = online_learning.recalibrated(given, low, window=7, min_flights=50)
     last = given.days == given.days[-1]
     week = (given.days < given.days[-1]) & (given.days >= given.days[-1] - 7)
     assert moved[last].mean() == pytest.approx(given.late[week].mean(), abs=0.03)
     assert np.array_equal(np.argsort(moved[last], kind="stable"), np.argsort(low[last], kind="stable"))
     early = given.days <= given.days[0] + 1
     assert moved[early] == pytest.approx(low[early])
-    changed = given.days[moved != online_learning.recalibrated(spoilt(given, "2013-02-10"), low, window=7, least=50)]
+    changed = given.days[
+        moved != online_learning.recalibrated(spoilt(given, "2013-02-10"), low, window=7, min_flights=50)
+    ]
     assert changed.min() == np.datetime64("2013-02-11")
 
 
@@ -256,7 +261,7 @@ def test_a_learner_can_be_put_back_bit_for_bit(given):
 
 
 def test_a_learner_must_name_its_loss_function():
-    """A model that is put back forgets its loss function, so it has to be named."""
+    """VW does not save the loss function with a model, so it must be named."""
     with pytest.raises(UsageError, match="the loss function is not named"):
         online_learning.Learner("-l 0.1")
     with pytest.raises(UsageError, match="VW refuses"):
@@ -264,7 +269,7 @@ def test_a_learner_must_name_its_loss_function():
 
 
 def test_a_guard_takes_back_what_does_harm(given):
-    """A day with swapped labels is refused, and leaves the learner as if that day had not been."""
+    """A day with swapped labels is refused, and leaves the learner as it was before that day."""
     days, bad = given.days < np.datetime64("2013-02-01"), "2013-01-25"
     january = online_learning.Stream(
         [line for line, kept in zip(given.lines, days, strict=True) if kept],
@@ -291,7 +296,7 @@ def test_a_guard_takes_back_what_does_harm(given):
 
 
 def test_a_batch_is_tried_and_taken_back(given):
-    """One batch at a time: its harm is told, and above the limit the learner is as it was."""
+    """A batch whose harm is above the limit is rolled back; its harm is returned in either case."""
     good, bad, late = given.lines[:800], spoilt(given, "2013-01-01").lines[800:1_000], given.late[:300]
     with online_learning.Learner() as learner:
         assert online_learning.learn_or_roll_back(learner, good, [], np.array([]), 0.0) == (0.0, True)
@@ -305,14 +310,14 @@ def test_a_batch_is_tried_and_taken_back(given):
 
 
 def test_a_snapshot_of_something_else_is_refused():
-    """Bytes that are no model cannot be gone back to."""
+    """Bytes that are not a model cannot be restored."""
     with online_learning.Learner() as learner, pytest.raises(UsageError, match="VW refuses"):
         learner.rollback(b"no model")
 
 
 def test_a_guard_must_be_possible(given):
     """A negative limit or a day without flights is refused."""
-    with pytest.raises(UsageError, match="lets nothing through"):
+    with pytest.raises(UsageError, match="accepts no batch"):
         online_learning.learn_guarded(given, limit=-0.1)
     with pytest.raises(UsageError, match="no flight leaves on 2014-01-01"):
         online_learning.learn_guarded(given, spoiled=["2014-01-01"])
@@ -327,6 +332,6 @@ def test_the_committed_year_is_complete():
 
 
 def test_static_models_are_those_of_the_course(given, inputs):
-    """XGBoost is fitted as everywhere in the course."""
-    fit = online_learning._fitted(given, inputs, ~given.after(START), rounds=3)
+    """The static model is fitted by `training.train_xgboost`, as everywhere in the course."""
+    fit = alternatives._fit_on(given, inputs, ~given.after(START), rounds=3)
     assert isinstance(fit, training.Fit) and fit.rounds == 3

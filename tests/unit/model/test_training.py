@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 from pathlib import Path
@@ -15,6 +16,8 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import DataError, ModelError, UsageError
 from course_utils.model import metrics, training
+from course_utils.model.training import caching
+from course_utils.model.training.encoding import select_rows
 
 FAST = {"rounds": 15, "early_stopping": None, "max_depth": 3, "min_child_weight": 1}
 
@@ -122,7 +125,7 @@ def test_text_where_a_number_belongs_is_named(wrong: object):
 
 
 def test_numbers_in_any_dress_are_numbers():
-    """Whole, nullable, object and yes/no columns are read as the numbers they are."""
+    """Integer, nullable, object and Boolean columns are read as numbers."""
     encoder = training.Encoder.fit(ROWS)
     plain = encoder.transform(ROWS.assign(hour=[1.0, 0.0, np.nan, 1.0]))
     for dressed in (
@@ -135,7 +138,13 @@ def test_numbers_in_any_dress_are_numbers():
         np.testing.assert_array_equal(encoder.transform(ROWS.assign(hour=dressed)), plain)
 
 
-# --------------------------------------------------------------------------- one road to a score
+def test_rows_are_looked_up_in_the_order_of_the_flights():
+    """I get one row for each flight, in the order that I asked for."""
+    flights = pd.DataFrame(index=[9, 3])
+    assert select_rows(pd.Series({3: "a", 7: "b", 9: "c"}), flights).tolist() == ["c", "a"]
+
+
+# --------------------------------------------------------------------------- one path to a score
 
 
 def test_one_row_scores_as_it_does_among_many(fit: training.Fit, inputs: pd.DataFrame):
@@ -176,7 +185,7 @@ def test_the_scorer_says_what_xgboost_says(fit: training.Fit, inputs: pd.DataFra
 
 
 def test_threads_do_not_change_a_score(split: splits.Split, inputs: pd.DataFrame, fit: training.Fit):
-    """A model fitted and asked on two threads gives the scores of one thread, to the last bit."""
+    """A model that fits and scores on two threads gives the scores of one thread, to the last bit."""
     two = training.train_xgboost(split, inputs, **FAST, nthread=2)
     np.testing.assert_array_equal(two.predict(split.test), fit.predict(split.test))
     before = fit.scorer.score(inputs)
@@ -189,7 +198,7 @@ def test_threads_do_not_change_a_score(split: splits.Split, inputs: pd.DataFrame
 
 
 def test_the_model_learns_what_there_is_to_learn(fit: training.Fit, split: splits.Split):
-    """Out of time the model ranks late flights above others, and its mean score is near the share late."""
+    """On later flights the model ranks late flights above others, and its mean score is near the share late."""
     table = training.compare({"model": fit, "constant": training.train_rate_table(split)}, split.test)
     assert table.loc["model", "AUC"] > 0.75
     assert table.loc["constant", "AUC"] == 0.5
@@ -199,7 +208,7 @@ def test_the_model_learns_what_there_is_to_learn(fit: training.Fit, split: split
 
 
 def test_a_flight_that_has_no_label_is_scored_all_the_same(fit: training.Fit, world: pd.DataFrame):
-    """A flight of tomorrow has no outcome and gets a score; one without inputs is named."""
+    """A flight of tomorrow has no outcome yet and gets a score; one without inputs is refused by name."""
     tomorrow = world.tail(2).assign(DepDelay=np.nan)
     assert fit.predict(tomorrow).shape == (2,)
     with pytest.raises(DataError, match="inputs lack flight 99999"):
@@ -228,7 +237,7 @@ def test_without_early_stopping_all_rounds_are_kept(fit: training.Fit):
         ({"rounds": 0}, "rounds=0 fits nothing"),
         ({"rounds": 20, "early_stopping": 20}, "after 20 rounds can never act within 20 rounds"),
         ({"early_stopping": 0}, "early_stopping=0 stops before the first round"),
-        ({"max_dept": 3}, 'no use for "max_dept"'),
+        ({"max_dept": 3}, 'does not use "max_dept"'),
         ({"max_depth": -3}, "value -3 for Parameter max_depth"),
         ({"objective": "nix"}, "refuses: Unknown objective function: `nix`"),
     ],
@@ -275,7 +284,7 @@ def test_a_table_answers_with_the_share_late_of_the_key(split: splits.Split, wor
 
 
 def test_the_prior_quietens_a_rare_key(split: splits.Split, world: pd.DataFrame):
-    """A key with one training flight, late, is told near the base rate; without a prior it is told 1."""
+    """A key with one training flight, late, gets a rate near the base rate; without a prior it gets 1."""
     key = pd.Series("common", index=world.index)
     late = features.label(split.train)
     one = late.index[late == 1][0]
@@ -288,7 +297,7 @@ def test_the_prior_quietens_a_rare_key(split: splits.Split, world: pd.DataFrame)
 
 
 def test_a_key_that_training_never_saw_gets_the_base_rate(split: splits.Split, world: pd.DataFrame):
-    """A month that training lacks, and a table without a key, are told the share late of all training flights."""
+    """A month that training lacks, and a table without a key, get the share late of all training flights."""
     base_rate = features.label(split.train).mean()
     by_month = training.train_rate_table(split, {"month": world["Month"], "carrier": world["UniqueCarrier"]})
     for table in (by_month, training.train_rate_table(split)):
@@ -348,7 +357,7 @@ def test_where_each_curve_was_best():
 
 
 class Coin:
-    """The smallest thing that can be compared."""
+    """The smallest model that can be compared."""
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Toss it."""
@@ -356,7 +365,7 @@ class Coin:
 
 
 def test_anything_that_predicts_can_be_compared(split: splits.Split):
-    """Whatever has `predict(rows)` stands in the table, on the same flights as the others."""
+    """Any object with `predict(rows)` gets a row of the table, for the same flights as the others."""
     coin: training.Predictor = Coin()
     table = training.compare({"coin": coin}, split.test)
     assert table.loc["coin"].to_dict() == {"AUC": 0.5, "log-loss": 0.693, "mean score": 0.5}
@@ -434,11 +443,30 @@ def test_the_data_hash_feels_every_change(world: pd.DataFrame):
     assert training.data_hash(names[0]) != training.data_hash(names[1])
 
 
+def test_the_code_hash_covers_every_file_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A change in any module of a package, however deep, changes the package's hash; other files do not count."""
+    package = tmp_path / "hashed_package"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "fitting.py", "inner/__init__.py", "inner/deep.py"):
+        (package / name).write_text(f"name = {name!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("hashed_package")
+    single = importlib.import_module("hashed_package.fitting")
+    hashes = [training.code_hash(module)]
+    for name in ("fitting.py", "inner/deep.py"):
+        (package / name).write_text("changed = True\n")
+        hashes.append(training.code_hash(module))
+    assert len(set(hashes)) == 3
+    (package / "notes.txt").write_text("no code")
+    assert training.code_hash(module) == hashes[-1]
+    assert training.code_hash(single) != training.code_hash(single, module) != training.code_hash(module)
+
+
 # --------------------------------------------------------------------------- files
 
 
 def files(folder: Path) -> list[str]:
-    """Name all that lies in a folder, hidden or not, two levels deep."""
+    """Return all paths in a folder, hidden or not, at any depth."""
     return sorted(entry.relative_to(folder).as_posix() for entry in folder.rglob("*"))
 
 
@@ -487,7 +515,7 @@ def test_nothing_of_mine_is_overwritten(fit: training.Fit, tmp_path: Path, with_
     folder.mkdir(exist_ok=True)
     (folder / "chapter.txt").write_text("mine")
     before = files(tmp_path)
-    with pytest.raises(UsageError, match=r"thesis holds chapter\.txt, which is no saved model"):
+    with pytest.raises(UsageError, match=r"thesis holds chapter\.txt, which is not part of a saved model"):
         training.save(fit.scorer, folder)
     assert files(tmp_path) == before
     with pytest.raises(UsageError, match=r"chapter\.txt is a file"):
@@ -524,7 +552,7 @@ def test_an_interrupted_save_leaves_what_was_there(
 
 
 def test_who_saves_last_wins(fit: training.Fit, split, inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """When somebody else's model appears in the middle of my save, mine takes its place."""
+    """When another process saves a model in the middle of my save, mine replaces it."""
     other = training.train_xgboost(split, inputs, **(FAST | {"rounds": 2}))
     target = tmp_path / "model"
     renamed = Path.replace
@@ -542,7 +570,7 @@ def test_who_saves_last_wins(fit: training.Fit, split, inputs, tmp_path: Path, m
 
 
 def test_many_may_save_at_once(fit: training.Fit, split, inputs, tmp_path: Path):
-    """Four writers and a reader at the same folder: no save fails, and whoever reads gets one whole model or none."""
+    """Four writers and a reader at the same folder: no save fails, and a reader gets one whole model or none."""
     other = training.train_xgboost(split, inputs, **(FAST | {"rounds": 2}))
     scorers = {15: fit.scorer, 2: other.scorer}
     scores = {rounds: scorer.score(inputs) for rounds, scorer in scorers.items()}
@@ -613,7 +641,7 @@ def damage(folder: Path, how: str) -> None:
     ],
 )
 def test_a_damaged_model_is_not_loaded(fit: training.Fit, tmp_path: Path, how: str, words: str):
-    """A file gone, cut short or changed, in the model or in what its numbers mean, is told; then I save anew."""
+    """A file that is missing, cut short or changed is reported, and saving again repairs the folder."""
     folder = training.save(fit.scorer, tmp_path / "model")
     damage(folder, how)
     with pytest.raises(ModelError, match=words):
@@ -640,7 +668,7 @@ def test_another_process_gives_the_same_scores(fit: training.Fit, inputs: pd.Dat
 
 @pytest.mark.slow
 def test_what_went_wrong_in_the_other_process_is_told(fit: training.Fit, inputs: pd.DataFrame):
-    """When the other process cannot score I read its own last words."""
+    """When the other process cannot score, the error quotes its last message."""
     with pytest.raises(ModelError, match=r"could not score: .*column carrier: the model needs this column"):
         training.score_in_new_process(fit.scorer, inputs[["hour"]])
 
@@ -665,13 +693,13 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count how often a model is fitted, in few rounds."""
     counted: list[int] = []
-    train = training.train_xgboost
+    train = caching.train_xgboost
 
     def count(split, inputs):
         counted.append(len(split.train))
         return train(split, inputs, rounds=5, early_stopping=2)
 
-    monkeypatch.setattr(training, "train_xgboost", count)
+    monkeypatch.setattr(caching, "train_xgboost", count)
     return counted
 
 
@@ -700,17 +728,17 @@ def test_a_change_of_anything_that_decides_the_model_fits_another(
     late = features.label
     changes = [
         lambda: None,
-        lambda: monkeypatch.setattr(training, "DEFAULTS", training.DEFAULTS | {"max_depth": 2}),
+        lambda: monkeypatch.setattr(caching, "DEFAULTS", caching.DEFAULTS | {"max_depth": 2}),
         lambda: monkeypatch.setattr(features, "as_of", other_features),
-        lambda: monkeypatch.setattr(training, "_code", lambda: "another rule"),
-        lambda: monkeypatch.setattr(training, "environment", lambda: {"xgboost": "99"}),
+        lambda: monkeypatch.setattr(caching, "code_hash", lambda *modules: "another rule"),
+        lambda: monkeypatch.setattr(caching, "environment", lambda: {"xgboost": "99"}),
         lambda: monkeypatch.setattr(features, "label", lambda rows: late(rows, minutes=30)),
     ]
     for made, change in enumerate(changes, 1):
         change()
         training.course_model(sample)
         assert len(fits) == made
-        monkeypatch.setattr(training, "DEFAULTS", dict(training.DEFAULTS))
+        monkeypatch.setattr(caching, "DEFAULTS", dict(caching.DEFAULTS))
     training.course_model(sample, horizon=6)
     training.course_model(sample.iloc[1:])
     touched = sample.copy()
@@ -719,6 +747,24 @@ def test_a_change_of_anything_that_decides_the_model_fits_another(
     assert len(fits) == len(changes) + 3
     training.course_model(sample)
     assert len(fits) == len(changes) + 3
+
+
+def test_each_module_that_fits_is_part_of_the_models_name(
+    sample: pd.DataFrame, models: Path, fits: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    """A change in one file of the package, such as the encoding, fits a new model."""
+    split = splits.split_by_time(sample)
+    inputs = features.schedule(sample)
+    training.fit_or_load(split, inputs, "the same data")
+    training.fit_or_load(split, inputs, "the same data")
+    assert len(fits) == 1
+    changed = Path(training.encoding.__file__)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"# changed" if path == changed else b""))
+    training.fit_or_load(split, inputs, "the same data")
+    assert len(fits) == 2
+    training.fit_or_load(split, inputs, "other data")
+    assert len(fits) == 3
 
 
 def test_a_damaged_copy_is_fitted_again(sample: pd.DataFrame, models: Path, fits: list[int]):

@@ -21,6 +21,10 @@ from vowpalwabbit import Workspace
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import vowpal
+from course_utils.model.vowpal.labels import LabelMap
+from course_utils.model.vowpal.plan import Choice, LinePlan
+from course_utils.model.vowpal.reading import CsvReader
+from course_utils.model.vowpal.text import check_encoding
 
 #: An example may take as long as it needs.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,7 +104,7 @@ def test_a_file_without_header_has_columns_called_by_number(write):
     ("name", "separator", "given"), [("a.tsv", "\t", None), ("a.csv", ";", ";"), ("a.txt", ",", None)]
 )
 def test_other_separators(write, name, separator, given):
-    """A .tsv file is read as such, any other separator when I name it."""
+    """A .tsv file is read with tabs, and any other separator when I name it."""
     assert text(write("y,a", "1,5", name=name, separator=separator), separator=given) == ["1 |f a:5"]
 
 
@@ -111,7 +115,7 @@ def test_classes_are_counted_in_order_of_appearance(write):
 
 
 def test_namespaces_weights_and_tags(write):
-    """Columns go into the namespaces that I name, weight and tag stand where VW wants them."""
+    """Columns go into the namespaces that I name, weight and tag are written where VW expects them."""
     path = write("y,a,b,c,w,id", ["1", "5", "x", "0", "2", "EWR to LAX"], ["-1", "0", "y", "3", "0.5", ""])
     lines = text(path, namespaces={"when": ["a", "c"], "who": ["b"]}, importance="w", tag="id")
     assert lines == ["1 2.0 'EWR%20to%20LAX |when a:5 |who b=x", "-1 0.5 ' |when c:3 |who b=y"]
@@ -134,14 +138,14 @@ def test_rows_without_a_label_are_refused_left_out_or_kept(write):
 
 
 def test_a_value_can_be_mapped_to_no_label(write):
-    """A cancelled flight can be told apart from late and on time: it has no label."""
+    """A cancelled flight is neither late nor on time: its label can be mapped to none."""
     path, labels = write("y,a", "LATE,5", "CANCELLED,6", "ON TIME,7"), {"LATE": 1, "ON TIME": -1, "CANCELLED": None}
     assert text(path, labels=labels, unlabelled="skip") == ["1 |f a:5", "-1 |f a:7"]
     with pytest.raises(DataError, match=r"column y, row 1: has no label \(line 3\)"):
         text(path, labels=labels)
 
 
-def test_a_table_in_memory_takes_the_same_road():
+def test_a_table_in_memory_is_converted_as_its_file_would_be():
     """A DataFrame becomes what its CSV file would become, and is refused as that would be."""
     frame = pd.DataFrame({"y": [1, -1], "a": [0.1234567, np.nan], "b": ["x y", "NA"]})
     examples = vowpal.from_frame(frame, label="y", all_columns=True, text=["b"])
@@ -152,7 +156,7 @@ def test_a_table_in_memory_takes_the_same_road():
 
 
 def test_what_was_written_is_counted(write):
-    """I am told how many examples and features there are, and what the labels became."""
+    """The result says how many examples and features there are, and what the labels became."""
     path = write("y,a,b", "YES,5,x", "NO,0,y", ",1,z")
     written = vowpal.csv2vw(
         path, path.with_suffix(".vw"), label="y", labels=PLUS_MINUS, all_columns=True, unlabelled="skip"
@@ -222,7 +226,7 @@ def test_an_airport_called_nan_is_an_airport(write):
     ],
 )
 def test_vw_reads_one_feature_of_the_meant_weight(write, cell, written):
-    """Whatever stands in a cell, VW's own parser sees one feature of it, and the column after it."""
+    """Whatever a cell holds, VW's own parser reads one feature from it, and the next column after it."""
     (line,) = text(write(["y", "d", "z"], ["1", cell, "7"]))
     assert line == f"1 |f {written} z:7"
     weight = float(cell) if written.startswith("d:") else 1.0
@@ -244,7 +248,7 @@ def test_an_infinite_number_is_refused(write, cell):
 
 @pytest.mark.parametrize("cell", ["0x10", "True", "1,400", "NAN", "twelve"])
 def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
-    """In a column of numbers a word is an error, told with its line."""
+    """In a column of numbers a word is an error that names its line."""
     path = write(["Distance", "IsDepDelayed"], ["100", "YES"], [cell, "NO"])
     with pytest.raises(DataError, match=r"column Distance, row 1: holds .* where a number belongs \(line 3\)"):
         text(path, label="IsDepDelayed", labels=PLUS_MINUS, all_columns=False)
@@ -257,12 +261,12 @@ def test_a_word_where_the_dictionary_wants_a_number_is_refused(write, cell):
         ("YES", {}, "neither -1 nor 1"),
         ("MAYBE", {"labels": PLUS_MINUS}, "which the label map does not name (YES, NO)"),
         ("yes", {"labels": PLUS_MINUS}, "which the label map does not name"),
-        ("high", {"kind": "number"}, "which is no number"),
-        ("inf", {"kind": "number"}, "which is no number"),
+        ("high", {"kind": "number"}, "which is not a number"),
+        ("inf", {"kind": "number"}, "which is not a number"),
     ],
 )
 def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
-    """0, YES or a third value would be learnt as something else: I am told in which line it stands."""
+    """0, YES or a third value would be learnt as something else, so it is refused with its line."""
     good = "YES" if "labels" in options else "1"
     with pytest.raises(DataError, match=re.escape(said)) as refused:
         text(write("y,a", f"{good},5", f"{label},6"), **options)
@@ -271,7 +275,7 @@ def test_a_label_that_vw_would_misread_is_refused(write, label, options, said):
 
 
 def test_vw_itself_complains_about_none_of_it():
-    """The faults are silent: VW reads a missing number as 1, a label that is no number as 0, and eats what follows."""
+    """The faults are silent: VW reads a missing number as 1 and a label in words as 0, and may lose a feature."""
     seen = vowpal.parse_with_vw("1 |f d:NA z:7", "1 |f d: z:7", "YES |f d:5", "1 |f d=a|b", "1 |f d:0x10", "1|f d:5")
     assert seen["values"].tolist() == ["1, 7", "1", "5", "1", "16", "5"]
     assert seen["label"].tolist()[:5] == [1, 1, 0, 1, 1]
@@ -301,7 +305,7 @@ def table(draw):
 
 
 def meant(name: str, cell: str, is_text: bool) -> tuple[str, float] | None:
-    """Return the feature that a cell stands for, told without csv2vw: its name and weight; None for a zero."""
+    """Return the feature that a cell means, found without csv2vw: name and weight; None for a zero."""
     plain = cell.strip()
     if not is_text:
         if plain in vowpal.MISSING:
@@ -331,7 +335,7 @@ def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
         [pytest.approx(value, rel=1e-6) for _, value in row] for row in wanted
     ]
     assert written.features == sum(map(len, wanted)) == sum(len(features) for *_, features in seen)
-    # The words are the same too: what stands in the text, unquoted, is what was meant; and what VW hashed is that text.
+    # The words are the same too: the text, unquoted, is what was meant, and VW hashed that text.
     lines = (folder / "out.vw").read_text(encoding="utf-8").split("\n")[:-1]
     words = [[word.split(":")[0] for word in line.split(" ")[2:]] for line in lines]
     assert [[unquote(word) for word in row] for row in words] == [[name for name, _ in row] for row in wanted]
@@ -369,7 +373,7 @@ def test_an_equals_sign_in_a_name_is_no_end_of_it():
 @settings(UNHURRIED, max_examples=40)
 @given(WORD)
 def test_a_tag_comes_back(tmp_path_factory, tag):
-    """The tag that VW returns with a prediction is the one that I gave, unquoted."""
+    """The tag that VW returns with a prediction, unquoted, is the one in the file."""
     folder = tmp_path_factory.mktemp("tag")
     with (folder / "in.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["y", "id", "a"], ["1", tag, "5"]])
@@ -414,22 +418,22 @@ def test_deliveries_of_the_course(tmp_path, name):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, and there are 2 columns \(line 3\)"),
+        (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, but there are 2 columns \(line 3\)"),
         (("y,a", "1,5", "1"), r"row 1: has 1 cells"),
-        (("y,a,a", "1,5,6"), r"column a: stands in the header twice"),
+        (("y,a,a", "1,5,6"), r"column a: is in the header twice"),
         (("y,a",), r"has no row with a label"),
     ],
 )
 def test_a_table_that_is_none_is_refused(write, rows, said):
-    """Too many cells, too few, a name given twice, no rows: told, with the line."""
+    """Too many cells, too few, a name given twice or no rows are refused, with the line."""
     with pytest.raises(DataError, match=said):
         text(write(*rows))
 
 
 def test_an_open_quote_is_told(tmp_path):
-    """A quote that is never closed swallows the rest of the file: refused."""
+    """A quote that is never closed would swallow the rest of the file, so it is refused."""
     (tmp_path / "in.csv").write_text('y,a\n1,5\n1,"6\n1,7\n')
-    with pytest.raises(DataError, match=r"row 1: is no CSV: .*quote that is not closed"):
+    with pytest.raises(DataError, match=r"row 1: is not CSV: .*quote that is not closed"):
         text(tmp_path / "in.csv")
 
 
@@ -463,16 +467,16 @@ def test_a_refused_file_leaves_the_old_output_alone(write):
         ({"label": "y", "encoding": "klingon"}, "encoding='klingon' is unknown"),
         ({"label": "y", "labels": {"1": 2, "-1": -1}}, "the label '1' is mapped to 2"),
         ({"label": "y", "labels": {"1": True, "-1": -1}}, "is mapped to True"),
-        ({"label": "y", "labels": {"1": 1, "-1": 1}}, "all labels mean the same"),
+        ({"label": "y", "labels": {"1": 1, "-1": 1}}, "all labels are mapped to the same value"),
         ({"label": "y", "columns": ["q"]}, "the file has no column 'q'"),
-        ({"label": "y", "columns": ["a"], "all_columns": True}, "all columns are asked for, and some are named"),
-        ({"label": "y", "columns": ["y"]}, "y cannot be an input too"),
+        ({"label": "y", "columns": ["a"], "all_columns": True}, "all_columns and columns exclude each other"),
+        ({"label": "y", "columns": ["y"]}, "y is label, weight or tag and cannot be an input too"),
         ({"label": "y", "text": ["q"]}, "the file has no column 'q'"),
         ({"label": "y", "tag": "q"}, "the file has no column 'q'"),
         ({"label": "y", "all_columns": True, "namespaces": {"n": ["a"]}}, "b is in no namespace"),
-        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a", "b"], "m": ["b"]}}, "b stands in two places"),
+        ({"label": "y", "all_columns": True, "namespaces": {"n": ["a", "b"], "m": ["b"]}}, "b is used twice"),
         ({"label": "y", "all_columns": True, "namespaces": {"n": []}}, "no name or no columns"),
-        ({"label": "y", "columns": ["a"], "namespaces": {"n": ["a", "b"]}}, "name it in columns too"),
+        ({"label": "y", "columns": ["a"], "namespaces": {"n": ["a", "b"]}}, "add it to the columns as well"),
         ({"label": "y"}, "the dictionary admits none of these columns 3 hours ahead"),
         (
             {"label": "y", "all_columns": True, "importance": "b", "unlabelled": "keep"},
@@ -481,7 +485,7 @@ def test_a_refused_file_leaves_the_old_output_alone(write):
     ],
 )
 def test_options_that_cannot_be_used_are_refused(write, options, said):
-    """A wrong option is told by name, with what would do."""
+    """A wrong option is refused by name, with the allowed values."""
     path = write("y,a,b", "1,5,6")
     with pytest.raises(UsageError, match=re.escape(said)):
         vowpal.csv2vw(path, path.with_suffix(".vw"), **options)
@@ -491,8 +495,10 @@ def test_options_that_cannot_be_used_are_refused(write, options, said):
 def test_a_file_is_never_written_over_itself(write):
     """Naming the input as the output is refused before anything happens."""
     path = write("y,a", "1,5")
-    with pytest.raises(UsageError, match=r"in\.csv cannot be written"):
+    with pytest.raises(UsageError, match=r"in\.csv is both input and output"):
         vowpal.csv2vw(path, path, label="y", all_columns=True)
+    with pytest.raises(UsageError, match="is a folder"):
+        vowpal.csv2vw(path, path.parent, label="y", all_columns=True)
     with pytest.raises(UsageError, match="there is no folder"):
         vowpal.csv2vw(path, path.parent / "none" / "out.vw", label="y", all_columns=True)
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
@@ -516,10 +522,44 @@ def test_memory_does_not_grow_with_the_file(tmp_path, rows, length, most):
 
 
 def test_a_label_with_many_values_is_none(write):
-    """Naming the wrong column as classes is told, before a thousand classes become a million."""
+    """Naming the wrong column as classes is refused after a thousand classes, before they fill the memory."""
     rows = [["y", "a"], *(["1", f"v{i}"] for i in range(1_001))]
     with pytest.raises(DataError, match="more than 1,000 different labels"):
         text(write(*rows), label="a", kind="classes")
+
+
+# --------------------------------------------------------------------------- parts of the converter
+
+
+def test_the_reader_counts_rows_and_finds_the_place_of_an_error(write):
+    """Blank lines are left out, rows are counted from 0, and an error gets file, row and line."""
+    with CsvReader(write("y,a", "1,5", "-1,6"), ",", "utf-8") as reader:
+        assert reader.names(header=True) == ["y", "a"]
+        assert list(reader) == [["1", "5"], ["-1", "6"]]
+        reader.row = 1
+        with pytest.raises(DataError, match=r"^in\.csv, column a, row 1: is odd \(line 3\)"), reader.locate_errors():
+            raise DataError("is odd", column="a", fix="correct it")
+
+
+def test_the_plan_of_a_line_has_one_part_for_each_cell_that_is_used():
+    """Label, weight, tag and features come in VW's order; the blanks of a line without features are known."""
+    names, choice = ["a", "y", "w", "b"], Choice(all_columns=True, importance="w")
+    plan = LinePlan.make(names, "y", LabelMap("binary", None, "refuse"), choice, header=True)
+    assert plan.columns == ("a", "b") and plan.width == 4
+    assert [part.position for part in plan.parts] == [1, 2, 0, 3]
+    assert "".join(part.texts[cell] for part, cell in zip(plan.parts, ["1", "2", "5", "x"], strict=True)) == (
+        "1 2.0 |f a:5 b=x"
+    )
+    assert "".join(part.texts[cell] for part, cell in zip(plan.parts, ["1", "2", "0", "0"], strict=True)).count(
+        " "
+    ) == (plan.spaces)
+
+
+def test_bytes_of_another_encoding_are_found_in_a_cell():
+    """A surrogate, as Python reads a byte that is no text, is refused; any real character passes."""
+    check_encoding("a", "Zürich, 東京")
+    with pytest.raises(DataError, match="column a: holds bytes that are no text"):
+        check_encoding("a", "Z\udcfcrich")
 
 
 # --------------------------------------------------------------------------- runs
@@ -545,7 +585,7 @@ def test_a_run_tells_what_vw_told(whole):
 
 
 def test_weights_come_back_by_name(whole):
-    """I can read what the learner thinks of each feature, the heaviest first, and of pairs too."""
+    """I can read the weight of each feature by name, the heaviest first, and of pairs too."""
     assert {"u=0", "v", "w=0", "Constant"} <= set(whole.weights.index)
     assert whole.weights["w=0"] < 0 < whole.weights["w=1"]
     assert whole.weights.abs().is_monotonic_decreasing
@@ -561,7 +601,7 @@ def test_a_learner_goes_on_in_another_process_bit_for_bit(whole):
 
 
 def test_going_on_without_the_loss_function_is_refused(whole):
-    """VW would go on with squared loss without a word; the course's helper does not."""
+    """VW would go on with squared loss without a warning; the course's helper refuses."""
     with pytest.raises(UsageError, match="trained with logistic loss and would go on with squared loss"):
         vowpal.run(LINES, start=whole)
     silent = vowpal.run(LINES, start=whole, guarded=False)
@@ -574,7 +614,7 @@ def test_a_file_of_text_and_its_lines_are_the_same(tmp_path, whole):
     path = tmp_path / "examples.vw"
     path.write_text("\n".join(LINES) + "\n")
     assert np.array_equal(vowpal.run(path, LOGISTIC).predictions, whole.predictions)
-    with pytest.raises(DataError, match=r"gone\.vw: is not there"):
+    with pytest.raises(DataError, match=r"gone\.vw: does not exist"):
         vowpal.run(tmp_path / "gone.vw", LOGISTIC)
     with pytest.raises(DataError, match="there are no examples"):
         vowpal.run([], LOGISTIC)
@@ -589,7 +629,7 @@ def test_what_vw_refuses_is_told_in_its_words(options):
 
 
 def test_with_several_passes_the_loss_is_that_of_examples_held_out():
-    """VW's table has another meaning with several passes, and can still be read."""
+    """With several passes VW reports a held-out loss in another form, which is read too."""
     held = vowpal.run(LINES, f"{LOGISTIC} --passes 4 -c")
     assert math.isfinite(held.loss) and len(held.progress) > 0
 
@@ -623,7 +663,8 @@ def test_the_decks_run_is_at_hand():
 
 def test_the_converter_loads_nothing_heavy():
     """Turning a file into text needs neither pandas nor numpy: that is what keeps its memory small."""
-    code = "import sys; from course_utils.model import vowpal; print(*{'pandas', 'numpy', 'vowpalwabbit'} & set(sys.modules))"
+    heavy = {"pandas", "numpy", "vowpalwabbit"}
+    code = f"import sys; from course_utils.model import vowpal; print(*{heavy!r} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
