@@ -118,8 +118,8 @@ converter = DFtoVW.from_column_names(df=numbered, y="late", x=["UniqueCarrier", 
 print(*converter.convert_df(), sep="\n")
 
 # %% [markdown]
-# The course has a command for CSV files of any size, `course csv2vw`. It knows the data dictionary of lesson 02, so it can refuse
-# columns that nobody knows before departure. `--label` names the label's column.
+# The course has a command for CSV files of any size, `course csv2vw`. It reads the course's data dictionary, so it
+# can refuse columns that no one knows before departure. `--label` names the label's column.
 
 # %%
 few.to_csv(terminal.where() / "few.csv", index=False)
@@ -134,7 +134,7 @@ terminal.run("course csv2vw few.csv few.vw --label IsDepDelayed --map YES=1 --ma
 terminal.show("few.vw")
 
 # %% [markdown]
-# Now convert more rows: the first 30,000. Some of these flights never left, so they have no label; `--unlabelled skip` leaves them
+# Now convert more rows. Some of these flights never left, so they have no label; `--unlabelled skip` leaves them
 # out and counts them.
 
 # %%
@@ -278,14 +278,14 @@ for feature in ["IsArrDelayed=YES", "IsArrDelayed=NO", "Origin=JFK", "UniqueCarr
 # %% [markdown]
 # The learner reads off whether the flight *arrived* late, which no one knows before it leaves. The deck's loss measures this leak;
 # it cannot be compared with the loss of a model that predicts before departure. The course's helper runs the same command and
-# returns numbers:
+# returns its numbers and the weights by name, the heaviest first:
 
 # %%
 leaky_run = vowpal.run(terminal.where() / "all.vw", "--loss_function logistic", names=True)
-honest_run = vowpal.run(terminal.where() / "january.vw", "--loss_function logistic")
 
 # %% tags=["claim"]
 printed = terminal.output("python -m vowpalwabbit -d all.vw --loss_function logistic")
+honest_run = vowpal.run(terminal.where() / "january.vw", "--loss_function logistic")
 claim(
     "The helper's loss is the printed one",
     f"average loss = {leaky_run.loss:.6f}" in printed,
@@ -394,17 +394,11 @@ claim(
 # is bounded, and two features may share one weight. `num_weights`, `hash_space` and `hash_feature` show it:
 
 # %%
-small, usual = Workspace("-b 6 --quiet"), Workspace("--quiet")
-for table in (small, usual):
-    places = [
-        table.hash_feature(f"Dest={name}", table.hash_space("dest")) for name in ("LAX", "ORD")
-    ]
-    print(
-        f"{table.num_weights():7,} weights: LAX hashes to",
-        places[0] % table.num_weights(),
-        end=", ",
-    )
-    print("ORD to", places[1] % table.num_weights())
+for bits in (6, 18):
+    hasher = Workspace(f"-b {bits} --quiet")
+    space, size = hasher.hash_space("dest"), hasher.num_weights()
+    LAX, ORD = (hasher.hash_feature(f"Dest={name}", space) % size for name in ("LAX", "ORD"))
+    print(f"-b {bits}: {size:,} weights, LAX has number {LAX:,} and ORD number {ORD:,}")
 
 # %% [markdown]
 # How many features share a weight? Here for the file with all columns of Part 1:
@@ -529,7 +523,7 @@ carriers = flights["UniqueCarrier"].cat.categories
 weights = pd.Series(
     {name: known.get_weight_from_name(f"UniqueCarrier={name}", "carrier") for name in carriers}
 )
-weights.rename("weight").sort_values().to_frame().round(3).T
+weights.rename("weight").sort_values().to_frame().round(3)
 
 # %% [markdown]
 # A positive weight speaks for a delay. (`--invert_hash weights.txt` writes all weights with their names.) You can read a linear
@@ -545,7 +539,7 @@ weights.rename("weight").sort_values().to_frame().round(3).T
 # ## Static against dynamic
 #
 # In real life labels arrive late: at the earliest on the next morning. So learn yesterday's flights, then predict today's, without
-# labels. First by hand, with a small stream of 75 days:
+# labels. First by hand, with a small stream of the year's first weeks:
 
 # %%
 early = online_learning.stream(
@@ -587,8 +581,8 @@ claim(
 )
 
 # %% [markdown]
-# Now the year. The static models learn until April and stop; *XGBoost monthly* is fitted again on the first day of each month; the
-# online ones continue. **Guess first:** which has the lowest loss, and in which weeks?
+# Now the year. The static models learn until April and stop; *XGBoost monthly*, kept from a benchmark, is fitted again on the first day of
+# each month; the online ones continue. **Guess first:** which has the lowest loss, and in which weeks?
 
 # %%
 start = online_learning.comparison_start(flights)
@@ -651,7 +645,7 @@ claim("XGBoost static", dollars["XGBoost static"], nyc2013=(-10500, -7500), unit
 # %% [markdown]
 # ## Labels arrive late
 #
-# VW's own progressive loss assumes that each label arrives *at once*. Compare two settings by the loss that VW prints: the small
+# VW's own progressive loss assumes that each label arrives *at once*. Compare three settings by the loss that VW prints: the small
 # shrinking steps from above, and large constant ones.
 
 # %%
@@ -659,11 +653,14 @@ terminal.run(
     "python -m vowpalwabbit -d year.vw --loss_function logistic -l 0.1 --power_t 0.5", last=5
 )
 terminal.run(
+    "python -m vowpalwabbit -d year.vw --loss_function logistic -l 0.5 --power_t 0.5", last=5
+)
+terminal.run(
     "python -m vowpalwabbit -d year.vw --loss_function logistic -l 0.5 --power_t 0", last=5
 )
 
 # %% [markdown]
-# The large constant steps look far better. **Guess first:** which setting is best if labels arrive a day late?
+# The large constant steps, the last run, look far better. **Guess first:** which setting is best if labels arrive a day late?
 
 # %%
 settings = {
@@ -728,6 +725,7 @@ learner.save(str(model))
 before = predict(learner, first_month)
 learn(learner, reversed_day)
 after = predict(learner, first_month)
+learner.finish()
 learner = Workspace(f"{options} -i {model}")
 
 # %% tags=["claim"]
@@ -844,7 +842,7 @@ claim(
     always=(9000, 13000),
     unit="$",
 )
-claim("Fitting it anew each month adds", again, always=(1500, 3500), unit="$")
+claim("Fitting it again each month adds", again, always=(1500, 3500), unit="$")
 
 # %% [markdown]
 # What changes is the state of the day. Once an input describes it, a static model nearly keeps up. So invest in dynamic *inputs*
