@@ -54,6 +54,8 @@ def _typed_map(text: str) -> dict[str, Any] | Finding:
         value, equals, label = pair.rpartition("=")
         if not (equals and value and label):
             hint = "a pair is VALUE=LABEL without spaces around the equals sign"
+            if not equals:
+                hint = "a shell splits at spaces: what keeps two words together?"
             return wrong(f"--map {pair!r} has no two sides", hint=hint)
         found[value] = None if label == "none" else _as_label(label)
         place += 1 if word.startswith("--map=") else 2
