@@ -329,9 +329,9 @@ terminal.run(f"course csv2vw january.csv x.vw {to_vw} --columns Origin,DepDelay"
 
 # %%
 timetable = online_learning.timetable(flights)
-rows = flights.iloc[:: len(flights) // 80_000].dropna(subset=["DepDelay"])
+rows = flights.iloc[:: max(1, len(flights) // 80_000)].dropna(subset=["DepDelay"])
 rows = rows.sort_values(["Year", "Month", "DayofMonth"], kind="stable")
-labelled = timetable.loc[rows.index].assign(late=np.where(rows["IsDepDelayed"] == "YES", 1, -1))
+labelled = timetable.loc[rows.index].assign(late=np.where(rows["DepDelay"] >= 15, 1, -1))
 labelled.to_csv(terminal.where() / "timetable.csv", index=False, float_format="%g")
 
 # %%
