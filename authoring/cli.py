@@ -181,7 +181,9 @@ def generate(check: bool) -> int:
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @click.option("--label", required=True, help="The label's column: its name, or its place from 0; -1 is the last.")
-@click.option("--map", "labels", multiple=True, metavar="VALUE=LABEL", help="What VW gets for a label, as YES=1.")
+@click.option(
+    "--map", "labels", multiple=True, metavar="VALUE=LABEL", help="VW's label for a value: YES=1, or NA=none."
+)
 @click.option("--classes", "kind", flag_value="classes", help="Number the labels 1, 2, 3 … in order of appearance.")
 @click.option("--number", "kind", flag_value="number", help="Labels are numbers to be predicted.")
 @click.option("--columns", help="What to make features of: names with commas between.  [default: the dictionary's]")
@@ -237,11 +239,15 @@ def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def _label(value: str, to: str) -> float:
+def _label(value: str, to: str) -> float | None:
+    if to == "none":
+        return None
     try:
         return float(to)
     except ValueError as error:
-        raise UsageError(f"--map {value}={to}: {to!r} is no number", fix="map each label to a number") from error
+        raise UsageError(
+            f"--map {value}={to}: {to!r} is no number", fix="map each label to a number, or to none"
+        ) from error
 
 
 def _tell(messages: list[str], *, failed: bool) -> int:

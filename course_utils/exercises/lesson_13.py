@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, listed, not_a, right, wrong
+from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, listed, right, wrong
 from course_utils.tables import active_dataset, read_toml
+
+_ROUNDING = 2e-5  # VW prints six decimals
 
 
 @grader("13.1")
 def label_map(answer: Any) -> Sequence[Finding]:
-    """Grade a label map: the label that VW gets for each value in the file."""
+    """Grade a label map: the ``--map`` options of csv2vw as one text, or the map that they mean."""
     wanted = read_toml("exercises.toml")["13.1"]
     late, on_time, none = wanted["late"], wanted["on_time"], wanted["none"]
-    given = as_mapping(answer)
+    given = _typed_map(answer) if isinstance(answer, str) else as_mapping(answer)
+    if isinstance(given, Finding):
+        return [given]
     if given is None:
-        return [not_a("a dict", answer, hint="give each value of the file its label: {value: label, …}")]
+        hint = "give one text with a --map for each value of the file: --map VALUE=LABEL --map …"
+        return [wrong("the options of a command are a text", hint=hint)]
     values = [late, *on_time, none]
     strange = [key for key in given if key not in values]
     if strange:
-        hint = f"the values are {listed(values)}, spelt as in the file: a different spelling is a different value"
-        return [wrong(f"the value {strange[0]!r} is not in the file", hint=hint)]
+        hint = f"the values are {listed(values)}, spelt as in the file: any other spelling is another value"
+        return [wrong(f"the file holds no {strange[0]!r}", hint=hint)]
     absent = [value for value in values if value not in given]
     if absent:
-        hint = "csv2vw stops at the first row with a value that is not in the map: give every value an entry"
-        return [wrong(f"no entry for {listed(absent)}", hint=hint)]
+        hint = "csv2vw refuses a value that no --map names, at its first row: which values are still missing?"
+        return [wrong(f"no --map names {listed(absent)}", hint=hint)]
     return [_late(given[late]), _on_time([given[value] for value in on_time]), _cancelled(given[none], none)]
+
+
+def _typed_map(text: str) -> dict[str, Any] | Finding:
+    """Read ``--map VALUE=LABEL …`` as a shell would, or say why that is not possible."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return wrong("a quote is not closed", hint="each quote needs a second one, around the whole VALUE=LABEL")
+    found: dict[str, Any] = {}
+    place = 0
+    while place < len(words):
+        word = words[place]
+        pair = word.removeprefix("--map=") if word.startswith("--map=") else "".join(words[place + 1 : place + 2])
+        if not word.startswith("--map") or word.removeprefix("--map")[:1] not in ("", "="):
+            hint = "each pair has a --map of its own, and a shell splits at spaces: what keeps two words together?"
+            return wrong(f"the shell reads {word!r} as a word of its own", hint=hint)
+        value, equals, label = pair.rpartition("=")
+        if not (equals and value and label):
+            hint = "a pair is VALUE=LABEL without spaces around the equals sign"
+            if not equals:
+                hint = "a shell splits at spaces: what keeps two words together?"
+            return wrong(f"--map {pair!r} has no two sides", hint=hint)
+        found[value] = None if label == "none" else _as_label(label)
+        place += 1 if word.startswith("--map=") else 2
+    return found
+
+
+def _as_label(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _late(label: Any) -> Finding:
@@ -35,116 +74,135 @@ def _late(label: Any) -> Finding:
     if number == 1:
         return right("late flights are the positive class")
     if number is None:
-        return wrong(f"late flights get {label!r}", hint="VW needs a number here, not a text or a boolean")
+        return wrong(f"late flights get {label!r}", hint="VW needs a number there, not a text or a Boolean")
     if number == -1:
-        return wrong("late flights are the negative class", hint="which class is positive everywhere in the course?")
-    return wrong(f"late flights get {label!r}", hint="logistic loss has two labels, one for each sign")
+        return wrong("late flights are the negative class", hint="what does the course call positive, everywhere?")
+    return wrong(f"late flights get {label!r}", hint="logistic loss knows two labels, one for each sign")
 
 
 def _on_time(labels: Sequence[Any]) -> Finding:
     numbers = [as_number(label) for label in labels]
     if all(number == -1 for number in numbers):
-        return right("flights that left on time or early are the negative class")
+        return right("flights that left on time or early are the other class")
     if any(number is None for number in numbers):
-        return wrong("flights on time or early get no number", hint="they departed, and not late: this is an outcome")
+        return wrong("flights on time or early get no number", hint="they did leave, and not late: that is an outcome")
     if 0 in numbers:
-        return wrong(
-            "0 is not a label for logistic loss", hint="VW accepts it without a warning, but learns something else"
-        )
+        return wrong("0 is no label of logistic loss", hint="VW takes it without a warning, and learns something else")
     if 2 in numbers:
-        hint = "the deck fixed this with sed afterwards: write the correct sign directly"
-        return wrong("2 is the number of a class, as for --oaa", hint=hint)
-    return wrong("early or on-time flights count as late", hint="from how many minutes is a flight late?")
+        return wrong(
+            "2 counts classes, as for --oaa",
+            hint="the deck corrected that with sed afterwards: which two labels does logistic loss know?",
+        )
+    return wrong("early or on time counts as late", hint="from how many minutes on is a flight late?")
 
 
 def _cancelled(label: Any, value: str) -> Finding:
     if label is None:
-        return right("flights that never departed have no label")
+        return right("flights that never left have no label")
     if as_number(label) == 1:
-        return wrong(f"{value} counts as late", hint="this is the deck's wrong label: did this flight depart late?")
+        hint = "this is the deck's faulty label: did these passengers wait for a departure?"
+        return wrong(f"{value} counts as late", hint=hint)
     if as_number(label) == -1:
-        return wrong(f"{value} counts as on time", hint="a flight that never departed did not depart on time either")
-    hint = "which Python value means 'nothing'? With it, csv2vw writes a row without a label"
-    return wrong(f"{value} gets {label!r}, and VW would learn from it", hint=hint)
+        return wrong(f"{value} counts as on time", hint="a flight that never left did not leave on time either")
+    hint = "the exercise's text says how a --map makes a row without label"
+    return wrong(f"{value} gets {label!r}, which VW would learn from", hint=hint)
 
 
 @grader("13.2")
 def pairs(answer: Any) -> Sequence[Finding]:
-    """Grade a run of VW with pairs of namespaces: any object with options, examples and loss."""
+    """Grade VW's own report on a run with pairs: the text that the command prints."""
     limits = read_toml("exercises.toml")["13.2"]
-    options, loss = getattr(answer, "options", None), as_number(getattr(answer, "loss", None))
-    examples = as_number(getattr(answer, "examples", None))
-    if not isinstance(options, str) or loss is None or examples is None:
-        return [not_a("a run of VW", answer, hint="keep the whole result of vowpal.run, not a part of it")]
-    if "--loss_function logistic" not in options.replace("=", " "):
-        hint = "you cannot compare the losses of two loss functions: start from the given options"
-        return [wrong("this run has another loss function", hint=hint)]
-    if not _same_steps(options, limits["steps"]):
+    if not isinstance(answer, str):
+        hint = "terminal.output(…) returns what a command prints, terminal.run(…) returns nothing"
+        return [wrong(f"a {type(answer).__name__} is no report", hint=hint)]
+    report = _numbers(answer)
+    if not {"average loss", "best constant's loss", "learning rate"} <= set(report):
+        hint = "hand in what VW prints, whole and without --quiet, and not the command or one of its numbers"
+        return [wrong("this text is no report of VW", hint=hint)]
+    if not _is_logistic(report):
+        hint = "losses of two loss functions cannot be compared: start from the given options"
+        return [wrong("the loss is not the logistic one", hint=hint)]
+    if not _same_steps(answer, report, limits["steps"]):
         hint = (
-            "larger or constant steps lower this loss for a reason that the next part explains; "
-            "keep the given steps, and change only namespaces and pairs"
+            "larger or constant steps lower this loss for a reason that the next part explains, and several passes "
+            "print another loss; leave them as given, and change namespaces and pairs only"
         )
-        return [wrong("the step size differs from that of the run to beat", hint=hint)]
-    if examples != limits["examples"][active_dataset()]:
-        hint = "learn from the same flights, from all of them, once"
-        return [wrong("the run to beat has other examples", hint=hint)]
+        return [wrong("the steps are not those of the run to beat", hint=hint)]
+    if report.get("number of examples") != limits["examples"][active_dataset()]:
+        hint = "learn from the same flights, all of them, once"
+        return [wrong("these are not the examples of the run to beat", hint=hint)]
     bar, floor = limits["bar"][active_dataset()], limits["floor"][active_dataset()]
-    if loss < floor:  # only columns that are known after departure reach such a loss
-        hint = "the timetable does not contain that much information: which of your columns is not in it?"
+    loss = report["average loss"]
+    if loss < floor:
+        hint = "no column of the timetable knows that much: which column is not in it?"
         return [wrong(f"a loss of {loss:.4f} is too good to be true", hint=hint)]
-    if not re.search(r"(^|\s)(-q|--quadratic|--cubic|--interactions)\b", options):
-        return [wrong("no namespaces are paired", hint="without pairs, carrier and hour only add up: read about -q")]
+    if not re.search(r"^creating (quadratic|cubic)? ?features for", answer, re.MULTILINE):
+        return [wrong("no namespaces are paired", hint="without pairs, carrier and hour can only add up: see -q")]
     if loss > bar:
         hint = (
-            "you name a pair by the first letters of two namespaces, and a namespace can be paired with itself: "
-            "which inputs have an effect together that they do not have alone?"
+            "-q names two namespaces by their first letters, and one can be paired with itself: "
+            "which inputs mean something else together?"
         )
-        return [wrong(f"a loss of {loss:.4f} does not beat {bar}", hint=hint)]
+        return [wrong(f"a loss of {loss:.4f} is higher than {bar}", hint=hint)]
     return [
-        right("the same flights, the same steps, and inputs from the timetable"),
-        right(f"the pairs lower the loss below {bar}"),
+        right("the same flights, the same steps, and inputs known beforehand"),
+        right(f"the pairs bring the loss to {bar} or less"),
     ]
 
 
-def _same_steps(options: str, steps: Mapping[str, float]) -> bool:
-    """Return whether the options that set the step size are the given ones, each exactly once."""
-    found = re.findall(r"(?:^|\s)(-l|--learning_rate|--power_t|--initial_t|--decay_learning_rate)[ =]?(\S+)", options)
-    named = {"-l": "learning_rate"}
-    given = [(named.get(name, name.lstrip("-")), value) for name, value in found]
-    # Further options change the steps as well, such as another optimiser, or more passes over the same flights.
-    return sorted(given) == sorted((name, f"{value:g}") for name, value in steps.items()) and not re.search(
-        r"--(passes|sgd|adaptive|invariant|normalized|coin|ftrl|bfgs|cb|nn)\b", options
-    )
+def _numbers(report: str) -> dict[str, float]:
+    """Return the lines ``name = number`` of VW's report."""
+    found = re.findall(r"^([a-zA-Z_' ]+?) = (-?\d+(?:\.\d+)?)(?: h)?\s*$", report, re.MULTILINE)
+    return {name: float(number) for name, number in found}
+
+
+def _is_logistic(report: Mapping[str, float]) -> bool:
+    """Say whether the best constant's loss is the entropy of the labels, as only logistic loss has it."""
+    examples = report.get("weighted example sum", 0)
+    if not examples:
+        return False
+    share = (1 + report.get("weighted label sum", 0) / examples) / 2
+    if not 0 < share < 1:
+        return False
+    entropy = -(share * math.log(share) + (1 - share) * math.log(1 - share))
+    return abs(entropy - report["best constant's loss"]) < _ROUNDING
+
+
+def _same_steps(text: str, report: Mapping[str, float], steps: Mapping[str, float]) -> bool:
+    """Say whether VW reports the given steps, one pass and its usual learner."""
+    given = {"learning_rate": report.get("learning rate"), "power_t": report.get("power_t")}
+    learners = re.search(r"^Enabled learners: (.*)$", text, re.MULTILINE)
+    usual = learners is not None and learners[1].startswith("gd")
+    return given == dict(steps) and not report.get("initial_t") and "passes used" not in report and usual
 
 
 @grader("13.3")
 def guard(answer: Any) -> Sequence[Finding]:
-    """Grade learning behind a guard: any object with a table of batches that were spoiled, learned or refused."""
+    """Grade learning behind a guard: anything whose batches say what was spoiled and what was learnt."""
     limits = read_toml("exercises.toml")["13.3"]
     batches = getattr(answer, "batches", None)
     if not {"harm", "learnt", "spoiled"} <= set(getattr(batches, "columns", ())):
-        hint = "call online_learning.learn_guarded with the limit of your choice, and keep its result"
-        return [not_a("a guarded run", answer, hint=hint)]
+        hint = "call online_learning.learn_guarded with your limit, and keep what it returns"
+        return [wrong(f"a {type(answer).__name__} is no guarded run", hint=hint)]
     spoiled, learnt = batches["spoiled"].astype(bool), batches["learnt"].astype(bool)
     if int(spoiled.sum()) != limits["spoiled"]:
-        hint = "pass the same days as `spoiled`: test a guard on the fault that it should detect"
-        return [wrong("the poisoned days are not in the run", hint=hint)]
+        hint = "pass the same days as `spoiled`: test a guard on the fault that it is for"
+        return [wrong("the reversed days are not in it", hint=hint)]
     if len(batches) < limits["batches"]:
         return [wrong("some days are missing", hint="learn from the same stream as above")]
     if learnt.all():
-        hint = "compare the harm of the poisoned days with your limit: which of the two is smaller?"
-        return [wrong("no day was refused", hint=hint)]
-    # Both faults are reported: a limit can be too high for one day and too low for another at the same time.
+        hint = "compare the harm of the reversed days with your limit: which of the two is smaller?"
+        return [wrong("nothing was refused", hint=hint)]
     findings = []
-    accepted, refused = int((spoiled & learnt).sum()), int((~spoiled & ~learnt).sum())
-    if accepted:
-        hint = "behind a guard each poisoned day meets a healthy model, so it does less harm than after other such days"
-        findings.append(wrong(f"{accepted} of the poisoned days were learned", hint=hint))
+    let_in, shut_out = int((spoiled & learnt).sum()), int((~spoiled & ~learnt).sum())
+    if let_in:
+        hint = "behind a guard each reversed day meets a healthy learner, and does less harm than after another bad day"
+        findings.append(wrong(f"{let_in} of the reversed days were learnt", hint=hint))
     else:
-        findings.append(right("every poisoned day was undone"))
-    if refused:
-        hint = "a storm is news, not poison, and the model has to learn it: how much harm did the worst healthy day do?"
-        findings.append(wrong(f"{refused} healthy days were refused, too", hint=hint))
+        findings.append(right("every reversed day was rolled back"))
+    if shut_out:
+        hint = "a storm is real news and has to be learnt: how much harm did the worst healthy day do?"
+        findings.append(wrong(f"{shut_out} healthy days were refused too", hint=hint))
     else:
         findings.append(right("no healthy day was refused, storms included"))
     return findings

@@ -347,6 +347,18 @@ def test_csv2vw_refuses_a_row_by_line_and_column_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["flights.csv"]
 
 
+def test_csv2vw_maps_a_value_to_no_label(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`--map VALUE=none` leaves a value without label, as None does in Python."""
+    source, target = tmp_path / "outcomes.csv", tmp_path / "outcomes.vw"
+    source.write_text("miles,outcome\n5,LATE\n6,CANCELLED\n7,EARLY\n")
+    words = ("csv2vw", str(source), str(target), "--label", "outcome", "--columns", "miles", "--unlabelled", "skip")
+    assert _course(monkeypatch, *words, "--map", "LATE=1", "--map", "EARLY=-1", "--map", "CANCELLED=none") == 0
+    assert target.read_text() == "1 |f miles:5\n-1 |f miles:7\n"
+    assert "1 rows without a label left out" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("wrong", ["YES", "=1", "YES=", "YES=yes"])
 def test_csv2vw_refuses_a_map_that_is_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, wrong: str

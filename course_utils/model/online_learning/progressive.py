@@ -60,10 +60,12 @@ def replay(stream: Stream, options: str = OPTIONS, *, delay: int = 1, until: str
     array([0.5])
     """
     check_delay(delay)
-    text, asked = _events(stream, delay, np.datetime64(until) if until else None)
+    events, asked = _events(stream, delay, np.datetime64(until) if until else None)
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
         path = Path(folder) / "events.vw"
-        path.write_text(text, encoding="utf-8", newline="\n")
+        # Line by line: one text of a year's events would need as much memory again as the stream.
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in events)
         predictions = vowpal.run(path, f"{options} --link logistic").predictions
     return predictions[asked]
 
@@ -80,11 +82,11 @@ def check_delay(delay: int) -> None:
         raise UsageError(f"delay={delay!r} is not a number of days", fix="give whole days, 0 or more")
 
 
-def _events(stream: Stream, delay: int, until: np.datetime64 | None) -> tuple[str, np.ndarray]:
-    """Return one file of labels and questions in order of time, and a mask of its lines that are questions."""
+def _events(stream: Stream, delay: int, until: np.datetime64 | None) -> tuple[list[str], np.ndarray]:
+    """Return the lines of labels and questions in order of time, and a mask of those that are questions."""
     if delay == 0 and until is None:
         # VW itself predicts each example before it learns it.
-        return "".join(f"{line}\n" for line in stream.lines), np.ones(len(stream.lines), dtype=bool)
+        return stream.lines, np.ones(len(stream.lines), dtype=bool)
     days, first = np.unique(stream.days, return_index=True)
     bounds = [*first, len(stream.lines)]
     parts, asked = [], []
@@ -102,7 +104,7 @@ def _events(stream: Stream, delay: int, until: np.datetime64 | None) -> tuple[st
             asked.append(np.zeros(bounds[known + 1] - bounds[known], dtype=bool))
         parts += [line[line.index("|") :] for line in today]
         asked.append(np.ones(len(today), dtype=bool))
-    return "".join(f"{line}\n" for line in parts), np.concatenate(asked)
+    return parts, np.concatenate(asked)
 
 
 def compare_label_delays(stream: Stream, options: Mapping[str, str], delays: Sequence[int], start: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Run the real ``vw`` from Python and read what it reports.
 
-`run` trains in a process of its own and returns losses, predictions, weights and the model. `parse_with_vw` shows what
+`run` trains in a process of its own and returns losses, predictions and weights. `parse_with_vw` shows what
 VW's own parser reads in a line of text.
 """
 
@@ -83,8 +83,6 @@ class Run:
         One for each example, made before it was learnt.
     weights : Series
         By readable name, largest first; empty unless asked for.
-    model : bytes
-        The model, from which another run can start.
     """
 
     options: str
@@ -94,7 +92,6 @@ class Run:
     progress: pd.DataFrame
     predictions: np.ndarray
     weights: pd.Series
-    model: bytes
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -111,9 +108,7 @@ def run(
     examples: str | os.PathLike[str] | Sequence[str],
     options: str = "",
     *,
-    start: Run | None = None,
     names: bool = False,
-    guarded: bool = True,
 ) -> Run:
     """Run ``vw`` once over examples, in a process of its own.
 
@@ -123,18 +118,13 @@ def run(
         A file of VW's text, or its lines.
     options : str
         VW's own command-line options, such as ``"--loss_function logistic -q ab"``.
-    start : Run, optional
-        An earlier run whose model is trained further; default: a new model.
     names : bool
         Also read the weights by name; VW is then slower, since it keeps the text of every feature.
-    guarded : bool
-        Refuse another loss function than the one that `start` was given: VW does not save it with the model, and falls
-        back to squared loss without a warning.
 
     Raises
     ------
     UsageError
-        VW refuses an option, or the loss function is not that of `start`.
+        VW refuses an option.
     DataError
         There are no examples.
 
@@ -145,18 +135,9 @@ def run(
     """
     import pandas as pd
 
-    if guarded and start is not None and _loss_function(options) != _loss_function(start.options):
-        raise UsageError(
-            f"the model was trained with {_loss_function(start.options)} loss and would go on with "
-            f"{_loss_function(options)} loss",
-            fix=f"add --loss_function {_loss_function(start.options)} to the options: VW does not save it in the model",
-        )
     with tempfile.TemporaryDirectory(prefix="vw-") as folder:
         scratch = Path(folder)
-        words = ["-d", os.fspath(_as_file(examples, scratch)), *options.split(), "-f", "model", "-p", "predictions"]
-        if start is not None:
-            (scratch / "start").write_bytes(start.model)
-            words += ["-i", "start"]
+        words = ["-d", os.fspath(_as_file(examples, scratch)), *options.split(), "-p", "predictions"]
         if names:
             words += ["--invert_hash", "names"]
         totals, progress = _read_report(_command(words, scratch))
@@ -170,13 +151,7 @@ def run(
             progress,
             _read_predictions(scratch / "predictions"),
             _read_weights(scratch / "names") if names else pd.Series(dtype=float),
-            (scratch / "model").read_bytes(),
         )
-
-
-def _loss_function(options: str) -> str:
-    found = re.search(r"--loss_function[ =](\S+)", options)
-    return found[1] if found else "squared"
 
 
 def _as_file(examples: str | os.PathLike[str] | Sequence[str], scratch: Path) -> Path:

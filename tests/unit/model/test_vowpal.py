@@ -592,23 +592,6 @@ def test_weights_come_back_by_name(whole):
     assert "u=0*w=0" in vowpal.run(LINES, f"{LOGISTIC} -q ab", names=True).weights.index
 
 
-def test_a_learner_goes_on_in_another_process_bit_for_bit(whole):
-    """Saved after 200 examples and resumed elsewhere, it predicts the rest as if it had never stopped."""
-    first = vowpal.run(LINES[:200], LOGISTIC)
-    second = vowpal.run(LINES[200:], LOGISTIC, start=first, names=True)
-    assert np.array_equal(np.concatenate([first.predictions, second.predictions]), whole.predictions)
-    assert second.weights.to_dict() == whole.weights.to_dict()
-
-
-def test_going_on_without_the_loss_function_is_refused(whole):
-    """VW would go on with squared loss without a warning; the course's helper refuses."""
-    with pytest.raises(UsageError, match="trained with logistic loss and would go on with squared loss"):
-        vowpal.run(LINES, start=whole)
-    silent = vowpal.run(LINES, start=whole, guarded=False)
-    assert silent.loss > vowpal.run(LINES, LOGISTIC, start=whole).loss
-    assert vowpal.run(LINES, "--loss_function=logistic", start=whole).examples == 400
-
-
 def test_a_file_of_text_and_its_lines_are_the_same(tmp_path, whole):
     """I can pass a file or its lines."""
     path = tmp_path / "examples.vw"
