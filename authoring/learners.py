@@ -23,6 +23,8 @@ FOLDER = "my_lessons"
 #: Fingerprints of the lessons as they were when they were copied.
 ORIGINALS = ".originals.json"
 SOLUTIONS = "solutions"
+#: Defaults of JupyterLab: it does not ask whether it may fetch news.
+LAB_SETTINGS = Path(__file__).with_name("lab_settings")
 
 
 def copy_lessons(root: Path = surroundings.ROOT) -> list[str]:
@@ -138,6 +140,7 @@ def lab(
         "ServerApp.root_dir": str(root / FOLDER),
         "LabApp.default_url": f"/lab/tree/{first}",
         "ServerApp.answer_yes": "True",  # Ctrl-C stops at once
+        "LabApp.app_settings_dir": str(LAB_SETTINGS),
         **tables.read_toml("quiet.toml")["jupyterlab"],
     }
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]

@@ -1,12 +1,12 @@
-"""How often the 18 checks of lesson 10 are wrong, and what a fault costs that nobody finds.
+"""How often the checks of lesson 10 are wrong, and what a fault costs that no one finds.
 
     uv run python benchmarks/pitfalls.py              # print both tables
     uv run python benchmarks/pitfalls.py --write      # and keep them in course_utils/tables/
     uv run python benchmarks/pitfalls.py --seeds 10   # a quick look
 
 Each seed draws two clean sets of whole days of 2013, of at most 20,000 flights each: a delivery and a reference. The
-checks are asked about the clean delivery (false alarms) and about the same one with each fault planted (power). 100
-seeds take about eight minutes of processor time.
+checks run on the clean delivery (false alarms) and on the same one with each fault planted (power). 100 seeds take
+about eight minutes of processor time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
     for seed in seeds:
         clean, reference = pitfalls.example_deliveries(flights, known, seed)
         log = faults.contaminate(clean, seed, [])[0].log
-        for check in pitfalls.CHECKS:
+        for check in pitfalls.checks().index:
             alarms = alarmed(pitfalls.detector(check)(clean, reference, words, horizon, log))
             false[check] += any(check != "necessary" or where in CARRYING for _, where in alarms)
         for fault, entry in catalogue.iterrows():
@@ -77,7 +77,7 @@ def power(flights: pd.DataFrame, known: pd.DataFrame, seeds: range) -> pd.DataFr
             "power": found[fault] / len(seeds),
             "seeds": len(seeds),
         }
-        for check in pitfalls.CHECKS
+        for check in pitfalls.checks().index
         for fault in catalogue.index[catalogue["check"] == check]
     ]
     return pd.DataFrame(rows)

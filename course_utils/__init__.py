@@ -2,15 +2,15 @@
 
 ::
 
-    errors, tables        what the course refuses, and its facts as data
-    notebook              what a cell shows that is not about the subject
-    data                  flights, from a file to features known in time
-    model                 trained, scored, valued, explained
+    errors, tables        error messages, and the facts of the course as data
+    notebook              tables, figures and claims that a cell shows
+    data                  flights, from a file to features that are known in time
+    model                 train, score, value and explain a model
     develop    serve      versions, runs and releases; predictions in batch and online
-    operate               watched, alerted on, trained again
-    exercises             checks and quizzes
+    operate               monitor a model, alert, train it again
+    exercises             checks of answers, and quizzes
 
-Each imports those above it only.
+Each package imports only packages above it.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 ::
 
-    CourseError                 anything the course itself refuses
-    ├── DataError               a file, column or row is not as the data dictionary says
+    CourseError                 any error that the course raises
+    ├── DataError               a file, column or row differs from the data dictionary
     ├── UsageError              an option or argument cannot be used as given
-    ├── ModelError              a model cannot be fitted, saved, loaded or asked
-    └── ClaimError              a statement of a lesson is not what was measured
+    ├── ModelError              a model cannot be trained, saved, loaded or asked for a prediction
+    └── ClaimError              a statement of a lesson differs from what was measured
 
-Each says what is wrong, where, and how to fix it, in one readable text.
+Each message says what is wrong, where, and how to fix it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["ClaimError", "CourseError", "DataError", "ModelError", "UsageError"]
 
 
 class CourseError(Exception):
-    """What is wrong and how to fix it.
+    """An error with a problem and its fix, which the message states as two sentences.
 
     Parameters
     ----------
@@ -28,6 +28,11 @@ class CourseError(Exception):
         What is wrong, as a sentence without its full stop.
     fix : str
         What the reader can do about it, as a sentence without its full stop.
+
+    Examples
+    --------
+    >>> print(errors.UsageError("rounds=0 trains nothing", fix="pass rounds=1 or more"))
+    rounds=0 trains nothing. Fix: pass rounds=1 or more.
     """
 
     def __init__(self, problem: str, *, fix: str) -> None:
@@ -37,18 +42,23 @@ class CourseError(Exception):
 
 
 class DataError(CourseError, ValueError):
-    """A file, column or row is not as the data dictionary says.
+    """A file, column or row differs from the data dictionary.
 
     Parameters
     ----------
     problem, fix : str
         As for `CourseError`.
     file : path or str, optional
-        Where the data came from; only its name is shown.
+        The file that the data came from; the message shows only its name, not the folder.
     column : str, optional
-        The column at fault.
+        The column that the error is about.
     row : int, optional
-        The first data row at fault, counted from 0 as pandas does.
+        The first row with the error, counted from 0 as in pandas, without the header.
+
+    Examples
+    --------
+    >>> print(errors.DataError("is negative", fix="correct it", file="data/flights.csv", column="Distance", row=7))
+    flights.csv, column Distance, row 7: is negative. Fix: correct it.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class DataError(CourseError, ValueError):
         column: str | None = None,
         row: int | None = None,
     ) -> None:
+        # Without its folder: messages are in committed outputs, which must be the same on every machine.
         self.file = None if file is None else PurePath(fspath(file)).name
         self.column = column
         self.row = row
@@ -76,8 +87,8 @@ class UsageError(CourseError, ValueError):
 
 
 class ModelError(CourseError):
-    """A model cannot be fitted, saved, loaded or asked."""
+    """A model cannot be trained, saved, loaded or asked for a prediction."""
 
 
 class ClaimError(CourseError, AssertionError):
-    """A statement of a lesson is not what was measured."""
+    """A statement of a lesson differs from what was measured."""

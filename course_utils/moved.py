@@ -1,7 +1,7 @@
-"""Import paths of version 0.1, which still work for one release and warn with the new place.
+"""Import paths of version 0.1, which work for one more release and warn with the new path.
 
-``from course_utils import vw`` and ``from course_utils.vw import run`` give a stand-in for the old module: each name is
-looked up in the new one. ``tables/moved.toml`` is the list.
+``from course_utils import vw`` and ``from course_utils.vw import run`` return a proxy for the old module: it looks each
+name up in the new one. ``tables/moved.toml`` lists the old modules and names.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _PACKAGE = "course_utils"
 
 
 class _Moved(ModuleType):
-    """A module under its old name: it hands on what the new one has."""
+    """A proxy under a module's old name: each attribute comes from the new module."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__"):  # Python's import system asks for several that a module need not have
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         entry = _entries()[self.__name__.removeprefix(f"{_PACKAGE}.")]
         target = importlib.import_module(f"{_PACKAGE}.{entry['to']}")
         new = entry.get("renamed", {}).get(name, name)
-        if "." in new:  # the function is in another module now, and takes the rest of the name as its argument
+        if "." in new:  # now a function of another module; the text after the colon is its argument
             where, _, table = new.partition(":")
             module, _, function = where.rpartition(".")
             call = getattr(importlib.import_module(f"{_PACKAGE}.{module}"), function)
-            return lambda *names: call(table.format(*names or ("year",)))
+            return lambda *names: call(table.format(*names or ("year",)))  # 'year' was the old default
         return getattr(target, new)
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Find the old names below `course_utils`, after every real module."""
+    """Find the old modules of `course_utils`; Python asks this finder last, so real modules take precedence."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         package, _, old = name.partition(".")
@@ -55,7 +55,7 @@ class _Finder(MetaPathFinder, Loader):
         return _Moved(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing: names are looked up when they are used."""
+        """Do nothing: the proxy looks up names when they are used."""
 
 
 @cache
@@ -64,14 +64,9 @@ def _entries() -> dict[str, Any]:
 
 
 def warn(text: str) -> None:
-    """Warn that a name is now elsewhere, at the line that imports it.
-
-    Parameters
-    ----------
-    text : str
-        Names the old and the new place.
-    """
-    # That line is the first one outside this package and Python's import machinery.
+    """Issue a DeprecationWarning with `text`, the old and the new path, at the line that imports the old one."""
+    # That line is in the first frame outside this package and Python's import machinery. A fixed `stacklevel` would
+    # not do, since ``import a.b`` and ``from a import b`` go through different numbers of frames.
     frame = sys._getframe(1)
     while frame.f_back is not None and (
         "importlib" in frame.f_code.co_filename or frame.f_globals.get("__name__", "").startswith(_PACKAGE)
@@ -82,23 +77,18 @@ def warn(text: str) -> None:
 
 
 def install() -> None:
-    """Let imports of old names be found; a second call changes nothing."""
+    """Make old modules importable; a second call changes nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
 
 
 def module(name: str) -> ModuleType:
-    """Return the stand-in for a module by its old name, such as ``vw``.
-
-    Parameters
-    ----------
-    name : str
-        Without ``course_utils.``.
+    """Return the proxy for a module by its old `name`, such as ``"vw"``.
 
     Raises
     ------
     AttributeError
-        No module of the course has or had that name.
+        The course has no module of that name and never had one.
     """
     if name not in _entries():
         raise AttributeError(f"module {_PACKAGE!r} has no attribute {name!r}")

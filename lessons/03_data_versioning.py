@@ -67,7 +67,7 @@ project.run("git commit --quiet --message 'Flights of January and February'", "d
 
 # %% tags=["figure"]
 plots.show(
-    plots.transport(),
+    plots.git_and_dvc(),
     alt="Code and pointers go from the workspace to Git and on to a Git server; data and models "
     "go to DVC's cache and on to the storage; dvc pull brings them from the storage back to the "
     "workspace.",

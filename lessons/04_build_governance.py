@@ -126,7 +126,7 @@ axes = {
     "x": "setting or loss [own scale]",
 }
 plots.show(
-    plots.parallel(numbers, **axes, mark=[best, learnt]),
+    plots.parallel_coordinates(numbers, **axes, mark=[best, learnt]),
     alt="One line a run. The deepest run with large steps falls lowest on training loss and ends highest on validation loss; "
     "the best on validation lies in the middle of the training losses.",
 )

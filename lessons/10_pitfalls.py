@@ -10,7 +10,7 @@
 # - detect a leak that no score reveals;
 # - detect a code, a unit or a source that changed without notice;
 # - recognise bad labels and feedback loops, even when the score looks good;
-# - audit a delivery with the deck's eighteen checks, and state how reliable each of them is.
+# - audit a delivery with the deck's checks, and state how reliable each of them is.
 #
 # *30 minutes in class: a first look at the file 5 · when is it known? 4 · hidden leaks 4 · a changed meaning 3 · a day without weather 3
 # · bad labels 3 · feedback loops 2 · the audit 6.*
@@ -29,8 +29,8 @@ split = splits.split_by_time(flights)
 # %% [markdown]
 # # Part 1 of 3: Which inputs you may use
 #
-# The deck lists eighteen pitfalls: ten about signals to choose, and eight about data to remove. In this course each pitfall is
-# a *check*: a function that examines a *delivery*, that is, a batch of flights from a provider, and reports its findings.
+# The deck lists pitfalls of two kinds: signals to choose, and data to remove. In this course each pitfall is a *check*: a
+# function that examines a *delivery*, that is, a batch of flights from a provider, and reports its findings.
 
 # %% [markdown]
 # ## A first look at the file
@@ -38,7 +38,7 @@ split = splits.split_by_time(flights)
 # Take the training months as the partner would send them: every column is an input, except the label. Each check gives a
 # verdict. *Stop* means that you must fix a fault before you train.
 #
-# **Guess first:** how many of the eighteen checks will say *stop*?
+# **Guess first:** how many of the checks will say *stop*?
 
 # %%
 past = flights.loc[: split.train.index.max()]
@@ -570,8 +570,8 @@ claim("Recall of the alarms", result["recall"], nyc2013=(0.8, 1))
 
 # %% [markdown] tags=["instructor"]
 # Create a new delivery for every group: `pitfalls.Audit(seed, flights, known, planted=6)` with a seed of your own, and
-# `audit.solution()` afterwards. `planted=18` puts one fault for each check into one file. Pass the learners' lists to
-# `audit.score(...)`.
+# `audit.solution()` afterwards. `planted=len(pitfalls.checks())` puts one fault for each check into one file. Pass the
+# learners' lists to `audit.score(...)`.
 
 # %% [markdown]
 # **Check what you know**
@@ -588,14 +588,14 @@ quiz("10.1")
 # - detect a leak that no score reveals;
 # - detect a code, a unit or a source that changed without notice;
 # - recognise bad labels and feedback loops, even when the score looks good;
-# - audit a delivery with the deck's eighteen checks, and state how reliable each of them is.
+# - audit a delivery with the deck's checks, and state how reliable each of them is.
 #
 # Next: [11 · Under- and overfitting](11_under_and_overfitting.ipynb)
 
 # %% [markdown] tags=["further"]
 # ## Further: signals that change
 #
-# The following sections show the other twelve checks, with one or two cells each. The first check draws days at random many
+# The following sections show the other checks, with one or two cells each. The first check draws days at random many
 # times, to measure how much an input varies by chance. It finds no difference between two clean sets of days. It does find one
 # if the same days are 2 standard deviations warmer:
 

@@ -43,6 +43,11 @@ class Delivery:
         The columns that a model is meant to look at.
     log : DataFrame, optional
         What the model in service did, by row label: `LOG_COLUMNS`.
+
+    Examples
+    --------
+    >>> faults.Delivery(flights, ("CRSDepTime", "Distance"))
+    Delivery(3,000 flights, 2 inputs)
     """
 
     rows: pd.DataFrame
@@ -204,7 +209,8 @@ def _drawn(rng: np.random.Generator, count: int) -> list[str]:
     """Draw so many checks, and a fault for each."""
     by_check: dict[str, list[str]] = {}
     for name, entry in _catalogue().items():
-        by_check.setdefault(entry["check"], []).append(name)
+        if entry.get("mixed", True):
+            by_check.setdefault(entry["check"], []).append(name)
     checks = rng.permutation(list(by_check))[: max(0, count)]
     return [str(rng.choice(by_check[check])) for check in checks]
 

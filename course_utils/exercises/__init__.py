@@ -1,7 +1,7 @@
-"""What the exercises of the course call: checks of answers, and knowledge checks.
+"""Checks of exercises, and knowledge checks (quizzes).
 
-Graders are in ``lesson_NN.py``, one file for each lesson, and are imported when an exercise of that lesson is checked.
-They know an answer by what it can do, not by its class. Imports `errors`, `tables` and `notebook.display`.
+Graders are in ``lesson_NN.py``, one file for each lesson, which is imported when you check an exercise of that lesson.
+They judge an answer by what it does, not by its class. Imports `errors`, `tables` and `notebook.display`.
 """
 
 from __future__ import annotations

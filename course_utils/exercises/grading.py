@@ -1,4 +1,8 @@
-"""Check a learner's answer: say what is right, what is wrong and where to look, and never the answer itself."""
+"""Check a learner's answer: say what is right, what is wrong and where to look, but never the answer itself.
+
+`check` is what lessons call. A grader is a function in ``lesson_NN.py`` that takes an answer and returns findings, made
+with `right`, `wrong` and `blank`; the rest of this module is what graders share.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +28,28 @@ __all__ = [
     "describe_error",
     "graded",
     "grader",
+    "kind_of",
     "listed",
+    "missing",
+    "not_a",
     "right",
-    "words",
+    "word_count",
     "wrong",
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a grader has to say; make it with `right`, `wrong` or `blank`.
+    """One result of a grader; make it with `right`, `wrong` or `blank`.
 
     Attributes
     ----------
     kind : 'right', 'wrong' or 'blank'
+        What kind of result it is.
     text : str
-        What was found, as a phrase without its full stop.
+        What the grader found, as a phrase without its full stop.
     hint : str
-        Where to look next; only something wrong has one.
+        Where to look next; empty unless the result is wrong.
     """
 
     kind: Literal["right", "wrong", "blank"]
@@ -54,36 +62,30 @@ _GRADERS: dict[str, Grader] = {}
 
 
 def right(text: str) -> Finding:
-    """Say what is right.
-
-    Parameters
-    ----------
-    text : str
-        What was found, as a phrase without its full stop.
-    """
+    """Return a finding that says what is right, as a `text` without its full stop."""
     return Finding("right", text)
 
 
 def wrong(text: str, *, hint: str) -> Finding:
-    """Say what is wrong, and where to look; the hint must not give the answer away.
+    """Return a finding that says what is wrong, and where to look.
 
     Parameters
     ----------
     text : str
-        What was found, as a phrase without its full stop.
+        What is wrong, as a phrase without its full stop.
     hint : str
-        Where to look next.
+        A question or a pointer that fits this mistake, without giving the answer away.
     """
     return Finding("wrong", text, hint)
 
 
 def blank(text: str) -> Finding:
-    """Say what is still to be filled in.
+    """Return a finding that says what is still to be filled in.
 
     Parameters
     ----------
     text : str
-        What is missing; empty where the whole answer is.
+        The part that is missing; empty if the whole answer is.
     """
     return Finding("blank", text)
 
@@ -94,17 +96,17 @@ def grader(number: str) -> Callable[[Grader], Grader]:
     Parameters
     ----------
     number : str
-        Lesson and exercise, such as ``"12.3"``.
+        Lesson and exercise, such as ``"12.3"``; each may have only one grader.
 
     Raises
     ------
     UsageError
-        The exercise has a grader already.
+        The exercise already has a grader.
     """
 
     def register(function: Grader) -> Grader:
         known = _GRADERS.get(number)
-        # The same function again is a reloaded module, which is nobody's mistake.
+        # The same function again means that its module was reloaded, which is fine.
         if known is not None and (known.__module__, known.__qualname__) != (function.__module__, function.__qualname__):
             raise UsageError(f"exercise {number} has two graders", fix="give one of them another number")
         _GRADERS[number] = function
@@ -114,13 +116,7 @@ def grader(number: str) -> Callable[[Grader], Grader]:
 
 
 def graded(lesson: str) -> list[str]:
-    """List the exercises of a lesson that have a grader.
-
-    Parameters
-    ----------
-    lesson : str
-        The lesson's number, such as ``"12"``.
-    """
+    """Return the numbers of the exercises of a `lesson`, such as ``"12"``, that have a grader."""
     module = f"{__package__}.lesson_{lesson}"
     if lesson.isdecimal() and find_spec(module) is not None:
         importlib.import_module(module)
@@ -130,21 +126,28 @@ def graded(lesson: str) -> list[str]:
 def check(number: str, answer: Any) -> None:
     """Check an answer and print what is right and what is wrong.
 
-    Whatever the answer is, this prints and returns: an exercise that is not solved yet must not stop the notebook.
+    This never raises an error: an exercise that you have not solved yet must not stop the notebook.
 
     Parameters
     ----------
     number : str
         Lesson and exercise, such as ``"12.3"``.
     answer : object
-        What the learner made; ``...``, alone or inside a list or dict, is a blank that is still to be filled.
+        Your answer. ``...``, alone or inside a list or dict, means that you have not filled it in yet.
+
+    Examples
+    --------
+    >>> check("12.3", 0.5)
+    ✗ at this threshold a warning does not break even
+      Hint: one half is right only if a good warning earns as much as a false alarm costs; here the two differ.
+    Exercise 12.3: not solved yet
     """
     number = _as_number(number)
     lesson = number.split(".")[0]
     known = graded(lesson)
     if number not in known:
         choose = (
-            f"lesson {lesson} has {', '.join(known)}" if known else f"there are no exercises of a lesson {lesson!r}"
+            f"lesson {lesson} has {', '.join(known)}" if known else f"there are no exercises in a lesson {lesson!r}"
         )
         print(f"There is no exercise {number!r}: {choose}.")
         return
@@ -152,7 +155,7 @@ def check(number: str, answer: Any) -> None:
 
 
 def _as_number(number: Any) -> str:
-    """Write an exercise's number as the course does: 1.2 becomes '01.2'."""
+    """Format the number of an exercise as the course does: 1.2 becomes '01.2'."""
     lesson, point, rest = str(number).strip().partition(".")
     return f"{lesson.zfill(2) if lesson else lesson}{point}{rest}"
 
@@ -163,9 +166,9 @@ def _findings(number: str, answer: Any) -> Sequence[Finding]:
         if blanks:
             return [blank(", ".join(where for where in blanks if where))]
         return _GRADERS[number](answer)
-    except (Exception, SystemExit) as error:  # an answer may be anything, and do anything when it is asked
-        found = f"the answer could not be read: {describe_error(error)}"
-        return [wrong(found, hint="compare the kind of thing you made with what the exercise asks for")]
+    except (Exception, SystemExit) as error:  # an answer may be any object, and reading it may run the learner's code
+        found = f"the check cannot read the answer: {describe_error(error)}"
+        return [wrong(found, hint="compare the type of your answer with what the exercise asks for")]
 
 
 def _report(number: str, findings: Sequence[Finding]) -> list[str]:
@@ -186,7 +189,7 @@ def _blanks(answer: Any, where: str = "", outer: tuple[int, ...] = ()) -> Iterat
     """Yield the place of each ``...`` in an answer: '' for the answer itself, else a path such as 'assumptions 2'."""
     if answer is ... or _is_empty(answer):
         yield where
-    elif id(answer) in outer:  # a list that holds itself
+    elif id(answer) in outer:  # a list that contains itself
         return
     elif isinstance(answer, Mapping):
         for key, value in answer.items():
@@ -197,11 +200,11 @@ def _blanks(answer: Any, where: str = "", outer: tuple[int, ...] = ()) -> Iterat
 
 
 def _is_empty(answer: Any) -> bool:
-    """Say whether an answer is a function whose body is still ``...``."""
+    """Return whether an answer is a function whose body is still ``...``."""
     if not isinstance(answer, FunctionType):
         return False
     code = answer.__code__
-    # Dots compile to nothing: the body asks for no name and no argument, and holds no constant but dots and docstring.
+    # ``...`` compiles to nothing: such a body reads no name or argument, and has no constants but ... and a docstring.
     asks = code.co_names or any(step.opname.startswith("LOAD_FAST") for step in dis.get_instructions(code))
     return not asks and set(code.co_consts) <= {None, ..., answer.__doc__}
 
@@ -210,13 +213,7 @@ def _is_empty(answer: Any) -> bool:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's type and the first line of its message.
-
-    Parameters
-    ----------
-    error : exception
-        Of any kind, even one that cannot say what it is.
-    """
+    """Return the type of an `error` and the first line of its message, also if reading the message fails."""
     try:
         message = str(error).strip().split("\n")[0]
     except Exception:  # the learner's own error class may be broken as well
@@ -225,14 +222,9 @@ def describe_error(error: BaseException) -> str:
 
 
 def as_number(value: Any) -> float | None:
-    """Return a finite float from any kind of number, or None where `value` is not one.
+    """Return a `value` of any numeric type as a finite float, or None if it is not a number.
 
-    Truths are no numbers here, and neither are texts; an array or Series that holds one number counts as that number.
-
-    Parameters
-    ----------
-    value : object
-        A part of an answer.
+    Booleans and texts are not accepted as numbers. An array or Series that holds one number counts as that number.
     """
     if hasattr(value, "item") and not isinstance(value, Mapping):
         try:
@@ -248,13 +240,7 @@ def as_number(value: Any) -> float | None:
 
 
 def as_mapping(value: Any) -> dict[Any, Any] | None:
-    """Return a dict from a mapping or a pandas Series, or None where `value` is neither.
-
-    Parameters
-    ----------
-    value : object
-        A part of an answer.
-    """
+    """Return a mapping or pandas Series as a dict, or None if `value` is neither."""
     if isinstance(value, Mapping):
         return dict(value)
     if getattr(value, "ndim", None) == 1 and callable(getattr(value, "to_dict", None)):
@@ -262,24 +248,68 @@ def as_mapping(value: Any) -> dict[Any, Any] | None:
     return None
 
 
-def words(text: Any) -> int:
-    """Count the words of a text; 0 for anything else.
-
-    Parameters
-    ----------
-    text : object
-        A part of an answer.
-    """
+def word_count(text: Any) -> int:
+    """Return the number of words of a `text`; 0 for anything that is not a text."""
     return len(text.split()) if isinstance(text, str) else 0
 
 
 def listed(items: Sequence[Any]) -> str:
-    """Write ``['a', 'b', 'c']`` as "'a', 'b' and 'c'".
+    """Return the `items`, at least one, as in a sentence.
 
-    Parameters
-    ----------
-    items : sequence
-        At least one.
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    "'a', 'b' and 'c'"
     """
     texts = [repr(item) for item in items]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def kind_of(value: Any) -> str:
+    """Return the type of a `value` with its article, as in 'it returns a dict'; 'nothing' for None.
+
+    Examples
+    --------
+    >>> kind_of({}), kind_of(3), kind_of(None)
+    ('a dict', 'an int', 'nothing')
+    """
+    name = type(value).__name__
+    return "nothing" if value is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
+def not_a(wanted: str, answer: Any, *, hint: str) -> Finding:
+    """Return a finding that the answer has the wrong type.
+
+    Parameters
+    ----------
+    wanted : str
+        What the exercise asks for, with its article, such as ``"a function"``.
+    answer : object
+        The answer; only its type is named, since its text may be long.
+    hint : str
+        As for `wrong`.
+
+    Examples
+    --------
+    >>> not_a("a function", 3, hint="define a function").text
+    'this is an int, not a function'
+    """
+    return wrong(f"this is {kind_of(answer)}, not {wanted}", hint=hint)
+
+
+def missing(names: Sequence[Any], *, hint: str) -> Finding:
+    """Return a finding that an answer lacks some names.
+
+    Parameters
+    ----------
+    names : sequence
+        The names that the answer lacks, at least one.
+    hint : str
+        As for `wrong`.
+
+    Examples
+    --------
+    >>> missing(["first", "last"], hint="fill in the dict").text
+    "'first' and 'last' are missing"
+    """
+    return wrong(f"{listed(names)} {'is' if len(names) == 1 else 'are'} missing", hint=hint)

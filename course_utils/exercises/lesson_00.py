@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_number, grader, right, wrong
+from course_utils.exercises.grading import Finding, as_number, grader, kind_of, right, wrong
 
 
 @grader("00.1")
@@ -15,12 +15,8 @@ def minutes(answer: Any) -> Sequence[Finding]:
     if number is None:
         if isinstance(answer, str):
             return [wrong("this is a text, not a number", hint="write the number without quotes")]
-        return [
-            wrong(
-                f"this is a {type(answer).__name__}, and one number is needed",
-                hint="write one number, for example the minutes that you last waited",
-            )
-        ]
+        hint = "write one number, for example the minutes that you last waited"
+        return [wrong(f"this is {kind_of(answer)}, and one number is needed", hint=hint)]
     if abs(number) > 24 * 60:
         return [wrong("this is more than a day", hint="give minutes, not seconds")]
     return [right("this is a number of minutes; a right answer gets a ✓ like this one")]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
     as_mapping,
@@ -13,17 +14,15 @@ from course_utils.exercises.grading import (
     blank,
     describe_error,
     grader,
+    kind_of,
     listed,
+    missing,
+    not_a,
     right,
-    words,
+    word_count,
     wrong,
 )
 from course_utils.tables import read_toml
-
-_LATE, _FALSE_ALARM = "warned, late", "warned, on time"
-_MISSED, _QUIET = "not warned, late", "not warned, on time"
-_CELLS = (_LATE, _FALSE_ALARM, _MISSED, _QUIET)
-
 
 # --------------------------------------------------------------------------- 01.1
 
@@ -34,18 +33,13 @@ def canvas(answer: Any) -> Sequence[Finding]:
     fields = read_toml("canvas.toml")["field"]
     given = as_mapping(answer)
     if given is None:
-        return [
-            wrong(
-                f"this is a {type(answer).__name__}, not a canvas",
-                hint="fill in the dict that the cell creates",
-            )
-        ]
+        return [not_a("a canvas", answer, hint="fill in the dict that the cell creates")]
     keys = [field["key"] for field in fields]
     findings = []
     absent = [key for key in keys if key not in given]
     if absent:
         hint = "keep every question: what you do not settle now is decided by accident later"
-        findings.append(wrong(f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} missing", hint=hint))
+        findings.append(missing(absent, hint=hint))
     unknown = [key for key in given if key not in keys]
     if unknown:
         findings.append(
@@ -67,11 +61,11 @@ def _problem(field: Mapping[str, Any], value: Any) -> Finding | None:
 
 
 def _text(field: Mapping[str, Any], value: Any) -> Finding | None:
-    if words(value) >= field["words"]:
+    if word_count(value) >= field["words"]:
         return None
     if not isinstance(value, str):
         return wrong(f"{field['key']} is not a text", hint="write your answer between quotes")
-    found = f"{field['key']} is {'empty' if not words(value) else 'too short'}"
+    found = f"{field['key']} is {'empty' if not word_count(value) else 'too short'}"
     return wrong(found, hint=f"answer the question: {field['question']}")
 
 
@@ -121,7 +115,7 @@ def _positive(field: Mapping[str, Any], value: Any) -> Finding | None:
 def _list(field: Mapping[str, Any], value: Any) -> Finding | None:
     if isinstance(value, str) or not isinstance(value, list | tuple | set):
         return wrong(f"{field['key']} is not a list", hint="write several texts in square brackets")
-    said = [item for item in value if words(item) >= 2]
+    said = [item for item in value if word_count(item) >= 2]
     if len(said) < field["items"]:
         return wrong(
             f"{field['key']} contains fewer than {field['items']} assumptions",
@@ -147,16 +141,16 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], Any], Finding | None]] = {
 def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
     """Grade the four named cells of the deck's matrix: a mapping or Series of counts."""
     matrix = read_toml("deck.toml")["static"]["matrix"]
-    wanted = {cell: matrix[cell] for cell in (_LATE, _FALSE_ALARM, _MISSED, _QUIET)}
+    wanted = {cell: matrix[cell] for cell in CELLS}
     given = as_mapping(answer)
     if given is None:
-        hint = f"give each cell its name, {listed(_CELLS)}: reading a matrix by position confuses its cells"
+        hint = f"give each cell its name, {listed(CELLS)}: reading a matrix by position confuses its cells"
         return [wrong("the cells have no names", hint=hint)]
     given = {str(name).strip().lower(): value for name, value in given.items()}
-    if set(given) != set(_CELLS):
-        unknown = [name for name in given if name not in _CELLS]
+    if set(given) != set(CELLS):
+        unknown = [name for name in given if name not in CELLS]
         found = f"unknown cells: {listed(unknown)}" if unknown else f"there are {len(given)} cells, and four are needed"
-        return [wrong(found, hint=f"name the cells by what happened: {listed(_CELLS)}")]
+        return [wrong(found, hint=f"name the cells by what happened: {listed(CELLS)}")]
     counts = {name: as_number(value) for name, value in given.items()}
     strange = [name for name, count in counts.items() if count is None or count < 0]
     if strange:
@@ -175,9 +169,9 @@ def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
 def _misread(counts: Mapping[str, float], wanted: Mapping[str, int]) -> Sequence[Finding]:
     def is_swapped(*pairs: tuple[str, str]) -> bool:
         swap = {one: other for pair in pairs for one, other in (pair, pair[::-1])}
-        return all(counts[name] == wanted[swap.get(name, name)] for name in _CELLS)
+        return all(counts[name] == wanted[swap.get(name, name)] for name in CELLS)
 
-    off, on = (_FALSE_ALARM, _MISSED), (_LATE, _QUIET)
+    off, on = (FALSE_ALARM, MISSED), (LATE, QUIET)
     if is_swapped(off):
         return [
             right("the two kinds of correct predictions are in the right cells"),
@@ -205,7 +199,7 @@ def _misread(counts: Mapping[str, float], wanted: Mapping[str, int]) -> Sequence
     if total != expected:
         found = f"your four cells add up to {total:,.0f} flights, the matrix to {expected:,}"
         return [wrong(found, hint="put each number of the matrix into exactly one cell")]
-    good = [name for name in _CELLS if counts[name] == wanted[name]]
+    good = [name for name in CELLS if counts[name] == wanted[name]]
     findings = [right(f"{listed(good)} {'is' if len(good) == 1 else 'are'} right")] if good else []
     hint = "take one number at a time: which row is it in (outcome), and which column (prediction)?"
     return [*findings, wrong("the other cells are mixed up" if good else "the cells are mixed up", hint=hint)]
@@ -217,7 +211,7 @@ _Payoff = Mapping[str, float]
 
 
 def _right_formula(v: _Payoff) -> float:
-    loss, gain = v[_QUIET] - v[_FALSE_ALARM], v[_LATE] - v[_MISSED]
+    loss, gain = v[QUIET] - v[FALSE_ALARM], v[LATE] - v[MISSED]
     return loss / (gain + loss)
 
 
@@ -234,38 +228,38 @@ _FORMULAS: list[tuple[Callable[[_Payoff], float], str, str]] = [
         "a probability is a number between 0 and 1, not a percentage",
     ),
     (
-        lambda v: (v[_QUIET] - v[_FALSE_ALARM]) / (v[_LATE] - v[_MISSED]),
+        lambda v: (v[QUIET] - v[FALSE_ALARM]) / (v[LATE] - v[MISSED]),
         "these are odds",
         "odds compare late with on time; a probability compares late with all flights",
     ),
     (
-        lambda v: (v[_LATE] - v[_MISSED]) / (v[_QUIET] - v[_FALSE_ALARM]),
+        lambda v: (v[LATE] - v[MISSED]) / (v[QUIET] - v[FALSE_ALARM]),
         "these are odds, inverted",
         "odds compare two outcomes; a probability compares one outcome with all",
     ),
     (
-        lambda v: (v[_QUIET] - v[_MISSED]) / ((v[_LATE] - v[_FALSE_ALARM]) + (v[_QUIET] - v[_MISSED])),
+        lambda v: (v[QUIET] - v[MISSED]) / ((v[LATE] - v[FALSE_ALARM]) + (v[QUIET] - v[MISSED])),
         "the two mistakes are exchanged",
         "a false alarm belongs to an on-time flight, a missed delay to a late one",
     ),
     (
-        lambda v: v[_FALSE_ALARM] / (v[_FALSE_ALARM] + v[_MISSED]),
+        lambda v: v[FALSE_ALARM] / (v[FALSE_ALARM] + v[MISSED]),
         "only the two mistakes are counted",
         "correct predictions have a value, too: on a late flight, compare the value of a warning with the value of "
         "silence",
     ),
     (
-        lambda v: -v[_FALSE_ALARM] / (v[_LATE] - v[_FALSE_ALARM]),
+        lambda v: -v[FALSE_ALARM] / (v[LATE] - v[FALSE_ALARM]),
         "only the warned flights are counted",
         "silence has its own value, on late flights and on flights that are on time",
     ),
     (
-        lambda v: (v[_QUIET] + v[_FALSE_ALARM]) / ((v[_LATE] + v[_MISSED]) + (v[_QUIET] + v[_FALSE_ALARM])),
+        lambda v: (v[QUIET] + v[FALSE_ALARM]) / ((v[LATE] + v[MISSED]) + (v[QUIET] + v[FALSE_ALARM])),
         "a sign is wrong",
         "costs are already negative in the payoff: how does a warning change the value of a flight?",
     ),
     (
-        lambda v: (v[_QUIET] - v[_FALSE_ALARM]) / (v[_LATE] - v[_MISSED]) + (v[_QUIET] - v[_FALSE_ALARM]),
+        lambda v: (v[QUIET] - v[FALSE_ALARM]) / (v[LATE] - v[MISSED]) + (v[QUIET] - v[FALSE_ALARM]),
         "the denominator is incomplete",
         "Python divides before it adds: put the whole denominator in brackets",
     ),
@@ -277,18 +271,17 @@ def break_even(answer: Any) -> Sequence[Finding]:
     """Grade a function from a payoff over the four cells to the probability at which a warning breaks even."""
     if not callable(answer):
         hint = "pass the name of the function, without brackets after it"
-        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
+        return [not_a("a function", answer, hint=hint)]
     tried, known = read_toml("exercises.toml")["01.3"], read_toml("payoffs.toml")
-    payoffs = [{cell: known[name][cell] for cell in _CELLS} for name in tried["named"]] + tried["payoffs"]
+    payoffs = [{cell: known[name][cell] for cell in CELLS} for name in tried["named"]] + tried["payoffs"]
     results = []
     for payoff in payoffs:
         try:
             results.append(_call(answer, payoff))
         except (Exception, SystemExit) as error:  # the learner's function may do anything
-            missing = isinstance(error, KeyError)
             hint = (
-                f"ask the payoff for its cells by name: {listed(_CELLS)}"
-                if missing
+                f"ask the payoff for its cells by name: {listed(CELLS)}"
+                if isinstance(error, KeyError)
                 else "call the function yourself with a payoff, and read the error message"
             )
             return [wrong(f"the function stops with {describe_error(error)}", hint=hint)]
@@ -298,13 +291,8 @@ def break_even(answer: Any) -> Sequence[Finding]:
         return [wrong("the function returns nothing", hint="end it with return and your result")]
     numbers = [as_number(result) for result in results]
     if None in numbers:
-        kind = type(results[numbers.index(None)]).__name__
-        return [
-            wrong(
-                f"the function returns a {kind}, and one number is needed",
-                hint="ask the payoff for one cell at a time",
-            )
-        ]
+        found = f"the function returns {kind_of(results[numbers.index(None)])}, and one number is needed"
+        return [wrong(found, hint="ask the payoff for one cell at a time")]
     if _agree(numbers, [_right_formula(payoff) for payoff in payoffs]):
         return [right(f"it finds the break-even of all {len(payoffs)} payoffs"), right("it uses all four cells")]
     return [_mistake(numbers, payoffs)]

@@ -13,7 +13,9 @@ from course_utils.exercises.grading import (
     blank,
     describe_error,
     grader,
-    listed,
+    kind_of,
+    missing,
+    not_a,
     right,
     wrong,
 )
@@ -24,7 +26,7 @@ from course_utils.tables import read_toml
 
 @dataclass(frozen=True)
 class _Sketch:
-    """What a rule may ask of a project, for projects that were never made."""
+    """A project that exists only as a list of files, with what a rule may read of a project."""
 
     files: list[str]
     name: str = "sketch"
@@ -42,76 +44,75 @@ class _Sketch:
 
 @dataclass(frozen=True)
 class _Case:
-    """One thing that a rule must get right: a file, whether it must be reported, what to say if that goes wrong."""
+    """One test of a rule: a file, whether the rule must report it, and what to say if it does not do so."""
 
     file: str
-    strayed: bool
+    stray: bool
     found: str
     hint: str
 
 
 _CASES = (
-    _Case("flights.csv", True, "a CSV table at the top of the project is passed over", "where does flights.csv lie?"),
+    _Case("flights.csv", True, "a CSV table at the top of the project is not reported", "where is flights.csv?"),
     _Case(
         "notebooks/flights.csv",
         True,
-        "a CSV table beside the notebooks is passed over",
-        "try it on a table that lies in a folder of the project",
+        "a CSV table beside the notebooks is not reported",
+        "try it on a table in a folder of the project",
     ),
     _Case(
         "flights.parquet",
         True,
-        "a Parquet table is passed over",
+        "a Parquet table is not reported",
         "the task names two kinds of tables",
     ),
     _Case(
         "src/data/flights.csv",
         True,
-        "a table among the code is passed over",
-        "the layout has two folders of that name, and one of them is for code: where must the path begin?",
+        "a table among the code is not reported",
+        "the layout has two folders of that name, and one of them is for code: how must the path begin?",
     ),
     _Case(
         "data_old/flights.csv",
         True,
-        "a table in a folder whose name only begins like the right one is passed over",
+        "a table in a folder whose name only begins like the right one is not reported",
         "what comes after the folder's name in a path?",
     ),
     _Case(
         "data/raw/flights.csv",
         False,
-        "raw data are reported where they belong",
-        "a rule returns what is wrong: is your condition the wrong way round?",
+        "raw data are reported although they are in the right folder",
+        "a rule returns what is wrong: is your condition inverted?",
     ),
     _Case(
         "data/processed/deep/flights.parquet",
         False,
-        "a table further down in the right folder is reported",
-        "a folder may hold folders: only the beginning of the path counts",
+        "a table in a subfolder of the right folder is reported",
+        "a folder may have subfolders: only the beginning of the path matters",
     ),
     _Case(
         "src/data/read_csv.py",
         False,
         "code is reported",
-        "the kind of a file stands at the end of its name, not anywhere in it",
+        "the end of a file's name says what type it is, not any part of the name",
     ),
     _Case(
         "docs/about.csv.md",
         False,
         "a text about tables is reported",
-        "the kind of a file stands at the end of its name, not anywhere in it",
+        "the end of a file's name says what type it is, not any part of the name",
     ),
-    _Case("README.md", False, "the README is reported", "look at tables only"),
+    _Case("README.md", False, "the README is reported", "check tables only"),
 )
-# A stray table beside each: a rule that returns nothing but the first, or stops early, shows.
+# More stray tables, to detect a rule that returns only the first one or stops early.
 _MORE = ("LICENSE", "a.csv", "b.csv", "data/interim/c.csv")
 
 
 @grader("02.1")
 def stray_tables(answer: Any) -> Sequence[Finding]:
-    """Grade a rule: a function from a project (its files, read, is_writable) to the tables outside data/."""
+    """Grade a rule: a function that returns the tables outside data/ of a project (files, read, is_writable)."""
     if not callable(answer):
-        hint = "pass the name of the function, without brackets behind it"
-        return [wrong(f"a {type(answer).__name__} is no function", hint=hint)]
+        return [not_a("a function", answer, hint="pass the name of the function, without brackets after it")]
     try:
         together = _ask(answer, [*(case.file for case in _CASES), *_MORE])
         nothing = _ask(answer, [])
@@ -120,20 +121,20 @@ def stray_tables(answer: Any) -> Sequence[Finding]:
         return [error.finding]
     if any(result is ... for result in (together, nothing, *single)):
         return [blank("what the function returns")]
-    missed = [case for case, alone in zip(_CASES, single, strict=True) if bool(alone) is not case.strayed]
+    missed = [case for case, alone in zip(_CASES, single, strict=True) if bool(alone) is not case.stray]
     if missed:
         good = len(_CASES) - len(missed)
-        findings = [right(f"{good} of {len(_CASES)} files are judged rightly")] if good > len(_CASES) // 2 else []
+        findings = [right(f"{good} of {len(_CASES)} files are judged correctly")] if good > len(_CASES) // 2 else []
         return [*findings, wrong(missed[0].found, hint=missed[0].hint)]
-    if together != {case.file for case in _CASES if case.strayed} | {"a.csv", "b.csv"}:
+    if together != {case.file for case in _CASES if case.stray} | {"a.csv", "b.csv"}:
         return [wrong("only some of several stray tables are returned", hint="go through all files before you return")]
     if nothing:
-        return [wrong("an empty project has stray tables", hint="return an empty list where all is well")]
-    return [right("every stray table is found"), right("no file that lies where it belongs is reported")]
+        return [wrong("an empty project has stray tables", hint="return an empty list if all is well")]
+    return [right("every stray table is found"), right("no file in its right place is reported")]
 
 
 class _UnreadableError(Exception):
-    """What the learner's function returned cannot be looked at."""
+    """The learner's function failed, or returned something other than files of the project."""
 
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
@@ -145,9 +146,9 @@ def _ask(rule: Callable[[Any], Any], files: Sequence[str]) -> Any:
     try:
         result = rule(_Sketch(sorted(files)))
         if result is not None and not isinstance(result, str | bool) and isinstance(result, Iterable):
-            result = list(result)  # a generator may fail only now
+            result = list(result)  # now, since a generator runs, and may fail, only when it is read
     except (Exception, SystemExit) as error:  # the learner's function may do anything
-        hint = "call it on a project and read the error; the files are project.files, a list of texts"
+        hint = "call it on a project, and read the error message; project.files is a list of texts"
         raise _UnreadableError(wrong(f"the function stops with {describe_error(error)}", hint=hint)) from error
     if result is ...:
         return result
@@ -155,15 +156,15 @@ def _ask(rule: Callable[[Any], Any], files: Sequence[str]) -> Any:
         raise _UnreadableError(wrong("the function returns nothing", hint="end it with return and the list you made"))
     if not isinstance(result, list):
         finding = wrong(
-            f"the function returns a {type(result).__name__}, not a list of files",
-            hint="look at the rule above: it returns what is wrong, and an empty list where all is well",
+            f"the function returns {kind_of(result)}, not a list of files",
+            hint="look at the rule above: it returns what is wrong, and an empty list if all is well",
         )
         raise _UnreadableError(finding)
     texts = {PurePath(item).as_posix() if isinstance(item, PurePath) else item for item in result}
     if unknown := [text for text in texts if text not in files]:
         finding = wrong(
-            f"{unknown[0]!r} is no file of the project",
-            hint="return the files as project.files has them, whole and unchanged",
+            f"{unknown[0]!r} is not a file of the project",
+            hint="return the whole paths from project.files, unchanged",
         )
         raise _UnreadableError(finding)
     return texts
@@ -171,16 +172,16 @@ def _ask(rule: Callable[[Any], Any], files: Sequence[str]) -> Any:
 
 # --------------------------------------------------------------------------- 02.2
 
-# Where a mistake is a common one, why it is one.
+#: Hints for common mistakes, by the folder given and the right one.
 _WHY: Mapping[tuple[str, str], str] = {
-    ("data/raw", "data/external"): "who made these data, you or somebody else's company?",
-    ("data/raw", "data/interim"): "raw data are as they came: has somebody changed these already?",
-    ("data/processed", "data/interim"): "is this what a model reads, or is there a step to go?",
-    ("data/interim", "data/processed"): "is there a step to go, or is this what a model reads?",
-    ("data/external", "data/raw"): "external data come from third parties; whose are these?",
-    ("src/data", "src/features"): "does this code fetch data, or does it make inputs for a model of them?",
-    ("docs", "references"): "docs say how to use this project; who wrote this text, and about what?",
-    ("reports", "reports/runs"): "the layout is more exact than that",
+    ("data/raw", "data/external"): "who collected these data, your company or another one?",
+    ("data/raw", "data/interim"): "raw data are never changed: have these been changed already?",
+    ("data/processed", "data/interim"): "does a model read this, or is another step needed first?",
+    ("data/interim", "data/processed"): "is another step needed, or does a model read this already?",
+    ("data/external", "data/raw"): "external data come from third parties: who collected these?",
+    ("src/data", "src/features"): "does this code fetch data, or does it turn data into inputs for a model?",
+    ("docs", "references"): "docs say how to use this project: who wrote this text, and about what?",
+    ("reports", "reports/runs"): "the layout has a more specific folder for this",
     ("reports/figures", "reports/runs"): "is it a picture?",
 }
 _SECRET = ".env"
@@ -188,14 +189,14 @@ _SECRET = ".env"
 
 @grader("02.2")
 def places(answer: Any) -> Sequence[Finding]:
-    """Grade a mapping from things to the folders of the layout in which they belong."""
+    """Grade a mapping from things to the folders of the layout to which they belong."""
     wanted = {row["thing"]: row["folders"] for row in read_toml("structure.toml")["02.2"]["thing"]}
     given = as_mapping(answer)
     if given is None:
-        return [wrong(f"a {type(answer).__name__} names no places", hint="fill in the dict that the cell begins with")]
+        return [not_a("a dict", answer, hint="fill in the dict at the start of the cell")]
     absent = [thing for thing in wanted if thing not in given]
     if absent:
-        return [wrong(f"{listed(absent)} has no place", hint="keep the keys of the dict as they are")]
+        return [missing(absent, hint="keep the keys of the dict as they are")]
     known = {place["path"].rstrip("/") for place in read_toml("structure.toml")["place"]}
     known |= {"/".join(path.split("/")[:1]) for path in known} | {_SECRET}
     findings, good = [], 0
@@ -206,12 +207,12 @@ def places(answer: Any) -> Sequence[Finding]:
         else:
             findings.append(_misplaced(thing, given[thing], place, folders, known))
     if good:
-        findings.insert(0, right(f"{good} of {len(wanted)} things lie where others will look for them"))
+        findings.insert(0, right(f"{good} of {len(wanted)} things are where others will look for them"))
     return findings
 
 
 def _folder(value: Any) -> str | None:
-    """Write a folder as the layout does: no slash at its end, none before."""
+    """Return a folder as the layout writes it, without a slash at either end; None if it is not a text."""
     if isinstance(value, PurePath):
         value = value.as_posix()
     return value.strip().replace("\\", "/").removeprefix("./").strip("/").lower() if isinstance(value, str) else None
@@ -219,15 +220,11 @@ def _folder(value: Any) -> str | None:
 
 def _misplaced(thing: str, said: Any, place: str | None, folders: Sequence[str], known: set[str]) -> Finding:
     if place is None:
-        return wrong(
-            f"the place of {thing!r} is a {type(said).__name__}", hint="write a folder as text, such as 'docs'"
-        )
+        return wrong(f"the place of {thing!r} is {kind_of(said)}", hint="write a folder as text, such as 'docs'")
     if _SECRET in folders:
-        hint = (
-            "whatever Git keeps, everybody who clones the project can read; which file of the README does Git not see?"
-        )
-        return wrong(f"{thing!r} would lie in {place!r}", hint=hint)
+        hint = "everyone who clones the project can read what Git stores: which file of the README does Git ignore?"
+        return wrong(f"{thing!r} would be in {place!r}", hint=hint)
     if place not in known:
-        return wrong(f"the layout has no {place!r}", hint=f"look at the tree for a place for {thing!r}")
-    hint = _WHY.get((place, folders[0]), "read in the tree what each folder is for")
-    return wrong(f"{thing!r} does not belong into {place!r}", hint=hint)
+        return wrong(f"the layout has no folder {place!r}", hint=f"look for a place for {thing!r} in the tree")
+    hint = _WHY.get((place, folders[0]), "the tree says what each folder is for")
+    return wrong(f"{thing!r} does not belong in {place!r}", hint=hint)

@@ -6,19 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, grader, listed, right, wrong
+from course_utils.exercises.grading import Finding, as_mapping, grader, kind_of, listed, missing, not_a, right, wrong
 from course_utils.tables import read_toml
 
 _TABLE = "environments.toml"
 
 # --------------------------------------------------------------------------- 05.1
 
-# Where to look again, for each project.
-_LOOK = {
-    "clock": "it worked in March with the same files: compare the versions that were chosen then and now, and ask who "
-    "chose them",
-    "closure": "nothing was chosen at all: read the two things that the resolver cannot have at the same time",
-    "model": "its versions were chosen by hand: hold them against what the model's card says",
+#: The hint for each project.
+_CAUSE_HINTS = {
+    "clock": "in March it worked with the same files: compare the versions chosen then and now. What chose them?",
+    "closure": "no version was chosen: read which two requirements the resolver cannot meet at the same time",
+    "model": "its versions were chosen by a person: compare them with the model card",
 }
 
 
@@ -29,10 +28,8 @@ def causes(answer: Any) -> Sequence[Finding]:
     wanted = {case["name"]: case["cause"] for case in table["case"]}
     given = as_mapping(answer)
     if given is None:
-        return [
-            wrong(f"a {type(answer).__name__} names no projects", hint="fill in the dict that the cell begins with")
-        ]
-    if faults := _names(given, wanted):
+        return [not_a("a dict", answer, hint=_FILL_IN)]
+    if faults := _absent(given, wanted):
         return faults
     findings = []
     for name, cause in wanted.items():
@@ -40,64 +37,64 @@ def causes(answer: Any) -> Sequence[Finding]:
         if said == cause:
             findings.append(right(f"{name}: {table['causes'][cause]}"))
         elif said not in table["causes"]:
-            hint = f"copy one of {listed(list(table['causes']))} as it stands in the table"
-            findings.append(wrong(f"{name}: {given[name]!r} is no cause of the table", hint=hint))
+            hint = f"copy one of {listed(list(table['causes']))} from the table"
+            findings.append(wrong(f"{name}: {given[name]!r} is not a cause in the table", hint=hint))
         else:
-            findings.append(wrong(f"{name}: that is not what stops it", hint=_LOOK[name]))
+            findings.append(wrong(f"{name}: this is not why it stops", hint=_CAUSE_HINTS[name]))
     return findings
 
 
-def _names(given: Mapping[Any, Any], wanted: Mapping[str, Any]) -> list[Finding]:
+_FILL_IN = "fill in the dict at the start of the cell"
+
+
+def _absent(given: Mapping[Any, Any], wanted: Mapping[str, Any]) -> list[Finding]:
     absent = [name for name in wanted if name not in given]
-    if not absent:
-        return []
-    hint = "keep the three names of the cell as they are"
-    return [wrong(f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} missing", hint=hint)]
+    return [missing(absent, hint="keep the three names of the cell as they are")] if absent else []
 
 
 # --------------------------------------------------------------------------- 05.2
 
-_HINTS = {
-    "resolve": "the shelf has no versions that fit together: which of the two sides can you give another line?",
-    "install": "uv could not install what was chosen: read what it says",
-    "fit": "the model could not be fitted again with what was chosen: the version must still have what fitting needs",
+#: The hint for each step at which building a project can stop.
+_STEP_HINTS = {
+    "resolve": "no available versions fit together: for which of the two packages can you change the requirement?",
+    "install": "uv could not install the chosen versions: read its message",
+    "fit": "the model could not be trained with the chosen version: choose one that still has what training needs",
 }
-_RUN = {
-    "clock": "it was built, and got a version that its program does not understand: which one did it understand?",
-    "closure": "it was built, and its program still cannot use what it got: what does the project itself ask for?",
-    "model": "it was built, and the model does not get on with what was installed: what was it fitted with?",
+#: The hint for each project that was built but does not run.
+_RUN_HINTS = {
+    "clock": "it was built with a version that its program cannot use: which version did the program work with?",
+    "closure": "it was built, but its program cannot use the installed versions: what does the project itself ask for?",
+    "model": "it was built, but the model does not work with the installed version: which version was it trained with?",
 }
 
 
 @grader("05.2")
 def fixed(answer: Any) -> Sequence[Finding]:
-    """Grade a mapping from the three projects to what became of each when it was built and run again."""
+    """Grade a mapping from the three projects to the outcome of building and running each with the learner's fix."""
     names = [case["name"] for case in read_toml(_TABLE)["case"]]
     given = as_mapping(answer)
     if given is None:
-        return [
-            wrong(f"a {type(answer).__name__} names no projects", hint="fill in the dict that the cell begins with")
-        ]
-    if faults := _names(given, dict.fromkeys(names)):
+        return [not_a("a dict", answer, hint=_FILL_IN)]
+    if faults := _absent(given, dict.fromkeys(names)):
         return faults
     return [_fixed(name, given[name]) for name in names]
 
 
 def _fixed(name: str, outcome: Any) -> Finding:
     if not all(hasattr(outcome, part) for part in ("case", "works", "step", "said", "pins", "later")):
-        hint = f"a line alone fixes nothing: give it to {name}.fix, which builds and runs"
-        return wrong(f"{name}: a {type(outcome).__name__} was not built", hint=hint)
+        hint = f"a line alone fixes nothing: pass it to {name}.fix, which builds and runs the project"
+        return wrong(f"{name}: {kind_of(outcome)} is not the outcome of a build", hint=hint)
     if outcome.case != name:
-        return wrong(f"{name}: this is {outcome.case}, fixed", hint=f"ask {name} itself to fix")
+        return wrong(f"{name}: this is the outcome of {outcome.case}", hint=f"call fix of {name} itself")
     if not outcome.works:
-        hint = _HINTS.get(outcome.step) or _RUN[name]
+        hint = _STEP_HINTS.get(outcome.step) or _RUN_HINTS[name]
         return wrong(f"{name}: it stops, {outcome.said}", hint=hint)
     if outcome.later is None:
         hint = f"use {name}.fix, which also builds it a year later"
-        return wrong(f"{name}: it works, as far as today goes", hint=hint)
+        return wrong(f"{name}: it works today, but was not tried a year later", hint=hint)
     if not outcome.later.works:
-        hint = "which releases, not there yet today, does your line let in?"
-        return wrong(f"{name}: it works today, and in a year it stops, {outcome.later.said}", hint=hint)
+        hint = "which future releases does your line allow?"
+        return wrong(f"{name}: it works today, but a year later it stops, {outcome.later.said}", hint=hint)
     chosen = ", ".join(f"{package} {version}" for package, version in outcome.pins.items())
     return right(f"{name}: it works with {chosen}, and in a year it works too")
 
@@ -107,22 +104,22 @@ def _fixed(name: str, outcome: Any) -> Finding:
 
 @grader("05.3")
 def portable(answer: Any) -> Sequence[Finding]:
-    """Grade the dependencies of an environment.yml: a list of conda's lines, and a dict with pip's."""
+    """Grade the dependencies of an environment.yml: a list with lines for conda and a dict with lines for pip."""
     table = read_toml(_TABLE)["exported"]
     answer = answer["dependencies"] if isinstance(answer, Mapping) and "dependencies" in answer else answer
     if isinstance(answer, str) or not isinstance(answer, list | tuple):
-        hint = "write a list of texts, with a dict for pip at its end"
-        return [wrong(f"a {type(answer).__name__} is no list of dependencies", hint=hint)]
+        hint = "write a list of texts, with a dict for pip at the end"
+        return [not_a("a list of dependencies", answer, hint=hint)]
     conda = [line.strip() for line in answer if isinstance(line, str)]
     parts = [part for part in answer if isinstance(part, Mapping)]
     if len(conda) + len(parts) < len(answer) or any(not isinstance(part.get("pip"), list | tuple) for part in parts):
-        hint = "each line is a text; pip's lines are a list under the key 'pip'"
-        return [wrong("something in the list is neither a line nor pip's part", hint=hint)]
+        hint = "each line is a text; the lines for pip are a list under the key 'pip'"
+        return [wrong("an item of the list is neither a line nor a dict for pip", hint=hint)]
     pip = [line.strip() if isinstance(line, str) else "" for part in parts for line in part["pip"]]
-    faults = [*_builds(conda), *_strangers(conda, pip, table), *_versions(conda, pip, table)]
+    faults = [*_builds(conda), *_not_requested(conda, pip, table), *_versions(conda, pip, table)]
     return faults or [
-        right("every package that was asked for is there, in its version"),
-        right("nothing in it belongs to one system"),
+        right("every requested package is there, with its version"),
+        right("no line depends on one operating system"),
         right("pip installs what conda's channels do not have"),
     ]
 
@@ -132,19 +129,22 @@ def _builds(conda: Sequence[str]) -> list[Finding]:
     if not built:
         return []
     hint = "an exported line is name, version and build: which of the three differs from system to system?"
-    return [wrong(f"{listed(built)} {'names a build' if len(built) == 1 else 'name builds'} of one system", hint=hint)]
+    found = f"{listed(built)} {'names a build' if len(built) == 1 else 'name builds'} of one operating system"
+    return [wrong(found, hint=hint)]
 
 
-def _strangers(conda: Sequence[str], pip: Sequence[str], table: Mapping[str, Any]) -> list[Finding]:
+def _not_requested(conda: Sequence[str], pip: Sequence[str], table: Mapping[str, Any]) -> list[Finding]:
     names = [_name(line) for line in (*conda, *pip)]
     foreign = [name for name in names if name in table["elsewhere"]]
     unknown = [name for name in names if name not in (*table["elsewhere"], *table["asked"], "pip")]
     findings = []
     if foreign:
-        hint = "was it asked for, or did it come along because of the system?"
-        findings.append(wrong(f"{listed(foreign)} cannot be had on Linux or Windows", hint=hint))
+        hint = "did the project request it, or was it installed because of the operating system?"
+        found = f"{listed(foreign)} {'does' if len(foreign) == 1 else 'do'} not exist for Linux or Windows"
+        findings.append(wrong(found, hint=hint))
     if unknown:
-        findings.append(wrong(f"nobody asked for {listed(unknown)}", hint="keep to what the export says was asked for"))
+        hint = "keep only the packages that the export lists as requested"
+        findings.append(wrong(f"not requested: {listed(unknown)}", hint=hint))
     return findings
 
 
@@ -156,18 +156,19 @@ def _versions(conda: Sequence[str], pip: Sequence[str], table: Mapping[str, Any]
         lines = [line for line in conda if _name(line) == name]
         pips = [line for line in pip if _name(line) == name]
         if not lines and not pips:
-            findings.append(wrong(f"{name} is missing", hint="compare with what the export says was asked for"))
+            hint = "compare with the packages that the export lists as requested"
+            findings.append(wrong(f"{name} is missing", hint=hint))
         elif name in by_pip and lines:
-            findings.append(wrong(f"conda would look for {name} in vain", hint="who installed it before the export?"))
+            findings.append(wrong(f"conda cannot find {name}", hint="which tool installed it before the export?"))
         elif name in by_pip and not any(re.fullmatch(rf"{name}\s*==\s*{re.escape(by_pip[name])}", one) for one in pips):
-            hint = "pip has its own way of writing 'exactly this version', which is not conda's"
-            findings.append(wrong(f"pip reads another version than the exported one from {pips[0]!r}", hint=hint))
+            hint = "pip has its own notation for 'exactly this version', which differs from conda's"
+            findings.append(wrong(f"for pip, {pips[0]!r} does not mean the exported version", hint=hint))
         elif name in exported and not lines:
-            hint = "leave to conda what conda has: it also brings the libraries beneath"
+            hint = "let conda install what it has: it also installs the system libraries that a package needs"
             findings.append(wrong(f"{name} was moved to pip", hint=hint))
         elif name in exported and not any(_is_pinned(line, exported[name]) for line in lines):
-            hint = "to get the same again, the version must be there, neither open nor another one"
-            findings.append(wrong(f"{lines[0]!r} does not fix the version that was exported", hint=hint))
+            hint = "to get the same environment again, pin the exact version that was exported"
+            findings.append(wrong(f"{lines[0]!r} does not pin the exported version", hint=hint))
     return findings
 
 
@@ -177,7 +178,7 @@ def _name(line: str) -> str:
 
 
 def _is_pinned(line: str, version: str) -> bool:
-    """Say whether conda gets this version from a line; Python's last number may be left open, as patches are fixed."""
+    """Return whether a line pins this version for conda; for Python, major and minor number are enough."""
     name, _, rest = line.partition("=")
     given = rest.lstrip("=").split("=")[0].strip().removesuffix(".*")
     short = version.rpartition(".")[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
+from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
     as_mapping,
@@ -15,15 +16,11 @@ from course_utils.exercises.grading import (
     describe_error,
     grader,
     listed,
+    not_a,
     right,
     wrong,
 )
 from course_utils.tables import read_csv, read_toml
-
-_LATE, _FALSE_ALARM = "warned, late", "warned, on time"
-_MISSED, _QUIET = "not warned, late", "not warned, on time"
-_CELLS = (_LATE, _FALSE_ALARM, _MISSED, _QUIET)
-
 
 # --------------------------------------------------------------------------- 06.1
 
@@ -33,11 +30,7 @@ def overruled(answer: Any) -> Sequence[Finding]:
     """Grade which rejected columns a model may use: a collection of column names."""
     usable = read_toml("exercises.toml")["06.1"]["usable"]
     if isinstance(answer, str | Mapping) or not hasattr(answer, "__iter__"):
-        return [
-            wrong(
-                f"this is a {type(answer).__name__}, not a list of columns", hint="write the names in square brackets"
-            )
-        ]
+        return [not_a("a list of columns", answer, hint="write the names in square brackets")]
     names = [str(name) for name in answer]
     dictionary = read_csv("dictionary.csv").query("table == 'flights'").set_index("column")
     unknown = [name for name in names if name not in dictionary.index]
@@ -68,7 +61,7 @@ def overruled(answer: Any) -> Sequence[Finding]:
 
 # --------------------------------------------------------------------------- 06.2
 
-_ALIKE = {  # a plausible choice, and what to think of
+_ALIKE = {  # a plausible choice of a score, and the hint for it
     "accuracy": "accuracy mixes both kinds of error: which one is the question about?",
     "recall": "that is the share of delays that was caught: the question is about the rest",
     "sensitivity": "that is the share of delays that was caught: the question is about the rest",
@@ -94,12 +87,7 @@ def chosen_scores(answer: Any) -> Sequence[Finding]:
     wanted = read_toml("exercises.toml")["06.2"]
     given = as_mapping(answer)
     if given is None:
-        return [
-            wrong(
-                f"this is a {type(answer).__name__}, not a dict",
-                hint="keep the questions, and fill in a score for each",
-            )
-        ]
+        return [not_a("a dict", answer, hint="keep the questions, and fill in a score for each")]
     if absent := [question for question in wanted if question not in given]:
         return [
             wrong(f"{len(absent)} questions are missing", hint="keep the questions exactly as they are in the cell")
@@ -139,12 +127,10 @@ def _plain(name: str) -> str:
 def ledger(answer: Any) -> Sequence[Finding]:
     """Grade a function from scikit-learn's matrix and a payoff to the dollars of each named cell."""
     if not callable(answer):
-        return [
-            wrong(f"this is a {type(answer).__name__}, not a function", hint="pass its name, without brackets after it")
-        ]
+        return [not_a("a function", answer, hint="pass its name, without brackets after it")]
     tried = read_toml("exercises.toml")["06.3"]
     (quiet, false_alarm), (missed, late) = tried["matrix"]
-    counts = {_LATE: late, _FALSE_ALARM: false_alarm, _MISSED: missed, _QUIET: quiet}
+    counts = {LATE: late, FALSE_ALARM: false_alarm, MISSED: missed, QUIET: quiet}
     payoff = tried["payoff"]
     try:
         result = _call(answer, tried["matrix"], payoff)
@@ -158,11 +144,11 @@ def ledger(answer: Any) -> Sequence[Finding]:
     if (total := as_number(result)) is not None:
         return _total(total, counts, payoff)
     given = as_mapping(result)
-    if given is None or set(given) != set(_CELLS):
-        hint = f"give each of the four amounts the name of its cell: {listed(_CELLS)}"
+    if given is None or set(given) != set(CELLS):
+        hint = f"give each of the four amounts the name of its cell: {listed(CELLS)}"
         return [wrong("the amounts do not have the names of the four cells", hint=hint)]
-    amounts = {cell: as_number(given[cell]) for cell in _CELLS}
-    if none := [cell for cell in _CELLS if amounts[cell] is None]:
+    amounts = {cell: as_number(given[cell]) for cell in CELLS}
+    if none := [cell for cell in CELLS if amounts[cell] is None]:
         return [wrong(f"not a number: {listed(none)}", hint="give one number of dollars for each cell")]
     return _decoded(amounts, counts, payoff)
 
@@ -171,31 +157,31 @@ def _call(function: Callable[..., Any], matrix: Sequence[Sequence[int]], payoff:
     import numpy as np
     import pandas as pd
 
-    return function(np.array(matrix), pd.Series({cell: float(payoff[cell]) for cell in _CELLS}))
+    return function(np.array(matrix), pd.Series({cell: float(payoff[cell]) for cell in CELLS}))
 
 
 def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:
-    """Find which count met which value in each cell: with four different ones of each, every product tells."""
-    products = {(one, other): counts[one] * payoff[other] for one in _CELLS for other in _CELLS}
+    """Find which count and which value were multiplied in each cell: all products of a count and a value differ."""
+    products = {(one, other): counts[one] * payoff[other] for one in CELLS for other in CELLS}
     met = {}
-    for cell in _CELLS:
+    for cell in CELLS:
         found = [pair for pair, product in products.items() if abs(amounts[cell] - product) < 0.01]
         if not found:
             return [_odd(amounts, counts, payoff)]
         met[cell] = found[0]
     counted = {cell: pair[0] for cell, pair in met.items()}
     valued = {cell: pair[1] for cell, pair in met.items()}
-    if all(counted[cell] == valued[cell] == cell for cell in _CELLS):
+    if all(counted[cell] == valued[cell] == cell for cell in CELLS):
         return [right("each cell holds its own count times its own value"), right("each amount has the right name")]
     findings = []
-    if all(counted[cell] == valued[cell] for cell in _CELLS):
+    if all(counted[cell] == valued[cell] for cell in CELLS):
         findings.append(right("every count is multiplied by its own value, so the total is right"))
         hint = "check the name of each amount: what happened to these flights?"
         return [*findings, wrong("the amounts have the wrong names", hint=hint)]
     slip = _exchanged(counted)
     if slip:
         findings.append(slip)
-    if all(valued[cell] == cell for cell in _CELLS):
+    if all(valued[cell] == cell for cell in CELLS):
         findings.insert(0, right("you ask the payoff by name"))
     else:
         hint = "ask the payoff for each cell by its name, never by its position"
@@ -204,10 +190,10 @@ def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: 
 
 
 def _exchanged(counted: Mapping[str, str]) -> Finding | None:
-    """Name how the counts were misread."""
-    diagonal = counted[_LATE] == _QUIET and counted[_QUIET] == _LATE
-    mistakes = counted[_FALSE_ALARM] == _MISSED and counted[_MISSED] == _FALSE_ALARM
-    moved = [cell for cell in _CELLS if counted[cell] != cell]
+    """Return which counts are exchanged, or None if every count is in its own cell."""
+    diagonal = counted[LATE] == QUIET and counted[QUIET] == LATE
+    mistakes = counted[FALSE_ALARM] == MISSED and counted[MISSED] == FALSE_ALARM
+    moved = [cell for cell in CELLS if counted[cell] != cell]
     if not moved:
         return None
     if diagonal and mistakes:
@@ -230,21 +216,21 @@ def _exchanged(counted: Mapping[str, str]) -> Finding | None:
 
 
 def _pairs(valued: Mapping[str, str]) -> str:
-    moved = [cell for cell in _CELLS if valued[cell] != cell]
-    if set(moved) == {_LATE, _QUIET}:
+    moved = [cell for cell in CELLS if valued[cell] != cell]
+    if set(moved) == {LATE, QUIET}:
         return "values of the two right answers"
-    return "values of the two mistakes" if set(moved) == {_FALSE_ALARM, _MISSED} else "values of several cells"
+    return "values of the two mistakes" if set(moved) == {FALSE_ALARM, MISSED} else "values of several cells"
 
 
 def _odd(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapping[str, float]) -> Finding:
-    """Say what the amounts are where they are no products."""
+    """Return what the amounts are if they are not products of a count and a value."""
     total = sum(counts.values())
-    if all(abs(amounts[cell] - counts[cell]) < 0.01 for cell in _CELLS):
+    if all(abs(amounts[cell] - counts[cell]) < 0.01 for cell in CELLS):
         return wrong("these are flights, not dollars", hint="what is each of these flights worth?")
-    if all(abs(abs(amounts[cell]) - abs(counts[cell] * payoff[cell])) < 0.01 for cell in _CELLS):
+    if all(abs(abs(amounts[cell]) - abs(counts[cell] * payoff[cell])) < 0.01 for cell in CELLS):
         hint = "costs are already negative in the payoff: neither subtract them again nor drop the sign"
         return wrong("a sign is wrong", hint=hint)
-    if all(abs(amounts[cell] - counts[cell] * payoff[cell] / total) < 0.01 for cell in _CELLS):
+    if all(abs(amounts[cell] - counts[cell] * payoff[cell] / total) < 0.01 for cell in CELLS):
         return wrong("these are average dollars per flight", hint="leave out the division by the number of flights")
     return wrong(
         "some amounts are not a count times a value",
@@ -253,11 +239,11 @@ def _odd(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapp
 
 
 def _total(total: float, counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:
-    """Say of a total which readings of the matrix lead to it, though four named amounts were asked for."""
+    """Return how the matrix was read if the answer is a total instead of four named amounts."""
     ask = wrong("this is a total, not a ledger", hint="keep the four amounts apart, each with the name of its cell")
-    for order in permutations(_CELLS):
-        counted = dict(zip(_CELLS, order, strict=True))
-        if abs(total - sum(counts[counted[cell]] * payoff[cell] for cell in _CELLS)) < 0.01:
+    for order in permutations(CELLS):
+        counted = dict(zip(CELLS, order, strict=True))
+        if abs(total - sum(counts[counted[cell]] * payoff[cell] for cell in CELLS)) < 0.01:
             slip = _exchanged(counted)
             return [ask, slip] if slip else [right("the total is right"), ask]
     return [ask]

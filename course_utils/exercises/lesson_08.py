@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, right, wrong
+from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, kind_of, not_a, right, wrong
 from course_utils.tables import read_toml
 
 # --------------------------------------------------------------------------- 08.1: a bill that is rounded up
 
 _NEAR = 0.005  # dollars: half a cent
+#: Wrong formulas with the hint for each; the first that gives the answer's bills is reported.
 _BLOCK_SLIPS: list[tuple[Callable[[list[int], int, float], float], str]] = [
     (
         lambda jobs, per, price: price * math.ceil(sum(jobs) / per),
@@ -53,7 +54,7 @@ def batch_bill(answer: Any) -> Sequence[Finding]:
     """Grade a function by what it charges for lists of jobs."""
     if not callable(answer):
         hint = "write a function: the check calls it for several months"
-        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
+        return [not_a("a function", answer, hint=hint)]
     price = next(entry for entry in read_toml("prices.toml")["price"] if entry["key"] == "aws_batch")
     per, dollars = price["per"], price["dollars"]
     months = read_toml("exercises.toml")["08.1"]["jobs"]
@@ -61,8 +62,7 @@ def batch_bill(answer: Any) -> Sequence[Finding]:
     for jobs in months:
         bill = answer(list(jobs))
         if (number := as_number(bill)) is None:
-            kind = "nothing" if bill is None else f"a {type(bill).__name__}"
-            return [wrong(f"it returns {kind}", hint="return one number: the dollars for all jobs together")]
+            return [wrong(f"it returns {kind_of(bill)}", hint="return one number: the dollars for all jobs together")]
         bills.append(number)
     if _same(bills, [dollars * sum(-(-size // per) for size in jobs) for jobs in months]):
         return [right("each job is rounded up separately, and a job of exactly 1,000 pays for nothing extra")]
@@ -90,6 +90,7 @@ def _sums(daily: Sequence[float]) -> list[float]:
     return [sum(daily[: day + 1]) for day in range(len(daily))]
 
 
+#: As for the bills: wrong formulas with the hint for each.
 _ALERT_SLIPS: list[tuple[Callable[[Sequence[float], float, Sequence[float]], _Days], str]] = [
     (
         lambda daily, budget, shares: [_first(total > share * budget for total in _sums(daily)) for share in shares],
@@ -138,7 +139,7 @@ def budget_alerts(answer: Any) -> Sequence[Finding]:
     """Grade a function by the days on which it raises its alerts."""
     if not callable(answer):
         hint = "write a function: the check calls it for several months"
-        return [wrong(f"this is a {type(answer).__name__}, not a function", hint=hint)]
+        return [not_a("a function", answer, hint=hint)]
     import pandas as pd
 
     data = read_toml("exercises.toml")["08.2"]
@@ -172,8 +173,7 @@ def _days(found: Any, shares: Sequence[float]) -> _Days | Finding:
     elif mapping is not None:
         return wrong("the keys of the dict are not the shares", hint="use the values of `shares` as keys, as they come")
     elif isinstance(found, str | Mapping) or not isinstance(found, Iterable):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
-        return wrong(f"it returns {kind}", hint=shape)
+        return wrong(f"it returns {kind_of(found)}", hint=shape)
     else:
         values = list(found)
         if len(values) != len(shares):
@@ -182,6 +182,6 @@ def _days(found: Any, shares: Sequence[float]) -> _Days | Finding:
     for value in values:
         number = as_number(value)
         if number is None and str(value) not in ("None", "nan", "<NA>", "NaT"):
-            return wrong(f"a {type(value).__name__} is not a day", hint="give each day as its number in the month")
+            return wrong(f"{kind_of(value)} is not a day", hint="give each day as its number in the month")
         days.append(None if number is None else int(number))
     return days

@@ -6,26 +6,38 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, listed, right, words, wrong
+from course_utils.exercises.grading import (
+    Finding,
+    as_mapping,
+    as_number,
+    grader,
+    kind_of,
+    listed,
+    missing,
+    not_a,
+    right,
+    word_count,
+    wrong,
+)
 from course_utils.tables import read_toml
 
 # --------------------------------------------------------------------------- 09.1
 
-#: What evidence needs, to say where it is and what it shows.
+#: Fewer words cannot say where the evidence is and what it shows.
 _LEAST_WORDS = 3
-#: Words of somebody who has not done it yet.
+#: Words of a person who has not done it yet.
 _PLAN = re.compile(
     r"\b((we|i|they|he|she|team|somebody) (will|shall|should|want|intend|plan|hope)|(will|should|to) be|plan(ned|ning)|"
     r"plan to|todo|to do|soon|next (week|month|quarter|sprint|year)|going to|not yet)\b",
     re.IGNORECASE,
 )
-#: Words of somebody who did it without a machine.
+#: Words of a person who did it manually.
 _BY_HAND = re.compile(
     r"\b(by hand|manual(ly)?|eyeball(s|ed)?|once(?! (an?|per|every|each)\b)|look(s|ed)? at (the|our) "
     r"(dashboard|numbers|plots?|charts?|logs?))\b",
     re.IGNORECASE,
 )
-#: Words of somebody who wrote nothing down.
+#: Words of a person who wrote nothing down.
 _UNWRITTEN = re.compile(
     r"\b(undocumented|nobody wrote|not (written|recorded|documented)|nowhere|in (his|her|my|their|our) heads?|"
     r"by heart|never written)\b",
@@ -40,7 +52,7 @@ def own_project(answer: Any) -> Sequence[Finding]:
     given = as_mapping(answer)
     if given is None:
         hint = "fill in the dict at the start of the cell: a pair of points and evidence for each test"
-        return [wrong(f"a {type(answer).__name__} does not score any tests", hint=hint)]
+        return [wrong(f"{kind_of(answer)} does not score any tests", hint=hint)]
     by_section = {
         one["name"]: [test["key"] for test in table["test"] if test["section"] == one["name"]]
         for one in table["section"]
@@ -70,8 +82,8 @@ def _names(given: Mapping[Any, Any], by_section: Mapping[str, Sequence[str]]) ->
     begun = [keys for keys in by_section.values() if any(key in given for key in keys)]
     absent = [key for keys in begun for key in keys if key not in given]
     if not begun or absent:
-        what = f"{listed(absent[:3])} {'is' if len(absent) == 1 else 'are'} missing" if absent else "nothing is scored"
-        return [wrong(what, hint="score a whole section: a test that no one runs gets a zero, and stays on the list")]
+        hint = "score a whole section: a test that no one runs gets a zero, and stays on the list"
+        return [missing(absent[:3], hint=hint) if absent else wrong("nothing is scored", hint=hint)]
     return []
 
 
@@ -94,7 +106,7 @@ def _fault(key: str, row: tuple[float | None, Any]) -> Finding | None:
         )
     if points == 0:
         return None
-    if words(said) < _LEAST_WORDS:
+    if word_count(said) < _LEAST_WORDS:
         hint = (
             "points need evidence that a stranger could look up: say in a few words what is done, and where to find it"
         )
@@ -123,10 +135,9 @@ def card_sort(answer: Any) -> Sequence[Finding]:
     titles = {pile["title"].lower(): pile["name"] for pile in table["pile"]}
     given = as_mapping(answer)
     if given is None:
-        return [wrong(f"a {type(answer).__name__} is not a dict", hint="fill in the dict at the start of the cell")]
+        return [not_a("a dict", answer, hint="fill in the dict at the start of the cell")]
     if absent := [name for name in cards if name not in given]:
-        what = f"{listed(absent[:3])} {'is' if len(absent) == 1 else 'are'} missing"
-        return [wrong(what, hint="put every card of checklist.rule_cards() on a pile, under its own name")]
+        return [missing(absent[:3], hint="put every card of checklist.rule_cards() on a pile, under its own name")]
     findings = []
     for name, rule in cards.items():
         said = " ".join(given[name].lower().split()) if isinstance(given[name], str) else given[name]

@@ -12,6 +12,7 @@ from course_utils.exercises.grading import (
     describe_error,
     grader,
     listed,
+    not_a,
     right,
     wrong,
 )
@@ -65,7 +66,7 @@ def _hours(value: Any, known: Sequence[float]) -> set[float] | None:
 def late_before(answer: Any) -> Sequence[Finding]:
     """Grade a function from flights to the share late at the origin on all earlier days."""
     if not callable(answer):
-        return [wrong(f"a {type(answer).__name__} is not a function", hint="define a function of the flights' rows")]
+        return [not_a("a function", answer, hint="define a function of the flights' rows")]
     rows = _flights()
     try:
         made = answer(rows.copy())
@@ -121,7 +122,7 @@ def _values(made: Any, rows: Any) -> Any:
 
 
 def _ahead(answer: Any, rows: Any, values: Any) -> list[Finding]:
-    """Turn round all that happened from one day on, and look at the flights of that day and before."""
+    """Reverse all outcomes from one day on, and compare the values of flights up to that day: none may change."""
     import numpy as np
 
     for day in (3, 2, 4):
@@ -185,7 +186,7 @@ def audit(answer: Any) -> Sequence[Finding]:
     task = read_toml("pitfalls.toml")["10.3"]
     lines = _lines(answer)
     if lines is None:
-        return [wrong("these are not findings", hint="hand in a table or list in which each line has check and where")]
+        return [wrong("these are not findings", hint="use a table or a list in which each line has check and where")]
     if len(lines) > task["most"]:
         hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
         return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]

@@ -1,6 +1,6 @@
-"""Knowledge checks that work without scripts, by keyboard, and in a notebook that nobody has run yet.
+"""Knowledge checks that work by keyboard, without scripts, and in a notebook that has not been run yet.
 
-Questions, keys and the reason for every option stand in ``tables/quizzes.toml``.
+The questions, their keys and a reason for every option are in ``tables/quizzes.toml``.
 """
 
 from __future__ import annotations
@@ -15,22 +15,31 @@ from course_utils.tables import read_toml
 __all__ = ["as_html", "as_text", "key", "load", "questions", "quiz"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_VERDICTS = {"right": "✓ Right.", "part": "· True, but not the whole answer.", "wrong": "✗ Not so."}
+_VERDICTS = {"right": "✓ Right.", "part": "· True, but not the whole answer.", "wrong": "✗ Not right."}
 _HOW_MANY = {1: "Choose one answer, then check it.", 2: "Choose two answers, then check them."}
 
 
 def quiz(name: str) -> None:
-    """Show a knowledge check: a question, its options, feedback for each of them, and the key.
+    """Show a knowledge check: a question, its options, feedback for each option, and the key.
 
     Parameters
     ----------
     name : str
-        Such as ``"K1.1"``, the first question of the deck's first knowledge check.
+        Name of the check, such as ``"K1.1"``, the first question of the deck's first knowledge check.
 
     Raises
     ------
     UsageError
         There is no knowledge check of that name.
+
+    Examples
+    --------
+    >>> quiz("K1.2")
+    K1.2  You train on the training set. ...
+      a) Yes
+      b) No
+    --- key ---
+    Right: a. ...
     """
     question = load(name)
     Page(as_html(question), as_text(question)).show()
@@ -42,23 +51,17 @@ def questions() -> list[dict[str, Any]]:
 
 
 def key(question: dict[str, Any]) -> str:
-    """Return the letters of the right options, such as ``"ac"``; '' for an open question.
-
-    Parameters
-    ----------
-    question : dict
-        One of `questions`.
-    """
+    """Return the letters of the right options of a `question`, such as ``"ac"``; empty for an open question."""
     return "".join(letter for letter, option in _options(question) if option["verdict"] == "right")
 
 
 def load(name: str) -> dict[str, Any]:
-    """Return one knowledge check by its name.
+    """Return one knowledge check, as a dict of its section in ``quizzes.toml``.
 
     Parameters
     ----------
     name : str
-        Such as ``"K1.1"``.
+        As for `quiz`.
 
     Raises
     ------
@@ -77,13 +80,7 @@ def _options(question: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
 
 
 def as_html(question: dict[str, Any]) -> str:
-    """Return a question as HTML: a group of labelled boxes, each followed by its folded feedback.
-
-    Parameters
-    ----------
-    question : dict
-        One of `questions`.
-    """
+    """Return a `question` as HTML: a group of labelled checkboxes, each followed by its feedback in a fold."""
     parts = [f"<fieldset><legend><b>{escape(question['name'])}</b> {escape(question['question'])}</legend>"]
     if "options" in question:
         parts.append(f"<p><i>{_HOW_MANY[len(key(question))]}</i></p>")
@@ -96,9 +93,9 @@ def as_html(question: dict[str, Any]) -> str:
 
 
 def _option_html(letter: str, option: dict[str, str]) -> str:
-    # Boxes, not radio buttons, even where one answer is right: in JupyterLab the arrow keys that move within a group of
-    # radio buttons move to another cell instead. Until a cell is run, JupyterLab shows its boxes dimmed; the folds work
-    # all the same. The label holds its box, so that no ids are needed, which two checks on a page could have in common.
+    # Checkboxes, not radio buttons, even if one answer is right: in JupyterLab the arrow keys that move within a group
+    # of radio buttons move to another cell instead. JupyterLab shows the boxes dimmed until the cell is run, but the
+    # folds work. The box is inside its label, so no ids are needed, which could occur twice on a page.
     return (
         f'<div style="margin: 4px 0"><label><input type="checkbox"> {letter}) {escape(option["text"])}</label>\n'
         f'<details style="margin-left: 24px"><summary>Check option {letter}</summary>'
@@ -118,13 +115,7 @@ def _key_text(question: dict[str, Any]) -> str:
 
 
 def as_text(question: dict[str, Any]) -> str:
-    """Return a question as plain text, the key and the reasons below a line.
-
-    Parameters
-    ----------
-    question : dict
-        One of `questions`.
-    """
+    """Return a `question` as plain text, with the key and the reasons below a line."""
     lines = [f"{question['name']}  {question['question']}"]
     if "options" in question:
         lines += [f"  {letter}) {option['text']}" for letter, option in _options(question)]

@@ -1,7 +1,7 @@
-"""Scores of predictions, with the cells of a confusion matrix named by what happened.
+"""Scores of predictions, with the cells of a confusion matrix named by the outcome.
 
-Positive means *late* everywhere: the airline warns of delays, so a delay is what the model looks for. Cells are never
-told apart by position, since two libraries and one slide can order them in three ways.
+Positive means *late* everywhere: the airline warns of delays, so a delay is what the model looks for. Cells are named,
+never numbered, since two libraries and one slide order them in three ways.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "DELAY_CLASSES",
     "SUMMED",
     "accuracy",
+    "as_cells",
     "auc",
     "by_class",
     "calibration",
@@ -33,7 +34,6 @@ __all__ = [
     "log_loss",
     "log_losses",
     "miss_rate",
-    "named",
     "precision",
     "precision_recall",
     "psi",
@@ -43,79 +43,97 @@ __all__ = [
     "scores",
 ]
 
-#: What can happen to a flight that was scored, in the order in which tables show it.
+#: The four outcomes of a prediction, in the order of tables.
 CELLS = ("warned, late", "warned, on time", "not warned, late", "not warned, on time")
 #: Classes of delay, from the shortest: fewer than 15 minutes, 15 to 60, more than 60.
 DELAY_CLASSES = ("none", "15-60", "over 60")
-#: Ways to sum up scores of classes, by what scikit-learn calls them.
+#: Averages over classes: what the course calls them, and scikit-learn's name.
 SUMMED = {"mean of classes": "macro", "weighted by flights": "weighted", "all flights alike": "micro"}
+#: A delay of more minutes is in the last class; where the first one ends is in constants.toml.
 _LONG_MINUTES = 60
 
 
 def auc(late: Any, probability: Any) -> float:
-    """Return the chance that a late flight is scored above an on-time one (ties count half).
+    """Return the area under the ROC curve: the chance that a late flight scores above an on-time one (ties count half).
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        The outcome: 1 where the flight was late, nothing missing.
     probability : array of float, shape (flights,)
+        The predicted probability of 'late' for each flight.
 
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or only one class is present.
+        Lengths differ, a value is missing, or only one class is present.
+
+    Examples
+    --------
+    >>> metrics.auc([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8])
+    0.75
     """
     from sklearn.metrics import roc_auc_score
 
-    late, probability = _pair(late, probability)
-    if late.min() == late.max():
-        raise DataError("AUC needs late and on-time flights", fix="score a longer period")
+    late, probability = _both_classes(late, probability)
     return float(roc_auc_score(late, probability))
 
 
 def log_loss(late: Any, probability: Any) -> float:
-    """Return the mean negative log-likelihood (natural log) of what happened; lower is better.
+    """Return the mean negative log-likelihood (natural log) of the outcomes; lower is better.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        As for `auc`.
     probability : array of float, shape (flights,)
-        Scores of exactly 0 or 1 are moved in by 1e-7 so that one of them cannot make the mean infinite.
+        As for `auc`. Probabilities of exactly 0 or 1 are moved by 1e-7, so that a single flight cannot make the mean
+        infinite.
 
     Raises
     ------
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, or a value is missing.
+
+    See Also
+    --------
+    log_losses : The same for each flight.
+
+    Examples
+    --------
+    >>> round(metrics.log_loss([1, 0], [0.8, 0.5]), 3)
+    0.458
     """
     return float(np.mean(log_losses(late, probability)))
 
 
 def log_losses(late: Any, probability: Any) -> np.ndarray:
-    """Return each flight's own negative log-likelihood, float64, shape (flights,).
+    """Return the negative log-likelihood of each flight's outcome, float64, shape (flights,).
 
     Parameters
     ----------
-    late : array of 0 and 1, shape (flights,)
-    probability : array of float, shape (flights,)
+    late, probability
+        As for `log_loss`.
 
     Raises
     ------
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, or a value is missing.
     """
     late, probability = _pair(late, probability)
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
+    p = np.clip(probability, 1e-7, 1 - 1e-7)  # log(0) would be infinite
     return -np.where(late == 1, np.log(p), np.log1p(-p))
 
 
 def confusion(late: Any, warned: Any) -> pd.Series:
-    """Count what happened.
+    """Return the number of flights in each cell of the confusion matrix.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        As for `auc`.
     warned : array of bool, shape (flights,)
-        Whether the passengers were warned.
+        Whether the passengers were warned; probabilities are refused.
 
     Returns
     -------
@@ -124,93 +142,123 @@ def confusion(late: Any, warned: Any) -> pd.Series:
     Raises
     ------
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, a value is missing, or `warned` has other values than yes and no.
+
+    Examples
+    --------
+    >>> metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False]).to_dict()
+    {'warned, late': 1, 'warned, on time': 1, 'not warned, late': 1, 'not warned, on time': 2}
     """
     late, warned = _pair(late, warned)
     if not np.isin(warned, (0, 1)).all():
-        raise DataError("'warned' holds something else than yes and no", fix="compare the score with a threshold")
-    happened = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # places in CELLS
-    return pd.Series(np.bincount(happened, minlength=len(CELLS)), index=list(CELLS), name="flights")
+        raise DataError("warned has other values than yes and no", fix="pass probability >= threshold")
+    place = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # in CELLS
+    return pd.Series(np.bincount(place, minlength=len(CELLS)), index=list(CELLS), name="flights")
 
 
 def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
-    """Name the cells of ``sklearn.metrics.confusion_matrix`` for labels 0 = on time, 1 = late.
-
-    Its rows are what happened and its columns what was predicted.
+    """Return a confusion matrix of scikit-learn, for labels 0 = on time and 1 = late, with its cells named.
 
     Parameters
     ----------
     matrix : array of int, shape (2, 2)
+        As from ``sklearn.metrics.confusion_matrix``: outcomes in rows, predictions in columns.
 
     Raises
     ------
     UsageError
         The matrix is not two by two.
+
+    Examples
+    --------
+    >>> metrics.from_sklearn([[50, 5], [20, 10]]).to_dict()
+    {'warned, late': 10, 'warned, on time': 5, 'not warned, late': 20, 'not warned, on time': 50}
     """
     if np.shape(matrix) != (2, 2):
-        raise UsageError(f"a matrix of shape {np.shape(matrix)} is no 2 × 2 confusion matrix", fix="give two classes")
+        raise UsageError(
+            f"a matrix of shape {np.shape(matrix)} is not a 2 × 2 confusion matrix",
+            fix="pass the matrix of two classes",
+        )
     (true_on_time, false_alarm), (missed, true_late) = matrix
     return pd.Series([true_late, false_alarm, missed, true_on_time], index=list(CELLS), name="flights")
 
 
 def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of flights that were told right.
+    """Return the share of flights whose prediction was right: warned and late, or not warned and on time.
 
     Parameters
     ----------
     cells : mapping or Series over `CELLS`
-        Flights by what happened.
+        Number of flights in each of the four cells, as from `confusion`.
+
+    Examples
+    --------
+    >>> cells = metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False])
+    >>> metrics.accuracy(cells)
+    0.6
     """
-    cells = named(cells)
+    cells = as_cells(cells)
     return float((cells["warned, late"] + cells["not warned, on time"]) / cells.sum())
 
 
 def precision(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of warnings that were followed by a delay; NaN where nobody was warned.
+    """Return the share of warned flights that were late; NaN if no flight was warned.
 
     Parameters
     ----------
     cells : mapping or Series over `CELLS`
-        Flights by what happened.
+        As for `accuracy`.
+
+    Examples
+    --------
+    >>> cells = metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False])
+    >>> metrics.precision(cells)
+    0.5
     """
-    cells = named(cells)
+    cells = as_cells(cells)
     warned = cells["warned, late"] + cells["warned, on time"]
     return float(cells["warned, late"] / warned) if warned else float("nan")
 
 
 def recall(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of delays that were warned of; NaN where nothing was late.
+    """Return the share of late flights that were warned; NaN if no flight was late.
 
     Parameters
     ----------
     cells : mapping or Series over `CELLS`
-        Flights by what happened.
+        As for `accuracy`.
+
+    Examples
+    --------
+    >>> cells = metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False])
+    >>> metrics.recall(cells)
+    0.5
     """
-    cells = named(cells)
+    cells = as_cells(cells)
     late = cells["warned, late"] + cells["not warned, late"]
     return float(cells["warned, late"] / late) if late else float("nan")
 
 
 def false_alarm_rate(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of on-time flights that were warned of (type I errors); NaN where none was on time.
+    """Return the share of on-time flights that were warned (type I errors); NaN if no flight was on time.
 
     Parameters
     ----------
     cells : mapping or Series over `CELLS`
-        Flights by what happened.
+        As for `accuracy`.
     """
-    cells = named(cells)
+    cells = as_cells(cells)
     on_time = cells["warned, on time"] + cells["not warned, on time"]
     return float(cells["warned, on time"] / on_time) if on_time else float("nan")
 
 
 def miss_rate(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of delays that came unannounced (type II errors): one less `recall`.
+    """Return the share of late flights that were not warned (type II errors): 1 less `recall`.
 
     Parameters
     ----------
     cells : mapping or Series over `CELLS`
-        Flights by what happened.
+        As for `accuracy`.
     """
     return 1 - recall(cells)
 
@@ -220,10 +268,10 @@ def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
 
     Parameters
     ----------
-    late : array of 0 and 1, shape (flights,)
-    probability : array of float, shape (flights,)
+    late, probability
+        As for `auc`.
     threshold : float
-        Warn from this probability on.
+        Decision threshold: flights with this probability or more are warned.
 
     Returns
     -------
@@ -234,7 +282,12 @@ def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or only one class is present.
+        Lengths differ, a value is missing, or only one class is present.
+
+    Examples
+    --------
+    >>> metrics.scores([1, 0, 1, 0], [0.8, 0.6, 0.3, 0.1])[["accuracy", "recall", "AUC"]].to_dict()
+    {'accuracy': 0.5, 'recall': 0.5, 'AUC': 0.75}
     """
     late, probability = _pair(late, probability)
     cells = confusion(late, probability >= threshold)
@@ -254,15 +307,16 @@ def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
 
 
 def roc(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame:
-    """Return ROC curves: the delays that are warned of, against the on-time flights that are warned in vain.
+    """Return the ROC curves of several models: the share of late flights that are warned, against false alarms.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        As for `auc`.
     models : mapping of str to array of float, shape (flights,)
-        Probabilities by model.
+        Probabilities of 'late' by the model's name.
     points : int
-        On how many evenly spaced points the curves are told.
+        Number of evenly spaced points at which each curve is given.
 
     Returns
     -------
@@ -272,7 +326,12 @@ def roc(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or only one class is present.
+        Lengths differ, a value is missing, or only one class is present.
+
+    Examples
+    --------
+    >>> metrics.roc([1, 0, 1, 0], {"a": [0.8, 0.6, 0.3, 0.1]}, points=3)["a"].to_dict()
+    {0.0: 0.5, 0.5: 1.0, 1.0: 1.0}
     """
     from sklearn.metrics import roc_curve
 
@@ -280,21 +339,19 @@ def roc(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame
     curves = {}
     for name, probability in models.items():
         late_, probability = _both_classes(late, probability)
+        # One grid for all models: their thresholds differ, so their curves have points at different places.
         false_alarms, caught, _ = roc_curve(late_, probability)
         curves[name] = np.interp(grid, false_alarms, caught)
     return pd.DataFrame(curves, index=pd.Index(grid, name="false alarms"))
 
 
 def precision_recall(late: Any, models: Mapping[str, Any], points: int = 101) -> pd.DataFrame:
-    """Return precision for every recall: how many warnings come true, when that share of the delays is to be caught.
+    """Return the precision of several models for every recall.
 
     Parameters
     ----------
-    late : array of 0 and 1, shape (flights,)
-    models : mapping of str to array of float, shape (flights,)
-        Probabilities by model.
-    points : int
-        On how many evenly spaced points the curves are told.
+    late, models, points
+        As for `roc`.
 
     Returns
     -------
@@ -304,7 +361,12 @@ def precision_recall(late: Any, models: Mapping[str, Any], points: int = 101) ->
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or only one class is present.
+        Lengths differ, a value is missing, or only one class is present.
+
+    Examples
+    --------
+    >>> metrics.precision_recall([1, 0, 1, 0], {"a": [0.8, 0.6, 0.3, 0.1]}, points=3)["a"].round(2).to_dict()
+    {0.5: 1.0, 1.0: 0.67}
     """
     from sklearn.metrics import precision_recall_curve
 
@@ -313,23 +375,29 @@ def precision_recall(late: Any, models: Mapping[str, Any], points: int = 101) ->
     for name, probability in models.items():
         late_, probability = _both_classes(late, probability)
         right, caught, _ = precision_recall_curve(late_, probability)
-        # scikit-learn runs from all warned to none; the highest threshold that still reaches a recall stands last.
+        # scikit-learn goes from all warned to none, so the highest threshold that reaches a recall comes last. 1e-12: a
+        # recall that differs from the grid only by rounding reaches it.
         place = len(caught) - 1 - np.searchsorted(caught[::-1], grid - 1e-12)
         curves[name] = right[place]
     return pd.DataFrame(curves, index=pd.Index(grid, name="recall"))
 
 
 def delay_class(minutes: Any) -> pd.Series:
-    """Sort delays into `DELAY_CLASSES`.
+    """Return the class of each delay, one of `DELAY_CLASSES`.
 
     Parameters
     ----------
     minutes : Series or array of float, shape (flights,)
-        Delay; NaN where the flight did not leave.
+        Delay in minutes; NaN where the flight did not leave.
 
     Returns
     -------
     Series of ordered categories, NaN where the delay is missing
+
+    Examples
+    --------
+    >>> metrics.delay_class([-3, 20, 75]).to_list()
+    ['none', '15-60', 'over 60']
     """
     minutes = pd.Series(minutes)
     late_from = tables.read_toml("constants.toml")["late_minutes"]
@@ -339,12 +407,12 @@ def delay_class(minutes: Any) -> pd.Series:
 
 
 def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
-    """Return precision, recall and F1 of each class, and the three ways to sum them up.
+    """Return precision, recall and F1 of each class, and three averages of them.
 
     Parameters
     ----------
     actual, predicted : array of str, shape (flights,)
-        Of `DELAY_CLASSES`.
+        The class of each flight, one of `DELAY_CLASSES`; missing ones are refused.
 
     Returns
     -------
@@ -356,17 +424,20 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or a label is none of `DELAY_CLASSES`.
+        Lengths differ, a value is missing, or a label is not one of `DELAY_CLASSES`.
+
+    Examples
+    --------
+    >>> metrics.by_class(["none", "none", "15-60"], ["none", "15-60", "15-60"])["recall"].head(2).to_dict()
+    {'none': 0.5, '15-60': 1.0}
     """
     from sklearn.metrics import precision_recall_fscore_support
 
     actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
-    if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
-    if not len(actual) or actual.isna().any() or predicted.isna().any():
-        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
+    _check_complete(actual, predicted)
     if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
-        raise DataError(f"{next(iter(unknown))!r} is no class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
+        raise DataError(f"{next(iter(unknown))!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
+    # All classes, even those that the flights lack, so that tables of calm and stormy days have the same rows.
     asked = {"labels": DELAY_CLASSES, "zero_division": 0.0}
     each = precision_recall_fscore_support(actual, predicted, **asked)
     found = dict(zip(DELAY_CLASSES, zip(*each, strict=True), strict=True))
@@ -378,12 +449,12 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
 
 
 def regression(actual: Any, predicted: Any) -> pd.Series:
-    """Return how far predicted amounts are off.
+    """Return the errors of predicted amounts.
 
     Parameters
     ----------
     actual, predicted : array of float, shape (flights,)
-        Such as minutes of delay.
+        Amounts in one unit, such as minutes of delay, nothing missing.
 
     Returns
     -------
@@ -394,13 +465,15 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
     Raises
     ------
     DataError
-        Lengths differ, something is missing, or all actual amounts are the same.
+        Lengths differ, a value is missing, or all actual amounts are the same.
+
+    Examples
+    --------
+    >>> metrics.regression([0, 10, 20], [5, 10, 15]).round(2).to_dict()
+    {'MAE': 3.33, 'RMSE': 4.08, 'MSE': 16.67, 'R²': 0.75}
     """
     actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
-    if len(actual) != len(predicted):
-        raise DataError(f"{len(actual)} outcomes for {len(predicted)} predictions", fix="score the same flights")
-    if not len(actual) or np.isnan(actual).any() or np.isnan(predicted).any():
-        raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
+    _check_complete(actual, predicted)
     if np.ptp(actual) == 0:
         raise DataError("all outcomes are the same, so there is nothing to explain", fix="score a longer period")
     off = actual - predicted
@@ -409,14 +482,14 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
 
 
 def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
-    """Compare scores with outcomes in groups of equal size.
+    """Return the mean score and the share late in groups of flights with similar scores, all of about the same size.
 
     Parameters
     ----------
-    late : array of 0 and 1, shape (flights,)
-    probability : array of float, shape (flights,)
+    late, probability
+        As for `auc`.
     bins : int
-        Number of groups, from the lowest scores to the highest.
+        Number of groups, 2 or more, from the lowest scores to the highest.
 
     Returns
     -------
@@ -426,13 +499,21 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, or a value is missing.
     UsageError
-        Fewer than two groups.
+        There are fewer than two groups.
+
+    Examples
+    --------
+    >>> metrics.calibration([0, 0, 1, 1], [0.1, 0.3, 0.6, 0.8], bins=2)
+       mean score  share late  flights
+    0         0.2         0.0        2
+    1         0.7         1.0        2
     """
     late, probability = _pair(late, probability)
     if bins < 2:
-        raise UsageError(f"bins={bins} compares nothing", fix="give bins=2 or more")
+        raise UsageError(f"bins={bins} compares nothing", fix="pass bins=2 or more")
+    # A stable sort: ties keep the order of the flights, so that groups are the same on every machine.
     order = np.argsort(probability, kind="stable")
     groups = [part for part in np.array_split(order, bins) if len(part)]
     return pd.DataFrame(
@@ -455,8 +536,8 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
     expected, actual : array of float, shape (..., bins)
         Rows by bin, of the reference and of what is compared with it; the last axis is the bins.
     smoothing : {'add', 'floor'}
-        What keeps an empty bin from an infinite index. 'add': each bin counts half a row more. 'floor': a bin counts
-        half a row at least, and the others are as they are.
+        How an empty bin is kept from an infinite index. 'add': half a row is added to each bin. 'floor': each bin
+        counts half a row or more, and the other bins are unchanged.
 
     Returns
     -------
@@ -470,8 +551,8 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
 
     Examples
     --------
-    >>> round(float(psi([50, 50], [50, 50])), 3), round(float(psi([50, 50], [90, 10])), 3)
-    (0.0, 0.861)
+    >>> round(float(metrics.psi([50, 50], [50, 50])), 3), round(float(metrics.psi([50, 50], [90, 10])), 3)
+    (0.0, 0.853)
     """
     e, a = (_smoothed_shares(counts, smoothing) for counts in (expected, actual))
     if e.shape[-1:] != a.shape[-1:]:
@@ -480,58 +561,68 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
 
 
 def _smoothed_shares(counts: ArrayLike, smoothing: str) -> np.ndarray:
+    """Return the share of each bin, none of them 0."""
     counts = np.asarray(counts, dtype=float)
     if smoothing == "add":
         counts = counts + 0.5
         return counts / counts.sum(axis=-1, keepdims=True)
     if smoothing == "floor":
         return np.maximum(counts, 0.5) / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
-    raise UsageError(f"smoothing={smoothing!r} is unknown", fix="choose 'add' or 'floor'")
+    raise UsageError(f"smoothing={smoothing!r} is unknown", fix="pass 'add' or 'floor'")
 
 
-def named(cells: Mapping[str, float] | pd.Series) -> pd.Series:
+def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
     """Return numbers for the four cells in the order of `CELLS`.
 
     Parameters
     ----------
     cells : mapping or Series
-        A number for each of the four, in any order.
+        A number for each of the four cells, in any order.
 
     Raises
     ------
     UsageError
-        A cell is absent, unknown or no number.
+        A cell is absent, unknown or not a number.
     """
     values = pd.Series(dict(cells), dtype=object)
     absent = [cell for cell in CELLS if cell not in values.index]
     unknown = [str(cell) for cell in values.index if cell not in CELLS]
     if absent or unknown:
-        what = f"{absent[0]!r} is absent" if absent else f"{unknown[0]!r} is no cell"
-        raise UsageError(what, fix=f"name the cells {', '.join(map(repr, CELLS))}")
+        problem = f"the cell {absent[0]!r} is missing" if absent else f"{unknown[0]!r} is not a cell"
+        raise UsageError(problem, fix=f"name the cells {', '.join(map(repr, CELLS))}")
     try:
         numbers = values.reindex(list(CELLS)).astype(float)
     except (TypeError, ValueError) as error:
-        raise UsageError("a cell holds something else than a number", fix="give one number for each cell") from error
+        raise UsageError("a cell is not a number", fix="pass one number for each cell") from error
+    # Counts stay whole numbers, so that tables show 12 and not 12.0.
     whole = numbers.dropna().mod(1).eq(0).all() and numbers.notna().all()
     return numbers.astype(int) if whole else numbers
 
 
 def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return outcomes and probabilities as arrays; refuse outcomes of one class only."""
     late, probability = _pair(late, probability)
     if late.min() == late.max():
-        raise DataError("a curve needs late and on-time flights", fix="score a longer period")
+        raise DataError(
+            "all outcomes are the same: AUC and curves need late and on-time flights", fix="score a longer period"
+        )
     return late, probability
 
 
 def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return two float arrays of one length with nothing missing, the first of them 0 and 1."""
-    arrays = [np.asarray(values, dtype=float).ravel() for values in (late, other)]
-    if len(arrays[0]) != len(arrays[1]):
-        raise DataError(f"{len(arrays[0])} outcomes for {len(arrays[1])} predictions", fix="score the same flights")
-    if not len(arrays[0]):
+    late, other = (np.asarray(values, dtype=float).ravel() for values in (late, other))
+    _check_complete(late, other)
+    if not np.isin(late, (0, 1)).all():
+        raise DataError("outcomes have other values than 0 and 1", fix="compute them with features.label")
+    return late, other
+
+
+def _check_complete(outcomes: np.ndarray | pd.Series, predictions: np.ndarray | pd.Series) -> None:
+    """Refuse outcomes and predictions of different lengths, none at all, and missing ones."""
+    if len(outcomes) != len(predictions):
+        raise DataError(f"{len(outcomes)} outcomes for {len(predictions)} predictions", fix="score the same flights")
+    if not len(outcomes):
         raise DataError("no flights to score", fix="choose a period that has flights")
-    if np.isnan(arrays[0]).any() or np.isnan(arrays[1]).any():
+    if pd.isna(outcomes).any() or pd.isna(predictions).any():
         raise DataError("an outcome or a prediction is missing", fix="drop cancelled flights, which have no outcome")
-    if not np.isin(arrays[0], (0, 1)).all():
-        raise DataError("outcomes hold something else than 0 and 1", fix="make them with features.label")
-    return arrays[0], arrays[1]

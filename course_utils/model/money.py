@@ -1,7 +1,7 @@
-"""From counts of what happened to dollars, with the uncertainty that days bring.
+"""From counts of outcomes to dollars, with confidence intervals by days.
 
-A payoff is a Series in dollars a flight over the four cells of `metrics.CELLS`; `tables/model/payoffs.toml` holds those of
-the case.
+A payoff is a Series in dollars a flight over the four cells of `metrics.CELLS`; those of the case are in
+``tables/model/payoffs.toml``.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = [
     "value_table",
 ]
 
-PER = 1000  # values are told in dollars per this many flights
-_EXCHANGED = {  # of a matrix read rightly, the cell whose count each cell gets
+PER = 1000  # values are given in dollars per this many flights
+_EXCHANGED = {  # by cell: the cell whose count it gets when a matrix is misread
     "diagonal": {"warned, late": "not warned, on time", "not warned, on time": "warned, late"},
     "mistakes": {"warned, on time": "not warned, late", "not warned, late": "warned, on time"},
 }
-#: Ways to read a 2 × 2 matrix of counts, and which cells change places in each. Transposing a matrix leaves its
-#: diagonal alone: it is the exchange of the two mistakes, under another name.
+#: Ways to read a 2 × 2 matrix of counts, and the cells that change places in each. To transpose a matrix is to exchange
+#: the two mistakes, since its diagonal stays the same.
 READINGS = {
     "read correctly": {},
     "right answers exchanged": _EXCHANGED["diagonal"],
@@ -54,17 +54,22 @@ READINGS = {
 
 
 def payoff(name: str) -> pd.Series:
-    """Return a payoff of the case in dollars a flight, by what happened.
+    """Return a payoff of the case, in dollars a flight by outcome.
 
     Parameters
     ----------
     name : str
-        Of a table in payoffs.toml, such as ``'deck_100'``.
+        A table of payoffs.toml, such as ``'deck_100'``.
 
     Raises
     ------
     UsageError
         There is no payoff of that name.
+
+    Examples
+    --------
+    >>> money.payoff("deck_100").to_dict()
+    {'warned, late': 100, 'warned, on time': -100, 'not warned, late': -500, 'not warned, on time': 100}
     """
     known = tables.read_toml("payoffs.toml")
     if name not in known:
@@ -78,37 +83,45 @@ def value(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | 
     Parameters
     ----------
     cells : mapping over `metrics.CELLS`
-        Flights by what happened.
+        Number of flights by outcome, as from `metrics.confusion`.
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        Dollars a flight by outcome, as from `payoff`.
     """
-    return float((metrics.named(cells) * metrics.named(payoff)).sum())
+    return float((metrics.as_cells(cells) * metrics.as_cells(payoff)).sum())
 
 
 def dollars_by_cell(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
-    """Return the dollars of each cell, so that one sees where money is made and lost; they add up to `value`.
+    """Return the dollars of each cell, which show where money is made and lost; they add up to `value`.
 
     Parameters
     ----------
-    cells : mapping over `metrics.CELLS`
-        Flights by what happened.
-    payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+    cells, payoff
+        As for `value`.
+
+    Examples
+    --------
+    >>> cells = {"warned, late": 40, "warned, on time": 30, "not warned, late": 20, "not warned, on time": 110}
+    >>> money.dollars_by_cell(cells, money.payoff("deck_100")).to_list()
+    [4000, -3000, -10000, 11000]
     """
-    return (metrics.named(cells) * metrics.named(payoff)).rename("dollars")
+    return (metrics.as_cells(cells) * metrics.as_cells(payoff)).rename("dollars")
 
 
 def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series) -> pd.Series:
-    """Return what counts are worth when they are read rightly, and in each way of `READINGS` to misread them.
+    """Return the value of counts when they are read correctly, and in each way of `READINGS` to misread them.
 
     Parameters
     ----------
-    cells : mapping over `metrics.CELLS`
-        Flights by what happened, read rightly.
-    payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+    cells, payoff
+        As for `value`.
+
+    Examples
+    --------
+    >>> cells = {"warned, late": 40, "warned, on time": 30, "not warned, late": 20, "not warned, on time": 110}
+    >>> money.readings(cells, money.payoff("deck_100"))[["read correctly", "mistakes exchanged (transposed)"]].to_list()
+    [2000.0, -2000.0]
     """
-    cells = metrics.named(cells)
+    cells = metrics.as_cells(cells)
     misread = {name: {cell: cells[moved.get(cell, cell)] for cell in metrics.CELLS} for name, moved in READINGS.items()}
     return pd.Series({name: value(counts, payoff) for name, counts in misread.items()}, name="dollars")
 
@@ -116,30 +129,36 @@ def readings(cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float]
 def matching_readings(
     total: float, cells: Mapping[str, float] | pd.Series, payoff: Mapping[str, float] | pd.Series
 ) -> list[str]:
-    """Say which of `READINGS` lead to a total; more than one where the payoff cannot tell them apart.
+    """Return which of `READINGS` lead to a total; more than one if the payoff cannot distinguish them.
 
     Parameters
     ----------
     total : float
-        Dollars, as somebody worked them out.
+        Dollars, as computed by hand; half a dollar off still matches.
     cells : mapping over `metrics.CELLS`
-        Flights by what happened, read rightly.
+        As for `value`.
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight. One with two equal values on the diagonal cannot show that the diagonal was exchanged.
+        As for `value`. One with two equal values on the diagonal cannot show that the diagonal was exchanged.
+
+    Examples
+    --------
+    >>> cells = {"warned, late": 40, "warned, on time": 30, "not warned, late": 20, "not warned, on time": 110}
+    >>> money.matching_readings(-2000, cells, money.payoff("deck_100"))
+    ['mistakes exchanged (transposed)', 'other class positive (both)']
     """
     worth = readings(cells, payoff)
     return worth.index[np.isclose(worth, total, rtol=0, atol=0.5)].tolist()
 
 
 def value_table(counts: Mapping[str, Mapping[str, float] | pd.Series], payoffs: Sequence[str]) -> pd.DataFrame:
-    """Value several counts under several payoffs of the case.
+    """Return the value of several counts under several payoffs of the case.
 
     Parameters
     ----------
     counts : mapping of str to mapping over `metrics.CELLS`
-        Counted flights, by what they are called.
+        Number of flights by outcome, by a title for each column.
     payoffs : sequence of str
-        Names of payoffs, see `payoff`.
+        Names of payoffs, as for `payoff`.
 
     Returns
     -------
@@ -149,21 +168,30 @@ def value_table(counts: Mapping[str, Mapping[str, float] | pd.Series], payoffs: 
     Raises
     ------
     UsageError
-        There is no payoff of that name, or the counts name other cells.
+        There is no payoff of that name, or the counts have other cells.
+
+    Examples
+    --------
+    >>> cells = {"warned, late": 40, "warned, on time": 30, "not warned, late": 20, "not warned, on time": 110}
+    >>> money.value_table({"my model": cells}, ["deck_100", "finance"])
+              my model
+    payoff
+    deck_100      2000
+    finance       4800
     """
     rows = {name: {title: value(cells, payoff(name)) for title, cells in counts.items()} for name in payoffs}
     return pd.DataFrame(rows).T.astype(int).rename_axis("payoff")
 
 
 def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) -> pd.DataFrame:
-    """Return what a warning and silence are worth, for a flight that is late with some probability.
+    """Return the expected value of a warning and of silence, for each probability of 'late'.
 
     Parameters
     ----------
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        As for `value`.
     step : float
-        Distance between two probabilities.
+        Distance between two probabilities, above 0 and at most 1.
 
     Returns
     -------
@@ -173,60 +201,86 @@ def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) 
     Raises
     ------
     UsageError
-        The payoff names other cells.
+        The payoff has other cells.
+
+    Examples
+    --------
+    >>> money.expected_value(money.payoff("deck_100"), step=0.5)
+                 warn  stay silent
+    probability
+    0.0        -100.0        100.0
+    0.5           0.0       -200.0
+    1.0         100.0       -500.0
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     p = pd.Index(np.round(np.arange(0, 1 + step / 2, step), 6), name="probability")
     ways = {"warn": "warned", "stay silent": "not warned"}
     return pd.DataFrame(
-        {way: p * v[f"{told}, late"] + (1 - p) * v[f"{told}, on time"] for way, told in ways.items()}, index=p
+        {way: p * v[f"{cell}, late"] + (1 - p) * v[f"{cell}, on time"] for way, cell in ways.items()}, index=p
     )
 
 
 def break_even(payoff: Mapping[str, float] | pd.Series) -> float:
     r"""Return the probability from which a warning is worth more than silence.
 
-    With dollars :math:`v` by what happened, warning pays when
+    With dollars :math:`v` by outcome, warning pays when
     :math:`p\,(v_{warned, late} - v_{silent, late}) > (1 - p)\,(v_{silent, on time} - v_{warned, on time})`
     (Elkan, 'The foundations of cost-sensitive learning', 2001).
 
     Parameters
     ----------
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        As for `value`.
 
     Raises
     ------
     UsageError
         A warning never costs or never helps under this payoff, so no threshold decides.
+
+    Examples
+    --------
+    >>> money.break_even(money.payoff("deck_100"))
+    0.25
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     helps = v["warned, late"] - v["not warned, late"]
     costs = v["not warned, on time"] - v["warned, on time"]
     if helps <= 0 or costs <= 0:
-        raise UsageError("under this payoff no threshold decides", fix="let a true warning help and a false one cost")
+        raise UsageError(
+            "under this payoff no threshold decides",
+            fix="pass a payoff where a true warning helps and a false one costs",
+        )
     return float(costs / (costs + helps))
 
 
 def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.Series) -> np.ndarray:
-    """Return each flight's own dollars, float64, shape (flights,).
+    """Return the dollars of each flight, float64, shape (flights,).
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        The outcome: 1 where the flight was late.
     warned : array of bool, shape (flights,)
+        Whether the passengers of each flight were warned.
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        As for `value`.
 
     Raises
     ------
     DataError
         Lengths differ.
+
+    Examples
+    --------
+    >>> money.dollars_by_flight([1, 0, 1], [True, True, False], money.payoff("deck_100"))
+    array([ 100., -100., -500.])
     """
-    v = metrics.named(payoff)
+    v = metrics.as_cells(payoff)
     late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
     if len(late) != len(warned):
-        raise DataError(f"{len(late)} outcomes for {len(warned)} warnings", fix="decide about the same flights")
+        raise DataError(
+            f"{len(late)} outcomes for {len(warned)} warnings", fix="pass outcomes and warnings of the same flights"
+        )
     return np.where(
         warned,
         np.where(late, v["warned, late"], v["warned, on time"]),
@@ -235,22 +289,30 @@ def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.S
 
 
 def curve(late: Any, probability: Any, payoff: Mapping[str, float] | pd.Series, step: float = 0.01) -> pd.Series:
-    """Return dollars per 1,000 flights for every threshold.
+    """Return the value of a model in dollars per 1,000 flights, for each decision threshold.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        As for `dollars_by_flight`.
     probability : array of float, shape (flights,)
+        The predicted probability of 'late' for each flight.
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        As for `value`.
     step : float
-        Distance between two thresholds.
+        Distance between two thresholds, above 0 and at most 1.
 
     Returns
     -------
     Series of float, index 'threshold' from 0 (warn always) to just above 1 (warn never)
+
+    Examples
+    --------
+    >>> money.curve([1, 0, 0], [0.8, 0.4, 0.1], money.payoff("deck_100"), step=0.5).round().to_dict()
+    {0.0: -33333.0, 0.5: 100000.0, 1.0: -100000.0, 1.5: -100000.0}
     """
     late, probability = (np.asarray(values, dtype=float).ravel() for values in (late, probability))
+    # One step beyond 1, at which no flight is warned even if its probability is 1.
     thresholds = np.round(np.arange(0, 1 + 2 * step, step), 6)
     worth = [dollars_by_flight(late, probability >= t, payoff).mean() * PER for t in thresholds]
     return pd.Series(worth, index=pd.Index(thresholds, name="threshold"), name=f"dollars per {PER:,} flights")
@@ -258,11 +320,12 @@ def curve(late: Any, probability: Any, payoff: Mapping[str, float] | pd.Series, 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the interval in which it would lie had the days fallen otherwise.
+    """A mean with its confidence interval.
 
     Attributes
     ----------
     mean, low, high : float
+        The mean, and the lower and the upper end of the interval.
     """
 
     mean: float
@@ -271,7 +334,7 @@ class Estimate:
 
     @property
     def width(self) -> float:
-        """The interval's width."""
+        """The width of the interval."""
         return self.high - self.low
 
     def __str__(self) -> str:
@@ -281,39 +344,47 @@ class Estimate:
 
 
 def bootstrap(per_flight: Any, blocks: Any, *, draws: int = 2000, level: float = 0.95, seed: int = 0) -> Estimate:
-    """Estimate dollars per 1,000 flights by drawing whole blocks of flights again and again.
+    """Return dollars per 1,000 flights with a confidence interval, by drawing whole blocks of flights many times.
 
-    Flights of one day share its weather and its queues, so drawing single flights would pretend to know more than
-    anyone does; pass the day of each flight as its block (block bootstrap: Künsch, 1989).
+    Flights of one day share its weather and its queues, so drawing single flights would make the interval too narrow;
+    pass the day of each flight as its block (block bootstrap: Künsch, 1989).
 
     Parameters
     ----------
     per_flight : array of float, shape (flights,)
         Dollars of each flight, or the difference of two policies.
     blocks : array, shape (flights,)
-        What is drawn together, such as `splits.day`.
+        The block of each flight, such as `splits.day`; flights of a block are drawn together.
     draws : int
-        How often.
+        Number of bootstrap samples, 1 or more.
     level : float
-        Share of the draws that the interval holds.
+        Confidence level of the interval, between 0 and 1.
     seed : int
-        For the draws.
+        The same seed gives the same interval.
 
     Raises
     ------
     DataError
         Lengths differ, or there are fewer than two blocks.
+
+    Examples
+    --------
+    >>> money.bootstrap([100, -500, 100, 100], ["Monday", "Monday", "Tuesday", "Wednesday"])
+    -50,000 [-200,000, 100,000]
     """
     per_flight = np.asarray(per_flight, dtype=float).ravel()
     codes, names = pd.factorize(np.asarray(blocks))
     if len(codes) != len(per_flight):
-        raise DataError(f"{len(codes)} blocks for {len(per_flight)} flights", fix="give each flight its day")
+        raise DataError(
+            f"{len(codes)} blocks for {len(per_flight)} flights",
+            fix="pass one block for each flight, such as splits.day(rows)",
+        )
     if len(names) < 2:
-        raise DataError("fewer than two blocks", fix="measure on more than one day")
+        raise DataError("fewer than two blocks", fix="pass flights of two days or more")
     sums = np.bincount(codes, weights=per_flight)
     counts = np.bincount(codes)
     rng = np.random.default_rng(seed)
-    # In slices, so that row-wise blocks (tens of thousands) do not need gigabytes.
+    # In slices: if each flight is a block of its own, all draws at once would need gigabytes.
     step = max(1, 2_000_000 // len(names))
     means = []
     for start in range(0, draws, step):
@@ -333,21 +404,23 @@ def policies(
     draws: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare ways to decide whom to warn, in dollars per 1,000 flights.
+    """Compare policies, that is, ways to decide whom to warn, in dollars per 1,000 flights.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
-    warnings : mapping of str to array of bool
+        As for `dollars_by_flight`.
+    warnings : mapping of str to array of bool, shape (flights,)
         For each policy, whether it warns each flight.
     payoff : mapping over `metrics.CELLS`
-        Dollars a flight.
+        As for `value`.
     blocks : array, shape (flights,)
-        See `bootstrap`.
+        As for `bootstrap`.
     against : str, optional
-        A policy of `warnings`; the table then holds differences to it on the same flights.
+        A policy of `warnings`: the table then holds differences to it on the same flights. By default the values
+        themselves.
     draws, seed : int
-        See `bootstrap`.
+        As for `bootstrap`.
 
     Returns
     -------
@@ -357,7 +430,15 @@ def policies(
     Raises
     ------
     UsageError
-        `against` names no policy.
+        There is no policy `against`.
+
+    Examples
+    --------
+    >>> warnings = {"all": [True] * 4, "model": [True, False, False, False]}
+    >>> money.policies([1, 0, 0, 0], warnings, money.payoff("deck_100"), [1, 1, 2, 2], against="all")
+            dollars     low    high  warned
+    policy
+    model    150000  100000  200000    0.25
     """
     if against is not None and against not in warnings:
         raise UsageError(f"there is no policy {against!r}", fix=f"choose one of {', '.join(warnings)}")
@@ -376,16 +457,24 @@ def policies(
     )
 
 
-# --------------------------------------------------------------------------- what the case assumes
+# --------------------------------------------------------------------------- assumptions of the case
 
 
 def assumptions() -> pd.DataFrame:
-    """Return what the case for the model assumes.
+    """Return the assumptions of the case for the model.
 
     Returns
     -------
     DataFrame, index 'name'
         'meaning', 'unit', 'low', 'base', 'high' and 'source'.
+
+    Examples
+    --------
+    >>> money.assumptions()[["low", "base", "high"]].loc[["saved", "wasted"]]
+           low base  high
+    name
+    saved   30  600  1200
+    wasted  20  200   800
     """
     rows = tables.read_toml("assumptions.toml")["assumption"]
     return pd.DataFrame(rows, dtype=object).set_index("name")  # whole numbers stay whole
@@ -402,22 +491,23 @@ def advantage(
     late_ratio: float = 1.0,
     running: float = 0.0,
 ) -> float:
-    """Return what a model earns, less its running cost, over the best that the airline could do without it.
+    """Return what a model earns, less its running cost, above the best that the airline could do without it.
 
-    Without it, the airline warns nobody, everybody, or those whom a rival picks. Model and rival warn from the
+    Without it, the airline warns no one, everyone, or the flights that a rival picks. Model and rival warn from the
     probability at which a warning pays.
 
     Parameters
     ----------
     late : array of 0 and 1, shape (flights,)
+        As for `dollars_by_flight`.
     model, rival : array of float, shape (flights,)
-        Probabilities of 'late'.
+        Probabilities of 'late' by the model and by its rival.
     saved, wasted : float
-        Dollars a flight: what a warning brings where the delay comes, and loses where it does not.
+        Dollars a flight, above 0: what a warning gains if the delay comes, and loses if it does not.
     read : float
-        Share of the passengers who read the warning in time; for the others nothing changes.
+        Share of the passengers who read the warning in time, 0 to 1; for the others nothing changes.
     late_ratio : float
-        Late flights over those in `late`: they count that many times, and the others so much less.
+        Late flights relative to `late`, 0 or more: each counts that many times, and on-time flights less.
     running : float
         Dollars per 1,000 flights that the model costs.
 
@@ -429,14 +519,20 @@ def advantage(
     Raises
     ------
     UsageError
-        Dollars are not positive, `read` is no share, or `late_ratio` would make more than all flights late.
+        Dollars are not positive, `read` is not a share, or `late_ratio` would make all flights late.
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, or an outcome is missing.
+
+    Examples
+    --------
+    >>> late, model, rival = [1, 0, 0, 0], [0.9, 0.2, 0.1, 0.1], [0.3, 0.3, 0.2, 0.2]
+    >>> money.advantage(late, model, rival, saved=600, wasted=200, running=1500)
+    48500.0
     """
     if saved <= 0 or wasted <= 0:
-        raise UsageError(f"saved={saved:g} and wasted={wasted:g} decide nothing", fix="give dollars above zero")
+        raise UsageError(f"saved={saved:g}, wasted={wasted:g}: one of them is not positive", fix="pass dollars above 0")
     if not 0 <= read <= 1:
-        raise UsageError(f"read={read:g} is no share", fix="give a number from 0 to 1")
+        raise UsageError(f"read={read:g} is not a share", fix="pass a number from 0 to 1")
     late, model, rival = (np.asarray(values, dtype=float).ravel() for values in (late, model, rival))
     if not len(late) == len(model) == len(rival):
         raise DataError(
@@ -448,9 +544,10 @@ def advantage(
     if not 0 <= late_ratio * base_rate < 1:
         raise UsageError(
             f"late_ratio={late_ratio:g} makes {late_ratio * base_rate:.0%} of the flights late",
-            fix="give a ratio at which some flights are on time",
+            fix="pass a smaller late_ratio, so that some flights are on time",
         )
     threshold = wasted / (wasted + saved)
+    # The share of late flights changes and the number of flights does not, so on-time flights count less.
     on_time_ratio = (1 - late_ratio * base_rate) / (1 - base_rate)
 
     def earned(warned: np.ndarray) -> float:
@@ -458,44 +555,50 @@ def advantage(
         return PER * read * (late_ratio * right * saved - on_time_ratio * needless * wasted) / len(late)
 
     without = max(0.0, earned(late >= 0), earned(rival >= threshold))
-    return earned(model >= threshold) - running - without
+    return float(earned(model >= threshold) - running - without)
 
 
 def sensitivity(late: Any, model: Any, rival: Any, *, steps: int = 60) -> pd.DataFrame:
-    """Move each assumption of the case through its range, the others at their base, and see what the model is worth.
+    """Return how the model's advantage changes as each assumption moves through its range, the others at their base.
 
     Parameters
     ----------
-    late : array of 0 and 1, shape (flights,)
-    model, rival : array of float, shape (flights,)
-        Probabilities of 'late', see `advantage`.
+    late, model, rival
+        As for `advantage`.
     steps : int
-        Into how many parts each range is cut, to find where the decision flips.
+        Number of parts into which each range is cut to find where the decision flips, 2 or more.
 
     Returns
     -------
     DataFrame, one row an assumption, the widest swing first
         'low', 'high': the assumption's ends; 'at low', 'at base', 'at high': the model's `advantage` there, in dollars
         per 1,000 flights; 'flips below' and 'flips above': the values nearest to the base, on either side, at which it
-        pays no longer (or begins to), NaN where there is none in the range.
+        no longer pays (or begins to), NaN if there is none in the range.
 
     Raises
     ------
     DataError
-        Lengths differ, or something is missing.
+        Lengths differ, or an outcome is missing.
     UsageError
-        Fewer than two steps.
+        There are fewer than two steps.
+
+    Examples
+    --------
+    >>> late, model, rival = [1, 0, 0, 0], [0.9, 0.2, 0.1, 0.1], [0.3, 0.3, 0.2, 0.2]
+    >>> money.sensitivity(late, model, rival)["at base"].head(1).to_dict()
+    {'wasted': 48500.0}
     """
     if steps < 2:
-        raise UsageError(f"steps={steps} cannot find where the decision flips", fix="give 2 or more")
+        raise UsageError(f"steps={steps} cannot find where the decision flips", fix="pass steps=2 or more")
     table = assumptions()
     base = table["base"].to_dict()
     at_base = advantage(late, model, rival, **base)
     rows = {}
     for name, row in table.iterrows():
+        # The base is among the values even if it falls between two steps.
         values = np.unique([*np.linspace(row["low"], row["high"], steps + 1), row["base"]])
         worth = pd.Series([advantage(late, model, rival, **base | {name: value}) for value in values], index=values)
-        other = worth.index[(worth > 0) != (at_base > 0)]  # there the decision is another one
+        other = worth.index[(worth > 0) != (at_base > 0)]  # the decision differs there
         rows[name] = {
             "low": row["low"],
             "high": row["high"],

@@ -1,4 +1,4 @@
-"""What a cell calls that is not about the subject: tables and figures on the page, claims, source, the doctor.
+"""Helpers of a notebook that are not about machine learning: tables, figures, claims, source code, the doctor.
 
 Used by every lesson. Imports `errors` and `tables` only.
 """

@@ -1,7 +1,7 @@
-"""Statements of a lesson that are checked each time the lesson runs.
+"""Claims: statements of a lesson that are checked each time the lesson runs.
 
-What the prose says with a number stands in a `claim` too: the claim prints the statement with what was measured, and
-stops the notebook where the two differ.
+Every number that the prose states is also in a `claim`. It prints the statement with the measured value, or stops the
+notebook with an error when the measured value is not the stated one.
 """
 
 from __future__ import annotations
@@ -16,38 +16,47 @@ from course_utils.tables import DATASETS, active_dataset
 
 __all__ = ["ALWAYS", "as_text", "claim"]
 
+#: The keyword of `claim` for every data set that is not named itself.
 ALWAYS = "always"
 _KEYWORDS = (*DATASETS, ALWAYS)
 
 
 def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> None:
-    """Print a statement with its measured value, or raise where it is not as stated.
+    """Print a statement with its measured value, or raise an error if the value is not as stated.
 
     Parameters
     ----------
     statement : str
-        The sentence that the lesson stands by.
+        The sentence to check, printed with a tick when it holds.
     measured : number or bool
-        What was measured just now: a Python, numpy or pandas scalar.
+        The value just measured: a Python, NumPy or pandas scalar, or an array that holds one number.
     unit : str, optional
-        ``"$"`` stands before the printed number, anything else after it.
+        ``"$"`` is printed before the number, any other unit after it; default: no unit.
     **stated
-        ``nyc2013=``, ``allyears2k=`` or ``always=`` (data sets not named themselves). Each is a range ``(low, high)``,
-        both ends included, where ``None`` leaves an end open; or a number, which the measured one must equal at the
-        decimals stated; or ``True``/``False``.
+        At least one of ``nyc2013=``, ``allyears2k=`` and ``always=`` (for data sets without a keyword of their own).
+        Each is a range ``(low, high)`` that includes both ends, with ``None`` for an open end; or a number, which the
+        measured one must equal when rounded to the decimals stated; or ``True`` or ``False``.
 
     Raises
     ------
     ClaimError
         The measured value is not as stated for the active data set.
     UsageError
-        A keyword is no data set, nothing is stated, or a value is neither a number, a range nor a truth.
+        A keyword is not a data set, nothing is stated, or a value is not a number, a range or a boolean.
+
+    Examples
+    --------
+    >>> claim("The share of late flights", 0.2132, always=(0.2, 0.25))
+    ✓ The share of late flights: 0.213
+    >>> claim("Warnings earn money", 15117 > 0, always=True)
+    ✓ Warnings earn money
     """
     unknown = [name for name in stated if name not in _KEYWORDS]
     if unknown or not stated:
-        problem = f"a claim cannot be stated for {unknown[0]!r}" if unknown else "a claim without a stated value"
+        problem = f"{unknown[0]!r} is not a data set" if unknown else "the claim has no stated value"
         raise UsageError(problem, fix=f"state a value as {', '.join(f'{name}=' for name in _KEYWORDS)}")
     value = _scalar(measured)
+    # All of them are read, also those of other data sets, so that a mistake in one does not wait for its data set.
     checks = {name: _Stated(wanted, value, unit) for name, wanted in stated.items()}
     dataset = active_dataset()
     check = checks.get(dataset) or checks.get(ALWAYS)
@@ -67,17 +76,7 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
 
 
 class _Stated:
-    """One stated value, set against the measured one.
-
-    Parameters
-    ----------
-    wanted : bool, number or pair
-        What the lesson states.
-    value : bool, int or float
-        What was measured.
-    unit : str
-        The unit of both.
-    """
+    """One stated value compared with the measured one: `text` describes it, `holds` says whether they agree."""
 
     def __init__(self, wanted: Any, value: bool | float, unit: str) -> None:
         if isinstance(wanted, tuple | list):
@@ -90,7 +89,7 @@ class _Stated:
 
     def _range(self, wanted: Any, value: bool | float, unit: str) -> None:
         if len(wanted) != 2 or wanted[0] is None is wanted[1]:
-            raise UsageError(f"{wanted!r} is no range", fix="state (low, high), with None for an open end")
+            raise UsageError(f"{wanted!r} is not a range", fix="state (low, high), with None for an open end")
         self._same_kind(value, False)
         low, high = (None if end is None else _scalar(end) for end in wanted)
         if None not in (low, high) and low > high:
@@ -103,21 +102,23 @@ class _Stated:
             self.text = f"at least {ends[0]}" if ends[1] is None else f"from {ends[0]} to {ends[1]}"
 
     @staticmethod
-    def _same_kind(value: bool | float, truth: bool) -> None:
-        if isinstance(value, bool) is not truth:
-            kinds = ("a number", "True or False") if truth else ("True or False", "a number")
-            raise UsageError(f"{kinds[0]} was measured and {kinds[1]} stated", fix="measure and state the same kind")
+    def _same_kind(value: bool | float, boolean: bool) -> None:
+        if isinstance(value, bool) is not boolean:
+            kinds = ("a number", "a boolean") if boolean else ("a boolean", "a number")
+            raise UsageError(
+                f"{kinds[0]} was measured, but {kinds[1]} is stated", fix="measure and state the same kind of value"
+            )
 
 
 def as_text(value: bool | float, *, exact: bool = False) -> str:
-    """Write a number as the course prints it: three significant digits, whole numbers from 1,000 on.
+    """Format a number as the course prints it: three significant digits, from 1,000 on as a whole number.
 
     Parameters
     ----------
     value : bool, int or float
-        The number.
+        Any number, infinite ones included; a boolean gives 'True' or 'False'.
     exact : bool
-        Keep all the digits (for stated values, which somebody typed).
+        Keep all digits, as for a stated value that an author typed.
 
     Examples
     --------
@@ -126,13 +127,13 @@ def as_text(value: bool | float, *, exact: bool = False) -> str:
     """
     if isinstance(value, bool):
         return str(value)
-    if not math.isfinite(value):
+    if not math.isfinite(value):  # before int(value), which fails on these
         return str(float(value))
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     if exact:
         return f"{value:,}"
-    if 999.5 <= abs(value) < 1e15:
+    if 999.5 <= abs(value) < 1e15:  # three digits of 999.5 would be '1e+03'
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
@@ -149,18 +150,18 @@ def _scalar(value: Any) -> bool | int | float:
         try:
             value = value.item()
         except ValueError as error:
-            raise UsageError("many values where a claim needs one", fix="choose one element or aggregate") from error
+            raise UsageError("a claim needs one value, not several", fix="choose one element or aggregate") from error
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Real | Decimal):
         return float(value)
-    raise UsageError(f"a claim cannot be made on a {type(value).__name__}", fix="measure one number or True/False")
+    raise UsageError(f"a claim cannot compare a {type(value).__name__}", fix="pass one number, or True or False")
 
 
 def _equal_as_stated(value: float, wanted: float) -> bool:
-    """Say whether two numbers are the same at the decimals with which `wanted` is written."""
+    """Return whether two numbers agree when rounded to the decimals with which `wanted` is written."""
     decimals = max(0, -int(Decimal(repr(wanted)).as_tuple().exponent)) if math.isfinite(wanted) else 0
     if isinstance(wanted, float) and wanted.is_integer():
-        decimals = 0  # 100.0 is written with no decimal that says anything
+        decimals = 0  # 100.0 claims no more precision than 100
     half = 0.5 * 10.0**-decimals
-    return abs(value - wanted) <= half * (1 + 1e-9)
+    return abs(value - wanted) <= half * (1 + 1e-9)  # a value exactly half a digit away may be stored a little further

@@ -1,4 +1,7 @@
-"""Put HTML on the notebook's page, with words for readers who have no page."""
+"""Show HTML in a notebook, with plain text for terminals and for readers of the file.
+
+Tables, quizzes, figures and source code are all shown as a `Page`.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ __all__ = ["Page", "show_table"]
 
 @dataclass(frozen=True)
 class Page:
-    """One piece of a page in two forms.
+    """One output in two forms: a notebook shows the HTML, a terminal shows the text.
 
-    A notebook shows the HTML, which must do without scripts and style sheets: a notebook that somebody else ran is not
-    trusted, and both are taken out of it. A terminal shows the text.
+    The HTML must not need scripts or style sheets: Jupyter removes both from a notebook that another person ran.
 
     Attributes
     ----------
     html, text : str
+        The output as HTML and as plain text.
     """
 
     html: str
@@ -34,19 +37,27 @@ class Page:
         return {"text/html": self.html, "text/plain": self.text}
 
     def show(self) -> None:
-        """Put it below the running cell, or print the text where there is no notebook."""
+        """Show the output below the running cell, or print the text outside a notebook."""
         from IPython.display import display
 
         display(self)
 
 
 def show_table(frame: pd.DataFrame) -> None:
-    """Show a table with all its words: pandas alone cuts a cell after fifty characters.
+    """Show a table with the whole text of its cells, which pandas alone cuts after 50 characters.
 
     Parameters
     ----------
     frame : DataFrame
-        Its index is shown where it has a name.
+        Of any shape; its index is shown only if it has a name. Missing values are shown as empty cells.
+
+    Examples
+    --------
+    >>> show_table(pd.DataFrame({"share late": {"Newark": 0.25, "Kennedy": None}}).rename_axis("airport"))
+             share late
+    airport
+    Newark         0.25
+    Kennedy
     """
     import pandas as pd
 
@@ -54,6 +65,6 @@ def show_table(frame: pd.DataFrame) -> None:
     with pd.option_context("display.max_colwidth", None, "display.width", 2000, "display.max_columns", None):
         html = frame.to_html(index=named, na_rep="", border=0, justify="left", float_format="{:.3g}".format)
         text = frame.to_string(index=named, na_rep="")
-    # Inline, since a style sheet does not survive in a notebook that somebody else ran.
+    # On each cell, since a style sheet is removed from a notebook that another person ran.
     html = re.sub("<(td|th)>", r'<\1 style="text-align: left; vertical-align: top">', html)
     Page(html, text).show()

@@ -1,4 +1,8 @@
-"""Say whether this machine can run the lessons, and how to fix what is wrong."""
+"""Check whether this machine can run the lessons, and say how to fix what is wrong.
+
+`summary` is for lesson 00: one line if all is well. `main` is the command ``course doctor``: a line for each check.
+Each check is a function that returns a `Finding`.
+"""
 
 from __future__ import annotations
 
@@ -24,34 +28,37 @@ from course_utils import tables
 __all__ = ["AUTHORS", "DISK", "GIB", "INSTALL", "MEMORY", "OPTIONAL", "Finding", "examine", "locked", "main", "summary"]
 
 GIB = 2**30
-MEMORY = 2 * GIB  # what one lesson may hold
-DISK = 1 * GIB  # caches, models and results
-#: Groups of the lock that no lesson needs.
+#: Free memory, in bytes, that a lesson may need with all its processes.
+MEMORY = 2 * GIB
+#: Free disk space, in bytes, for caches, models and results.
+DISK = 1 * GIB
+#: Dependency groups of the lock file that no lesson needs.
 AUTHORS = ("authors", "binder", "browser")
-#: Programs that a lesson shows more with, and none needs.
+#: Programs that no lesson needs, and what to do with or without them.
 OPTIONAL = {
-    "docker": "deploy/ has a Compose file for those who have it",
-    "prometheus": "lesson 16 shows the same without it (apt or brew install prometheus, or prometheus.io/download)",
-    "git-lfs": "lesson 03 shows a table instead",
-    "git-annex": "lesson 03 shows a table instead",
+    "docker": "with it you can start deploy/compose.yaml",
+    "prometheus": "lesson 16 uses a small substitute (apt or brew install prometheus, or prometheus.io/download)",
+    "git-lfs": "lesson 03 shows a saved table instead",
+    "git-annex": "lesson 03 shows a saved table instead",
 }
+#: How to install what is missing.
 INSTALL = "run `make lessons`, or `uv sync --locked`"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at.
+        What was checked, such as 'memory'.
     detail : str
-        What was found.
+        What the check found, as a phrase without its full stop.
     fix : str
-        One line that repairs it; empty where nothing is wrong.
+        How to fix it, on one line; empty if nothing is wrong.
     needed : bool
-        Whether a lesson could not run without it.
+        Whether lessons need it; False for an optional program.
     """
 
     name: str
@@ -61,24 +68,24 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the check passed."""
         return not self.fix
 
 
 def examine() -> list[Finding]:
-    """Look at everything that a lesson needs.
+    """Return the results of all checks, in the order in which problems are best fixed.
 
-    Returns
-    -------
-    list of Finding
-        In the order in which things are best fixed.
+    Examples
+    --------
+    >>> doctor.examine()[0].name
+    'Python'
     """
     checks: list[Callable[[], Finding]] = [_python, _packages, _kernel, _git, _data, _memory, _disk, _ports]
     return [check() for check in checks] + list(_optional())
 
 
 def summary() -> None:
-    """Print one line that reads the same on every good machine, or what is wrong and how to fix it."""
+    """Print what is wrong and how to fix it; if all is well, one line that is the same on every machine."""
     wrong = [finding for finding in examine() if finding.needed and not finding.good]
     if not wrong:
         print("✓ ready: this machine can run every lesson")
@@ -87,13 +94,7 @@ def summary() -> None:
 
 
 def main() -> int:
-    """Print every finding.
-
-    Returns
-    -------
-    int
-        1 if a lesson could not run, else 0.
-    """
+    """Print the result of every check, and return the exit status: 1 if a lesson could not run, else 0."""
     findings = examine()
     for finding in findings:
         sign = "✓" if finding.good else "✗" if finding.needed else "·"
@@ -115,9 +116,9 @@ def _python() -> Finding:
     detail = f"{here} in {sys.prefix}"
     if not low <= sys.version_info[:2] < high:
         text = f"{low[0]}.{low[1]} to {high[0]}.{high[1] - 1}"
-        return Finding("Python", f"{here}, the course needs {text}", f"install Python {pinned} and {INSTALL}")
+        return Finding("Python", f"{here}, but the course needs {text}", f"install Python {pinned} and {INSTALL}")
     if not here.startswith(pinned):
-        detail += f" (outputs are compared on {pinned}; lessons run here too)"
+        detail += f" (lessons run; committed outputs are from {pinned} and may differ in the last digits)"
     return Finding("Python", detail)
 
 
@@ -127,10 +128,11 @@ def _pinned() -> str:
 
 
 def _supported() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the lowest Python that fits and the lowest that no longer does."""
+    """Return the oldest supported Python and the first version that is too new."""
     from packaging.specifiers import SpecifierSet
 
     text = distribution("deploying-ml-models").metadata["Requires-Python"]
+    # A specifier can be asked about a version only: try them all.
     minors = [minor for minor in range(6, 40) if SpecifierSet(text).contains(f"3.{minor}.0")]
     return (3, minors[0]), (3, minors[-1] + 1)
 
@@ -138,7 +140,7 @@ def _supported() -> tuple[tuple[int, int], tuple[int, int]]:
 def _packages() -> Finding:
     lock = tables.checkout() / "uv.lock"
     if not lock.is_file():
-        return Finding("packages", "installed without the lock: versions not compared")
+        return Finding("packages", "installed without uv.lock, so versions are not checked")
     wanted = locked(lock)
     missing, other = [], []
     for name, (pinned, direct) in sorted(wanted.items()):
@@ -147,12 +149,12 @@ def _packages() -> Finding:
         except PackageNotFoundError:
             missing.append(name)
             continue
-        if found != pinned and direct:
+        if found != pinned and direct:  # an indirect one may differ where pip or conda installed the course
             other.append(f"{name} {found} (the lock has {pinned})")
     wrong = [f"{', '.join(_some(missing))} missing"] * bool(missing) + _some(other)
     if wrong:
         return Finding("packages", "; ".join(wrong), INSTALL)
-    return Finding("packages", f"{len(wanted)} as the lock has them")
+    return Finding("packages", f"{len(wanted)} installed, in the versions of uv.lock")
 
 
 def _some(names: list[str], most: int = 5) -> list[str]:
@@ -160,16 +162,17 @@ def _some(names: list[str], most: int = 5) -> list[str]:
 
 
 def locked(lock: Path) -> dict[str, tuple[str, bool]]:
-    """Read from ``uv.lock`` what lessons need on this platform and Python.
+    """Return the packages of a lock file that lessons need on this platform and Python.
 
     Parameters
     ----------
     lock : Path
+        A ``uv.lock`` of the course; packages that only authors need are left out.
 
     Returns
     -------
     dict
-        Name → version, and whether the course names the package itself rather than one of its dependencies doing so.
+        For each package its version, and whether the course depends on it directly.
     """
     from packaging.markers import Marker
 
@@ -183,7 +186,7 @@ def locked(lock: Path) -> dict[str, tuple[str, bool]]:
     ]
     wanted: dict[str, tuple[str, bool]] = {}
     seen: set[tuple[str, str]] = set()
-    edges = [(edge, True) for edge in direct]
+    edges = [(edge, True) for edge in direct]  # the lock file is a graph: follow it from the course's own dependencies
     while edges:
         edge, named = edges.pop(0)
         if "marker" in edge and not Marker(edge["marker"]).evaluate({"extra": ""}):
@@ -192,7 +195,7 @@ def locked(lock: Path) -> dict[str, tuple[str, bool]]:
         package = candidates[0]
         wanted.setdefault(package["name"], (package["version"], named))
         for extra in ("", *edge.get("extra", ())):
-            if (package["name"], extra) not in seen:
+            if (package["name"], extra) not in seen:  # packages may depend on each other
                 seen.add((package["name"], extra))
                 more = package.get("optional-dependencies", {}).get(extra, []) if extra else package.get("dependencies")
                 edges += [(one, False) for one in more or []]
@@ -210,16 +213,16 @@ def _kernel() -> Finding:
     try:
         command = KernelSpecManager().get_kernel_spec("python3").argv
     except NoSuchKernel:
-        return Finding("kernel", "Jupyter finds no kernel named python3", INSTALL)
-    # Jupyter itself puts its own Python in the place of a bare name.
+        return Finding("kernel", "Jupyter has no kernel named python3", INSTALL)
+    # A bare 'python' is fine: Jupyter replaces it with the Python that it runs on.
     program = Path(command[0])
     if program.is_absolute() and program.parent.resolve() != Path(sys.executable).parent.resolve():
         return Finding(
             "kernel",
-            f"python3 is {program}, not this environment's",
+            f"python3 starts {program}, which is not this environment's Python",
             "set JUPYTER_PREFER_ENV_PATH=1, or `jupyter kernelspec remove python3` and " + INSTALL,
         )
-    return Finding("kernel", "python3 is this environment's")
+    return Finding("kernel", "python3 starts this environment's Python")
 
 
 def _data() -> Finding:
@@ -236,7 +239,7 @@ def _data() -> Finding:
             return Finding("data", f"{row['file']} is missing", fix)
         if hashlib.sha256(file.read_bytes()).hexdigest() != row["sha256"]:
             return Finding("data", f"{row['file']} is not the published file", fix)
-    return Finding("data", f"nyc2013, {len(rows)} files unaltered")
+    return Finding("data", f"nyc2013, all {len(rows)} files as published")
 
 
 def _memory() -> Finding:
@@ -245,12 +248,12 @@ def _memory() -> Finding:
     free = min(psutil.virtual_memory().available, _container_memory())
     detail = f"{free / GIB:.1f} GiB free"
     if free < MEMORY:
-        return Finding("memory", f"{detail}, lessons need {MEMORY / GIB:.0f}", "close other programs or kernels")
+        return Finding("memory", f"{detail}, but lessons need {MEMORY / GIB:.0f}", "close other programs or kernels")
     return Finding("memory", detail)
 
 
 def _container_memory(folder: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return what is left of a Linux container's own limit, in bytes; infinite where there is none."""
+    """Return the free memory of this Linux container in bytes; infinite if it has no limit of its own."""
     try:
         limit = (folder / "memory.max").read_text(encoding="utf-8").strip()
         held = int((folder / "memory.current").read_text(encoding="utf-8"))
@@ -259,40 +262,43 @@ def _container_memory(folder: Path = Path("/sys/fs/cgroup")) -> float:
         return float("inf")
     if limit == "max":
         return float("inf")
-    return int(limit) - held + int(statistics.get("inactive_file", 0))  # file caches are given back when needed
+    return int(limit) - held + int(statistics.get("inactive_file", 0))  # the kernel frees file caches when needed
 
 
 def _disk() -> Finding:
     folder = Path(os.environ.get("COURSE_DATA", "").strip() or tables.checkout()).expanduser()
-    while not folder.exists():
+    while not folder.exists():  # it is created later: what counts is the disk that it will be on
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     detail = f"{free / GIB:.1f} GiB free"
     if free < DISK:
-        return Finding("disk", f"{detail}, lessons need {DISK / GIB:.0f}", f"free some space where {folder} lies")
+        return Finding("disk", f"{detail}, but lessons need {DISK / GIB:.0f}", f"free space on the disk of {folder}")
     if not os.access(folder, os.W_OK):
         return Finding("disk", f"{folder} cannot be written", "move the course to a folder of your own")
     return Finding("disk", detail)
 
 
 def _ports() -> Finding:
-    """Look whether a lesson could listen where it wants to, on the loopback address alone."""
+    """Check that the ports on which lessons listen, at 127.0.0.1 only, are free."""
     if os.environ.get("COURSE_HEADLESS") == "1":
-        return Finding("ports", "not looked at while nobody watches: another lesson may be using them")
+        # Several lessons run at the same time then, and one of them may be using its port.
+        return Finding("ports", "not checked in a headless run")
     written = {lesson["number"] for lesson in tables.curriculum() if lesson["written"]}
     wanted = [row for row in tables.read_toml("ports.toml")["port"] if row["lesson"] in written]
     busy = [row for row in wanted if not _free(row["port"])]
     if busy:
         numbers = ", ".join(str(row["port"]) for row in busy)
-        uses = "; ".join(f"{row['port']} is in use, lesson {row['lesson']} needs it for {row['what']}" for row in busy)
-        return Finding("ports", uses, f"end the program, or shut the lesson's kernel, that listens on port {numbers}")
+        uses = "; ".join(
+            f"{row['port']} is in use, but lesson {row['lesson']} needs it for {row['what']}" for row in busy
+        )
+        return Finding("ports", uses, f"stop the program, or shut down the kernel, that listens on port {numbers}")
     return Finding(
-        "ports", ", ".join(str(row["port"]) for row in wanted) + " free" if wanted else "no lesson needs one"
+        "ports", ", ".join(str(row["port"]) for row in wanted) + " free" if wanted else "no lesson needs any"
     )
 
 
 def _free(port: int) -> bool:
-    """Say whether a program could listen on a port of 127.0.0.1."""
+    """Return whether a program can listen on a port of 127.0.0.1."""
     try:
         with socket.create_server(("127.0.0.1", port)):
             return True
@@ -301,15 +307,15 @@ def _free(port: int) -> bool:
 
 
 def _git() -> Finding:
-    """Look for Git, in whose repositories lessons 02 and 03 work."""
+    """Check that Git is installed, for the repositories of lessons 02 and 03."""
     if shutil.which("git") is None:
-        return Finding("git", "not found: lessons 02 and 03 keep projects in it", "install git")
+        return Finding("git", "not found, but lessons 02 and 03 need it", "install git")
     return Finding("git", "found")
 
 
 def _optional() -> Iterator[Finding]:
     for program, why in OPTIONAL.items():
         if shutil.which(program) is None:
-            yield Finding(program, f"optional, not here: {why}", "install it if you want it", needed=False)
+            yield Finding(program, f"optional, not installed: {why}", "install it if you want it", needed=False)
         else:
             yield Finding(program, "found", needed=False)

@@ -1,7 +1,7 @@
 """The facts of the course as data: each is in one file here, which lessons, tests and README read.
 
-A table of one stage is in that stage's folder; what concerns the whole course is beside this file. Tables are asked
-for by the name of their file alone, which is unique.
+The tables of a stage are in that stage's folder, tables of the whole course are beside this file. You read a table by
+its file name alone, which is unique, so a table can move to another folder without changes elsewhere.
 """
 
 from __future__ import annotations
@@ -34,32 +34,39 @@ __all__ = [
     "workflow",
 ]
 
-DATASETS = ("nyc2013", "allyears2k")  # the default first
-#: Folders of tables, one a stage of the course.
+#: Data sets that lessons can run on, the default first.
+DATASETS = ("nyc2013", "allyears2k")
+#: Folders of tables, one for each stage of the course.
 _STAGES = ("data", "model", "develop", "serve", "operate")
 
 
 def checkout() -> Path:
-    """Return the folder that holds `course_utils`: the repository, or ``site-packages`` where it was installed."""
+    """Return the folder that contains `course_utils`: the repository, or ``site-packages`` where installed."""
     return Path(__file__).resolve().parents[2]
 
 
 def find(name: str) -> Path:
-    """Return where a table, or a folder of files such as ``project_template``, is.
+    """Return the path of a table, or of a folder of files such as ``project_template``.
 
     Parameters
     ----------
     name : str
-        Its file name, without the stage's folder.
+        The file name with its ending and without a folder, such as ``"drift.toml"``.
 
     Raises
     ------
     UsageError
         There is no table of that name.
+
+    Examples
+    --------
+    >>> tables.find("drift.toml").parent.name
+    'operate'
     """
     root = Path(str(files(__package__)))
     folders = [root, *(root / stage for stage in _STAGES)]
     for folder in folders:
+        # Neither a path nor a stage's folder is a name: both would break when a table moves.
         if name and Path(name).name == name and (folder / name).exists() and (folder / name) not in folders:
             return folder / name
     known = sorted(entry.name for folder in folders for entry in folder.iterdir() if "." in entry.name[1:])
@@ -69,51 +76,36 @@ def find(name: str) -> Path:
 
 @cache
 def read_text(name: str) -> str:
-    """Return a table as text.
-
-    Parameters
-    ----------
-    name : str
-        Its file name, such as ``sponsor.html.j2``.
-
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
-    """
+    """Return the text of a table, by its `name` as for `find`."""
     return find(name).read_text(encoding="utf-8")
 
 
 def read_toml(name: str) -> dict[str, Any]:
-    """Read a TOML table of the course, such as ``curriculum.toml``.
+    """Return a TOML table as a dict, by its `name` as for `find`.
 
-    Parameters
-    ----------
-    name : str
-        Of the file.
-
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
+    Examples
+    --------
+    >>> tables.read_toml("constants.toml")["horizon_hours"]
+    3
     """
+    # Only the text is cached: each caller gets a dict of its own, which it may change.
     return tomllib.loads(read_text(name))
 
 
 def read_csv(name: str, **options: Any) -> pd.DataFrame:
-    """Read a CSV table of the course, such as ``dictionary.csv``.
+    """Return a CSV table as a DataFrame.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        As for `find`.
     **options
-        Passed to `pandas.read_csv`.
+        Options of `pandas.read_csv`, such as ``index_col="column"``.
 
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
+    Examples
+    --------
+    >>> tables.read_csv("dictionary.csv", index_col="column").loc["Distance", "unit"]
+    'miles'
     """
     import pandas as pd
 
@@ -122,34 +114,31 @@ def read_csv(name: str, **options: Any) -> pd.DataFrame:
 
 
 def read_notes(name: str) -> list[str]:
-    """Read what the comment lines of a CSV table say: of a benchmark's, how, when and on what it was measured.
+    """Return the comment lines of a CSV table, by its `name` as for `find`.
 
-    Parameters
-    ----------
-    name : str
-        Of the file.
+    In the table of a benchmark they say how, when and on what machine it was measured.
 
-    Raises
-    ------
-    UsageError
-        There is no table of that name.
+    Examples
+    --------
+    >>> tables.read_notes("benchmark_costs.csv")[0]
+    "the course's model asked on one thread, without network and JSON"
     """
     lines = read_text(name).splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
 
 def benchmark(name: str) -> pd.DataFrame:
-    """Return the committed table of a benchmark, as a script in ``benchmarks/`` measured it.
+    """Return the committed results of a benchmark, as measured by a script in ``benchmarks/``.
 
     Parameters
     ----------
     name : str
-        A section of ``benchmarks.toml``, such as ``"batch_stores"``.
+        The name of a section of ``benchmarks.toml``, such as ``"batch_stores"``.
 
     Returns
     -------
     DataFrame
-        A row for each thing that was measured; the index names it where the table says so.
+        A row for each measured case, which is named in the index or in the first column.
 
     Raises
     ------
@@ -158,11 +147,11 @@ def benchmark(name: str) -> pd.DataFrame:
 
     See Also
     --------
-    benchmark_note : Says when, how and on what machine the table was measured.
+    benchmark_note : Prints when, how and on what machine the table was measured.
 
     Examples
     --------
-    >>> benchmark("batch_stores").columns[0]
+    >>> tables.benchmark("batch_stores").columns[0]
     'store'
     """
     entry = _benchmark(name)
@@ -173,7 +162,7 @@ def benchmark(name: str) -> pd.DataFrame:
 
 
 def benchmark_note(name: str) -> None:
-    """Print how the table of a benchmark was measured, when, and on what kind of machine.
+    """Print how a benchmark was measured, when, and on what kind of machine.
 
     Parameters
     ----------
@@ -184,6 +173,12 @@ def benchmark_note(name: str) -> None:
     ------
     UsageError
         There is no benchmark of that name.
+
+    Examples
+    --------
+    >>> tables.benchmark_note("costs")
+    the course's model asked on one thread, without network and JSON
+    measured 20..., Linux on x86_64, ...
     """
     _benchmark(name)
     print("\n".join(read_notes(f"benchmark_{name}.csv")))
@@ -197,28 +192,40 @@ def _benchmark(name: str) -> dict[str, Any]:
 
 
 def curriculum() -> list[dict[str, Any]]:
-    """Return the lessons in order: number, slug, title, deck section, minutes, aims, needs, exercises."""
+    """Return the lessons in order: number, slug, title, deck section, minutes, aims, needs, exercises.
+
+    Examples
+    --------
+    >>> lesson = tables.curriculum()[12]
+    >>> lesson["number"], lesson["slug"]
+    ('12', 'static_training')
+    """
     return read_toml("curriculum.toml")["lesson"]
 
 
 def workflow(*steps: int) -> pd.DataFrame:
-    """Return what to consider in some of the six steps of the workflow, or in all.
+    """Return what to consider in some steps of the deployment workflow, or in all six.
 
     Parameters
     ----------
     *steps : int
-        Numbers of the steps, from 1; none: all.
+        Numbers of the steps, from 1 to 6; without any, all steps.
 
     Returns
     -------
-    DataFrame, one row a consideration
-        Index: 'step' and 'consider'. 'the airline' (its example) and 'where' (the lessons that do it, or why none
-        needs to).
+    DataFrame, one row for each consideration
+        Index 'step' and 'consider'; columns 'the airline' (its example) and 'where' (the lessons that cover it, or why
+        none needs to).
 
     Raises
     ------
     UsageError
-        There is no such step.
+        There is no step of that number.
+
+    Examples
+    --------
+    >>> tables.workflow(2)["where"].iloc[0]
+    'lesson 00, 10'
     """
     import pandas as pd
 
@@ -226,7 +233,7 @@ def workflow(*steps: int) -> pd.DataFrame:
     titles = {step["number"]: f"{step['number']} {step['short']}" for step in table["step"]}
     for step in steps:
         if step not in titles:
-            raise UsageError(f"there is no step {step!r}", fix=f"choose from {', '.join(map(str, titles))}")
+            raise UsageError(f"there is no step {step!r}", fix=f"choose one of {', '.join(map(str, titles))}")
     rows = [
         {
             "step": titles[item["step"]],
@@ -241,7 +248,13 @@ def workflow(*steps: int) -> pd.DataFrame:
 
 
 def canvas() -> pd.DataFrame:
-    """Return the stakeholder canvas: its keys, and the question that each answers."""
+    """Return the stakeholder canvas as a table: the question to answer under each key.
+
+    Examples
+    --------
+    >>> tables.canvas().loc["users", "question"]
+    'Who acts on a prediction?'
+    """
     import pandas as pd
 
     fields = read_toml("canvas.toml")["field"]
@@ -249,14 +262,22 @@ def canvas() -> pd.DataFrame:
 
 
 def active_dataset() -> str:
-    """Name the data set that lessons run on: environment variable ``COURSE_DATASET``, else ``nyc2013``.
+    """Return the name of the active data set: environment variable ``COURSE_DATASET``, by default ``nyc2013``.
 
     Raises
     ------
     UsageError
-        The variable names a data set that the course does not have.
+        The variable is not the name of a data set of the course.
+
+    Examples
+    --------
+    >>> tables.active_dataset() in tables.DATASETS
+    True
     """
     name = os.environ.get("COURSE_DATASET", "").strip() or DATASETS[0]
     if name not in DATASETS:
-        raise UsageError(f"COURSE_DATASET names {name!r}", fix=f"set it to one of {', '.join(DATASETS)}, or unset it")
+        raise UsageError(
+            f"the environment variable COURSE_DATASET is {name!r}, which is not a data set",
+            fix=f"set it to one of {', '.join(DATASETS)}, or unset it",
+        )
     return name

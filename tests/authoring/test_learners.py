@@ -189,6 +189,9 @@ def test_lab_opens_my_first_lesson_quietly(clone: Path, monkeypatch: pytest.Monk
     assert f"--ServerApp.root_dir={clone / 'my_lessons'}" in command
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert "--LabApp.news_url=None" in command
+    [settings] = [word.partition("=")[2] for word in command if word.startswith("--LabApp.app_settings_dir=")]
+    defaults = json.loads((Path(settings) / "overrides.json").read_text())
+    assert defaults["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"  # no question at the start
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
     assert command[-2:] == ["--no-browser", "--port=9000"]
     assert options["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -1,15 +1,15 @@
-"""The two tests that every exercise has: the file of a lesson imports them.
+"""The two tests that every exercise has; the test file of each lesson imports them.
 
-The answers are those of that file, by the exercise's number: ``RIGHT`` lists right ones, ``WRONG`` plausible mistakes,
-each with words of the hint that fits it, and ``SECRETS`` what no hint may say. If it has a function ``made``, that
-makes the answer of what is listed, when it is needed.
+They use the answers in that file, by the number of the exercise: ``RIGHT`` has right ones, ``WRONG`` plausible
+mistakes, each with words of the hint that fits it, and ``SECRETS`` words that no hint may contain. If the file has a
+function ``made``, it makes the answer from the listed entry when a test needs it.
 """
 
 from __future__ import annotations
 
 
 def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, right, request):
-    """I am told that I solved it, whichever way I wrote it."""
+    """A right answer is solved, in whatever form I write it."""
     number, answer = right
     printed = report(number, _made(request, answer))
     assert printed.endswith(f"Exercise {number}: solved\n")
@@ -17,7 +17,7 @@ def test_a_right_answer_is_solved_in_whatever_form_it_comes(report, right, reque
 
 
 def test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer(report, wrong, request):
-    """My mistake is recognised, I am told where to look, and the answer is left to me."""
+    """A plausible mistake gets the hint that fits it, which does not give the answer away."""
     number, (answer, hint) = wrong
     printed = report(number, _made(request, answer))
     assert printed.endswith(f"Exercise {number}: not solved yet\n")

@@ -1,4 +1,4 @@
-"""What tests of exercises share."""
+"""Fixtures for the tests of exercises."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Any], str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give the tests of `answers` each right and each wrong answer of the lesson's file that imports them."""
+    """Run the tests of `answers` on each right and each wrong answer in the file that imports them."""
     for name in {"right", "wrong"} & set(metafunc.fixturenames):
         listed = getattr(metafunc.module, name.upper())
         metafunc.parametrize(name, [(number, case) for number, cases in listed.items() for case in cases])

@@ -1,4 +1,4 @@
-"""Every exercise of a written lesson has a grader that was tried on right and on wrong answers."""
+"""Every exercise of a written lesson has a grader that is tested on right and on wrong answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GRADED = [
 
 @pytest.mark.parametrize(("lesson", "number"), sorted({*WRITTEN, *GRADED}))
 def test_an_exercise_was_tried_on_three_right_and_five_wrong_answers(lesson, number):
-    """Whatever exercise I meet, its check was tried on answers like mine."""
+    """Every exercise is tested on at least three right answers and five mistakes."""
     assert number in grading.graded(lesson), f"course_utils/exercises/lesson_{lesson}.py has no grader of {number}"
     path = HERE / f"test_lesson_{lesson}.py"
     assert path.is_file(), f"tests/exercises/{path.name} is missing"
@@ -39,7 +39,7 @@ def test_an_exercise_was_tried_on_three_right_and_five_wrong_answers(lesson, num
 
 
 def test_graders_and_curriculum_name_the_same_exercises():
-    """No grader is left over from an exercise that the curriculum does not have."""
+    """There is no grader for an exercise that is not in the curriculum."""
     for lesson in tables.curriculum():
         if lesson["written"]:
             assert grading.graded(lesson["number"]) == sorted(lesson["exercises"]), lesson["number"]

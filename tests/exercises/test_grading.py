@@ -1,18 +1,20 @@
-"""What `check` does with any exercise and any answer."""
+"""`check` with any exercise and any answer, and what graders share."""
 
 from __future__ import annotations
+
+import doctest
 
 import pandas as pd
 import pytest
 
 from course_utils.errors import UsageError
-from course_utils.exercises import grading
+from course_utils.exercises import grading, quizzes
 
 ALL = [number for lesson in ("00", "01", "11", "12") for number in grading.graded(lesson)]
 
 
 class Broken:
-    """An answer on which everything fails."""
+    """An answer whose every attribute raises an error."""
 
     def __getattribute__(self, name):
         raise RuntimeError(f"no {name}")
@@ -22,7 +24,7 @@ class Broken:
 
 
 class WordlessError(Exception):
-    """An error that cannot even say what it is."""
+    """An error whose message cannot be read."""
 
     def __str__(self):
         raise ValueError
@@ -43,7 +45,7 @@ HOLDS_ITSELF.append(HOLDS_ITSELF)
     ids=lambda answer: type(answer).__name__,
 )
 def test_no_answer_can_stop_the_notebook(report, number, answer):
-    """Whatever I hand in, the check prints a hint and my notebook runs on."""
+    """Whatever my answer is, the check prints a hint and my notebook continues."""
     printed = report(number, answer)
     assert "✗" in printed
     assert "Hint: " in printed
@@ -55,13 +57,13 @@ def test_no_answer_can_stop_the_notebook(report, number, answer):
 
 @pytest.mark.parametrize("number", ALL)
 def test_an_answer_on_which_everything_fails_cannot_stop_it_either(report, number):
-    """Even an object that is broken to the bone gets a line, and my notebook runs on."""
-    assert "the answer could not be read: RuntimeError" in report(number, Broken())
+    """Even a broken object gets a line of feedback, and my notebook continues."""
+    assert "the check cannot read the answer: RuntimeError" in report(number, Broken())
 
 
 @pytest.mark.parametrize("number", ALL)
 def test_dots_are_not_answered_yet(report, number):
-    """An exercise that I have not begun says so, and nothing else."""
+    """For an exercise that I have not started, the check says just that."""
     assert report(number, ...) == f"Exercise {number}: not answered yet\n"
 
 
@@ -75,7 +77,7 @@ def test_dots_are_not_answered_yet(report, number):
     ],
 )
 def test_blanks_inside_an_answer_are_named(report, answer, where):
-    """I see which of several blanks I have left open."""
+    """I see which blanks I have not filled in."""
     assert report("12.1", answer) == f"Exercise 12.1: not answered yet (still to fill in: {where})\n"
 
 
@@ -83,42 +85,42 @@ def test_blanks_inside_an_answer_are_named(report, answer, where):
     ("number", "says"),
     [
         ("12.9", "lesson 12 has 12.1, 12.2, 12.3"),
-        ("99.1", "no exercises of a lesson '99'"),
-        ("grading", "no exercises of a lesson"),
-        ("", "no exercises of a lesson"),
-        (None, "no exercises of a lesson"),
+        ("99.1", "no exercises in a lesson '99'"),
+        ("grading", "no exercises in a lesson"),
+        ("", "no exercises in a lesson"),
+        (None, "no exercises in a lesson"),
     ],
 )
 def test_an_unknown_number_is_said_to_be_unknown(report, number, says):
-    """When I mistype the exercise's number, I read which ones there are."""
+    """If I mistype the number of an exercise, I read which ones exist."""
     printed = report(number, 1)
     assert printed.startswith("There is no exercise ")
     assert says in printed
 
 
 def test_a_number_may_be_written_as_a_number(report):
-    """I may leave out quotes and the leading zero."""
+    """I may omit the quotes and the leading zero."""
     assert report(12.3, 0.4) == report("12.3", 0.4)
     assert report(1.2, ...) == "Exercise 01.2: not answered yet\n"
 
 
 def test_two_graders_cannot_claim_one_exercise(monkeypatch):
-    """An author who reuses a number is told."""
+    """Two graders with the same number are an error."""
     monkeypatch.setattr(grading, "_GRADERS", {})
     grading.grader("12.8")(lambda answer: [])
     with pytest.raises(UsageError, match=r"exercise 12\.8 has two graders"):
         grading.grader("12.8")(refuse)
 
 
-def test_a_grader_has_three_things_to_say():
-    """Something is right, wrong with a hint, or blank."""
+def test_a_finding_is_right_wrong_or_blank():
+    """A part of an answer is right, wrong with a hint, or still blank."""
     assert grading.right("so") == grading.Finding("right", "so")
     assert grading.wrong("not so", hint="look there") == grading.Finding("wrong", "not so", "look there")
     assert grading.blank("'a'") == grading.Finding("blank", "'a'")
 
 
 def test_numbers_are_known_by_what_they_are():
-    """Any scalar that is a finite number is one, alone or in an array; texts, truths and infinities are none."""
+    """Any finite number is accepted, alone or in an array; texts, booleans and infinities are not."""
     from decimal import Decimal
     from fractions import Fraction
 
@@ -131,14 +133,44 @@ def test_numbers_are_known_by_what_they_are():
 
 
 def test_mappings_are_known_by_what_they_do():
-    """A dict and a Series are read alike; a table, a list and a text are not."""
+    """A dict and a Series are accepted as mappings; a table, a list and a text are not."""
     assert grading.as_mapping({"a": 1}) == grading.as_mapping(pd.Series({"a": 1})) == {"a": 1}
     for other in (pd.DataFrame({"a": [1]}), [("a", 1)], "a", None):
         assert grading.as_mapping(other) is None
 
 
 def test_things_are_listed_as_in_a_sentence():
-    """One, two and three things, with commas and 'and'; an error by its type and first line."""
+    """Items are joined with commas and 'and'; an error is described by its type and first line."""
     assert [grading.listed("abc"[:count]) for count in (1, 2, 3)] == ["'a'", "'a' and 'b'", "'a', 'b' and 'c'"]
     assert grading.describe_error(ValueError("first\nsecond")) == "ValueError: first"
     assert grading.describe_error(WordlessError()) == "WordlessError"
+
+
+def test_a_wrong_type_is_named_with_its_article():
+    """I read 'an int' and 'a dict', and 'nothing' if my function has no return."""
+    assert [grading.kind_of(value) for value in ("a", 3, None, {}, [])] == [
+        "a str",
+        "an int",
+        "nothing",
+        "a dict",
+        "a list",
+    ]
+    finding = grading.not_a("a function", 3.5, hint="define one")
+    assert finding == grading.wrong("this is a float, not a function", hint="define one")
+
+
+def test_missing_names_are_listed():
+    """One missing name is singular, several are plural."""
+    assert grading.missing(["a"], hint="add it").text == "'a' is missing"
+    assert grading.missing(["a", 2], hint="add them").text == "'a' and 2 are missing"
+
+
+def test_words_are_counted_in_texts_only():
+    """A sentence has its words; a number, a list and nothing have none."""
+    assert [grading.word_count(text) for text in ("two  words\n", "", 12, ["a", "b"], None)] == [2, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("module", [grading, quizzes], ids=lambda module: module.__name__)
+def test_examples_give_what_they_show(module):
+    """I can copy an example from a docstring, and it prints what the docstring says."""
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

@@ -1,4 +1,4 @@
-"""The grader of lesson 00 on right answers and on plausible wrong ones."""
+"""The grader of lesson 00 on right answers and on plausible mistakes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WRONG = {
 
 @pytest.mark.parametrize("answer", RIGHT["00.1"])
 def test_any_number_of_minutes_is_right(report, answer):
-    """My first exercise cannot go wrong, whatever number I take."""
+    """Any number of minutes solves the first exercise."""
     assert report("00.1", answer).endswith("Exercise 00.1: solved\n")
 
 
 @pytest.mark.parametrize(("answer", "hint"), WRONG["00.1"])
 def test_what_is_no_number_gets_a_hint(report, answer, hint):
-    """When I write something else, I see what a hint looks like."""
+    """If I write something else, I see what a hint looks like."""
     printed = report("00.1", answer)
     assert printed.endswith("Exercise 00.1: not solved yet\n")
     assert hint in printed.split("Hint: ", 1)[1]

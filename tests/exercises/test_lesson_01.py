@@ -185,7 +185,7 @@ SECRETS = {
 
 
 def test_blanks_of_the_canvas_are_named(report):
-    """I see which questions of the canvas are still open."""
+    """I see which questions of the canvas I have not answered yet."""
     printed = report("01.1", canvas(sponsor=..., assumptions=["Passengers react", ...]))
     assert printed == "Exercise 01.1: not answered yet (still to fill in: sponsor, assumptions 2)\n"
 
@@ -205,11 +205,11 @@ def dots_for_now(payoff):
 
 @pytest.mark.parametrize("function", [still_dots, still_dots_below_a_docstring, dots_for_now, lambda payoff: ...])
 def test_a_function_with_dots_for_its_body_is_not_answered_yet(report, function):
-    """A function that I have not written yet is a blank, no mistake."""
+    """A function that I have not written yet is not a mistake."""
     assert report("01.3", function).startswith("Exercise 01.3: not answered yet")
 
 
 def test_one_mistake_does_not_hide_what_is_right(report):
-    """I am also told what I got right already."""
+    """The check also says which parts are right."""
     assert "✓ 10 of 11 questions are answered" in report("01.1", canvas(success="happier"))
     assert "✓ 'not warned, late' and 'not warned, on time' are right" in report("01.2", cells(3178, 5558, 2009, 3768))

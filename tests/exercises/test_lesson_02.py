@@ -138,34 +138,34 @@ WRONG = {
         (csv_alone, "two kinds of tables"),
         (data_anywhere, "one of them is for code"),
         (begins_alike, "after the folder's name"),
-        (other_way_round, "where does flights.csv lie"),
-        (csv_in_name, "at the end of its name"),
-        (all_files, "at the end of its name"),
-        (truths, "whole and unchanged"),
+        (other_way_round, "where is flights.csv"),
+        (csv_in_name, "the end of a file's name"),
+        (all_files, "the end of a file's name"),
+        (truths, "whole paths"),
         (is_fine, "returns what is wrong"),
         (first_alone, "all files"),
-        (names_alone, "whole and unchanged"),
+        (names_alone, "whole paths"),
         (parents_alone, "one of them is for code"),
         (forgets, "end it with return"),
         (takes_files, "project.files"),
         (leaves, "read the error"),
-        (text, "an empty list where all is well"),
+        (text, "an empty list if all is well"),
         (["flights.csv"], "without brackets"),
-        (lambda project: list(set()), "where does flights.csv lie"),
-        (lambda project: 3, "an empty list where all is well"),
+        (lambda project: list(set()), "where is flights.csv"),
+        (lambda project: 3, "an empty list if all is well"),
     ],
     "02.2": [
-        ({**WHERE, KEY: "references"}, "everybody who clones"),
-        ({**WHERE, KEY: "src"}, "everybody who clones"),
-        ({**WHERE, HOLIDAYS: "data/raw"}, "you or somebody else's company"),
-        ({**WHERE, INTERIM: "data/raw"}, "has somebody changed these"),
-        ({**WHERE, INTERIM: "data/processed"}, "a step to go"),
-        ({**WHERE, TABLE: "data/interim"}, "what a model reads"),
+        ({**WHERE, KEY: "references"}, "everyone who clones"),
+        ({**WHERE, KEY: "src"}, "everyone who clones"),
+        ({**WHERE, HOLIDAYS: "data/raw"}, "your company or another one"),
+        ({**WHERE, INTERIM: "data/raw"}, "have these been changed"),
+        ({**WHERE, INTERIM: "data/processed"}, "is another step needed first"),
+        ({**WHERE, TABLE: "data/interim"}, "does a model read this already"),
         ({**WHERE, FUNCTION: "src/data"}, "inputs for a model"),
         ({**WHERE, FUNCTION: "notebooks"}, "what each folder is for"),
         ({**WHERE, MEANING: "docs"}, "how to use this project"),
-        ({**WHERE, LOSSES: "reports"}, "more exact"),
-        ({**WHERE, LOSSES: "logs"}, "look at the tree"),
+        ({**WHERE, LOSSES: "reports"}, "more specific"),
+        ({**WHERE, LOSSES: "logs"}, "in the tree"),
         ({**WHERE, RAW: 1}, "as text"),
         ({RAW: "data/raw"}, "keep the keys"),
         ("data/raw", "fill in the dict"),
@@ -181,23 +181,23 @@ SECRETS = {
 
 @pytest.mark.parametrize("answer", [..., lambda project: ...])
 def test_a_rule_that_is_not_written_yet_is_no_mistake(report, answer):
-    """Until I write the rule, nothing is wrong."""
+    """Before I write the rule, the check reports no mistake."""
     assert report("02.1", answer).startswith("Exercise 02.1: not answered yet")
 
 
 def test_what_is_right_already_is_said_too(report):
-    """One misplaced thing does not hide seven that lie right."""
+    """One wrong folder does not hide seven right ones."""
     assert "✓ 7 of 8 things" in report("02.2", {**WHERE, KEY: "docs"})
     assert "✓ 9 of 10 files" in report("02.1", csv_alone)
 
 
 def test_places_still_to_fill_in_are_named(report):
-    """I see which things still have no place."""
+    """I see which things still have no folder."""
     assert f"still to fill in: {KEY}" in report("02.2", {**WHERE, KEY: ...})
 
 
 def test_a_solved_rule_works_in_the_linter_too():
-    """What the check accepts is a rule that the linter can use."""
+    """A rule that the check accepts also works in the linter."""
     project = project_structure.scaffold()
     project.write("src/data/flights.csv", "a\n")
     assert project_structure.lint(project, [by_prefix])["found"].tolist() == ["src/data/flights.csv"]
@@ -205,7 +205,7 @@ def test_a_solved_rule_works_in_the_linter_too():
 
 @pytest.mark.slow
 def test_the_lesson_leaves_nothing_behind(tmp_path):
-    """After the lesson my home folder, my settings and the temporary folder are as they were before it."""
+    """The lesson leaves my home folder, my settings and the temporary folder unchanged."""
     import nbformat
 
     cells = [cell.source for cell in nbformat.read(SOLVED, as_version=4).cells if cell.cell_type == "code"]

@@ -93,28 +93,28 @@ RIGHT = {
 WRONG = {
     "03.1": [
         (with_(saved_again=["prepare", "train", "evaluate"]), "when a file was written"),
-        (with_(model=["train"]), "who reads what they write"),
-        (with_(label=["prepare"]), "does what it writes change"),
-        (with_(threshold=["evaluate"]), "names this parameter after -p"),
-        (with_(digits=["train", "evaluate"]), "who reads what it writes"),
-        (with_(comment=["prepare", "train", "evaluate"]), "bytes that it writes"),
-        (with_(comment=[]), "bytes that it writes"),
-        (with_(digits=["test"]), "name stages as texts"),
-        (with_(digits=1), "name stages as texts"),
+        (with_(model=["train"]), "stages that read what they write"),
+        (with_(label=["prepare"]), "does its output change"),
+        (with_(threshold=["evaluate"]), "has this parameter after -p"),
+        (with_(digits=["train", "evaluate"]), "stages read its output"),
+        (with_(comment=["prepare", "train", "evaluate"]), "write other bytes"),
+        (with_(comment=[]), "write other bytes"),
+        (with_(digits=["test"]), "write the names of stages"),
+        (with_(digits=1), "write the names of stages"),
         ({key: stages for key, stages in TRUTH.items() if key != "label"}, "each change of the table"),
         (list(TRUTH.values()), "keep the dict"),
     ],
     "03.2": [
-        (["git checkout february", "dvc pull"], "hear of what is new"),
-        (["git fetch --tags", "git checkout february"], "Git moves pointers only"),
-        (["git fetch --tags", "git checkout february", "dvc checkout"], "her cache is her own"),
-        (["git fetch --tags", "dvc pull", "git checkout february"], "Git moves pointers only"),
+        (["git checkout february", "dvc pull"], "learn what is new"),
+        (["git fetch --tags", "git checkout february"], "Git changes only pointers"),
+        (["git fetch --tags", "git checkout february", "dvc checkout"], "her own cache"),
+        (["git fetch --tags", "dvc pull", "git checkout february"], "Git changes only pointers"),
         (["git pull", "dvc pull"], "pointers first"),
         (["git fetch", "git switch february", "dvc pull"], "HEAD may be detached"),
-        (["git fetch", "git checkout february", "dvc fetch"], "Git moves pointers only"),
-        (["git fetch", "git checkout february", "git pull", "dvc pull"], "a tag is no branch"),
+        (["git fetch", "git checkout february", "dvc fetch"], "Git changes only pointers"),
+        (["git fetch", "git checkout february", "git pull", "dvc pull"], "a tag is not a branch"),
         (["git fetch", "git checkout february", "dvc pull data/raw/flights.csv.dvc"], "take all files"),
-        (["git fetch", "git checkout february", "dvc repro"], "without being made again"),
+        (["git fetch", "git checkout february", "dvc repro"], "without making them again"),
         (["git fetch", "git checkout march", "dvc pull"], "pointers first"),
         (["git fetch", "git checkout febuary", "dvc pull"], "names the tag"),
         (["git fetch", "git reset february", "dvc pull"], "without --hard"),
@@ -124,12 +124,12 @@ WRONG = {
         (3, "write them as texts"),
     ],
     "03.3": [
-        (lambda cached: [name for name, content in cached.items() if md5(content) == name], "which way round"),
+        (lambda cached: [name for name, content in cached.items() if md5(content) == name], "comparison inverted"),
         (lambda cached: [n for n, c in cached.items() if hashlib.sha256(c).hexdigest() != n], "same kind of sum"),
         (lambda cached: [n for n, c in cached.items() if hashlib.md5(c).digest() != n], "same kind of text"),
         (lambda cached: [name for name, content in cached.items() if not content], "if not its sum"),
         (lambda cached: list(cached)[:0], "every single bit"),
-        (first_only, "look at all of them"),
+        (first_only, "check all contents"),
         (lambda cached: [n for n, c in cached.items() if len(c) not in (14, 0, 256, 2000)], "every single bit"),
         (lambda cached: any(md5(content) != name for name, content in cached.items()), "an empty one if all is well"),
         (lambda cached: print(len(cached)), "an empty one if all is well"),
@@ -148,13 +148,13 @@ SECRETS = {
 
 
 def test_blanks_are_named(report):
-    """I see which changes and commands are still to be filled in."""
+    """I see which changes and commands I have not filled in yet."""
     assert "still to fill in: digits" in report("03.1", with_(digits=...))
     assert "not answered yet" in report("03.2", [...])
 
 
 def test_one_mistake_does_not_hide_what_is_right(report):
-    """Five right changes are called right beside the wrong one."""
+    """The check confirms five right answers beside the wrong one."""
     printed = report("03.1", with_(threshold=["train"]))
     assert printed.count("✓") == 5
     assert "'threshold': too many stages" in printed

@@ -29,7 +29,7 @@ def complete(candidate, champion, policy):
 
 
 def without(missing):
-    """Return a gate that does not look at one thing."""
+    """Return a gate that ignores one part of the evidence."""
 
     def gate(candidate, champion, policy):
         return complete({**candidate, missing: {"known_hours": 99}.get(missing, -1)}, champion, policy)
@@ -38,7 +38,7 @@ def without(missing):
 
 
 def early(candidate, champion, policy):
-    """Return the first reason alone."""
+    """Return only the first reason."""
     return tuple(complete(candidate, champion, policy)[:1])
 
 
@@ -93,22 +93,22 @@ RIGHT = {
 
 WRONG = {
     "04.1": [
-        ("params.max_depth = 4 and metrics.validation_log_loss < 0.37", "stands in quotes"),
-        ("params.max_depth = '4' and metrics.validation_log_loss < '0.37'", "stands in quotes"),
+        ("params.max_depth = 4 and metrics.validation_log_loss < 0.37", "needs quotes"),
+        ("params.max_depth = '4' and metrics.validation_log_loss < '0.37'", "needs quotes"),
         ("params.max_depth == '4' and metrics.validation_log_loss < 0.37", "one sign"),
-        ("params.max_depth = '4' or metrics.validation_log_loss < 0.37", "'and' alone"),
-        ("max_depth = '4' and validation_log_loss < 0.37", "stands in quotes"),
-        ("params.max_depth = '4'", "which way is better"),
-        ("params.max_depth = '4' and metrics.train_log_loss < 0.37", "which of the two losses"),
-        ("metrics.validation_log_loss < 0.37", "one that is equal"),
-        ("params.max_depth LIKE '%4%' and metrics.validation_log_loss < 0.37", "one that is equal"),
-        ("metrics.max_depth = 4 and metrics.validation_log_loss < 0.37", "named as what it was logged as"),
-        ("params.max_depth = '4' and metrics.log_loss < 0.37", "named as what it was logged as"),
+        ("params.max_depth = '4' or metrics.validation_log_loss < 0.37", "only 'and'"),
+        ("max_depth = '4' and validation_log_loss < 0.37", "needs quotes"),
+        ("params.max_depth = '4'", "is low or high better"),
+        ("params.max_depth = '4' and metrics.train_log_loss < 0.37", "which loss is measured"),
+        ("metrics.validation_log_loss < 0.37", "an equal one"),
+        ("params.max_depth LIKE '%4%' and metrics.validation_log_loss < 0.37", "an equal one"),
+        ("metrics.max_depth = 4 and metrics.validation_log_loss < 0.37", "how it was logged"),
+        ("params.max_depth = '4' and metrics.log_loss < 0.37", "how it was logged"),
         (
             "params.max_depth = '4' and params.eta = '0.1' and metrics.validation_log_loss < 0.37",
-            "no more than the two",
+            "no other conditions",
         ),
-        ("", "what the depth has to be"),
+        ("", "one condition on the depth"),
         (["params.max_depth = '4'"], "between quotes"),
         (lambda run: run["max_depth"] == 4, "between quotes"),
     ],
@@ -122,12 +122,12 @@ WRONG = {
         (own_champion, "champion that is handed"),
         (no_harm_at_all, "any harm at all"),
         (by_the_total, "before departure"),
-        (strictly, "equal still allowed"),
-        (mixed_up, "the right way round"),
-        (meddling, "leaves it as it is"),
-        (lambda candidate, champion, policy: not complete(candidate, champion, policy), "empty list lets"),
-        (lambda candidate, champion, policy: print(*complete(candidate, champion, policy)), "empty list lets"),
-        (lambda candidate, champion, policy: [1] * bool(complete(candidate, champion, policy)), "empty list lets"),
+        (strictly, "do equal values pass"),
+        (mixed_up, "is any comparison inverted"),
+        (meddling, "without changing it"),
+        (lambda candidate, champion, policy: not complete(candidate, champion, policy), "empty list accepts"),
+        (lambda candidate, champion, policy: print(*complete(candidate, champion, policy)), "empty list accepts"),
+        (lambda candidate, champion, policy: [1] * bool(complete(candidate, champion, policy)), "empty list accepts"),
         (lambda candidate, champion: complete(candidate, champion, {}), "three mappings"),
         (lambda candidate, champion, policy: candidate["out of time"], "three mappings"),
         (["too slow"], "define a function"),
@@ -142,5 +142,5 @@ SECRETS = {
 
 @pytest.mark.parametrize("number", RIGHT)
 def test_what_is_left_blank_is_not_answered_yet(report, number):
-    """Before I begin, nothing is called wrong."""
+    """Before I start, the check reports no mistake."""
     assert report(number, ...) == f"Exercise {number}: not answered yet\n"

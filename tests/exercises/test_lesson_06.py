@@ -53,7 +53,7 @@ def frozen(matrix, payoff):
 
 
 def misread(**moved):
-    """Return a function that takes counts from the wrong corner: cell → cell."""
+    """Return a function that takes counts from other cells: a mapping from cell to cell."""
 
     def function(matrix, payoff):
         counts = metrics.from_sklearn(matrix)
@@ -153,7 +153,7 @@ SECRETS = {
 
 
 def test_an_empty_function_is_not_answered_yet(report):
-    """While the body is still dots, I am told that there is nothing to check."""
+    """While the body is still ``...``, the check says that there is nothing to check."""
 
     def ledger(matrix, payoff): ...
 
@@ -162,14 +162,14 @@ def test_an_empty_function_is_not_answered_yet(report):
 
 
 def test_with_the_decks_equal_diagonal_nobody_could_see_the_exchange(report):
-    """I am told why I need four different values: the deck's payoff hides one of the slips."""
+    """The hint says that the deck's payoff hides this mistake, so I need four different values."""
     assert "the deck's payoff is the same for both, so its total does not show this" in report(
         "06.3", misread(**DIAGONAL)
     )
 
 
 def test_a_transposed_matrix_and_exchanged_dollars_are_told_apart(report):
-    """Both give the same total, yet I am told which of the two I did."""
+    """Both mistakes give the same total, but the check distinguishes them."""
     payoff = pd.Series(read_toml("exercises.toml")["06.3"]["payoff"])
     matrix = read_toml("exercises.toml")["06.3"]["matrix"]
     transposed, exchanged = misread(**MISTAKES), wrong_dollars
@@ -179,7 +179,7 @@ def test_a_transposed_matrix_and_exchanged_dollars_are_told_apart(report):
 
 
 def test_every_product_of_the_check_tells_its_count_and_its_value():
-    """The check's numbers are such that no two of a count times a value agree, so that nothing is taken for another."""
+    """All products of a count and a value differ, so the check never confuses two mistakes."""
     tried = read_toml("exercises.toml")["06.3"]
     products = {count * value for count in np.ravel(tried["matrix"]) for value in tried["payoff"].values()}
     assert len(products) == 16

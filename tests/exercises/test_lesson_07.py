@@ -58,7 +58,7 @@ def as_index(values, families):
 
 
 def sorted_by(how, kept=lambda score: score > 0):
-    """Return a function that goes by another score than the sum."""
+    """Return a function that sorts by another score than the sum."""
 
     def answer(values, families):
         scores = {name: how(values[columns]) for name, columns in families.items()}
@@ -80,19 +80,19 @@ RIGHT = {
 
 WRONG = {
     "07.1": [
-        (lambda start, values: start + values.sum(), "adding up is half of it"),
-        (lambda start, values: logistic(values.sum()), "before it is told anything"),
+        (lambda start, values: start + values.sum(), "only the first step"),
+        (lambda start, values: logistic(values.sum()), "before it knows anything"),
         (lambda start, values: logistic(-start - values.sum()), "more or less probable"),
-        (lambda start, values: np.exp(start + values.sum()), "their part of odds and one"),
-        (lambda start, values: 100 * logistic(start + values.sum()), "no percentage"),
-        (lambda start, values: logistic(start) + sum(map(logistic, values)), "in log-odds and nowhere else"),
+        (lambda start, values: np.exp(start + values.sum()), "in the sum of odds and one"),
+        (lambda start, values: 100 * logistic(start + values.sum()), "not a percentage"),
+        (lambda start, values: logistic(start) + sum(map(logistic, values)), "only in log-odds"),
         (
             lambda start, values: logistic(start) + sum(logistic(v) - 0.5 for v in values),
-            "in log-odds and nowhere else",
+            "only in log-odds",
         ),
-        (lambda start, values: logistic(start + values.mean()), "all of its size"),
+        (lambda start, values: logistic(start + values.mean()), "by its full size"),
         (lambda start, values: logistic(start + values.abs().sum()), "below zero"),
-        (lambda start, values: 0.89, "handed to your function"),
+        (lambda start, values: 0.89, "arguments of your function"),
         (lambda start, values: 1 / (1 + np.exp(-start - values)), "one finite number"),
         (lambda start, values: print(plainly(start, values)), "one finite number"),
         (lambda start: logistic(start), "two arguments"),
@@ -101,17 +101,20 @@ WRONG = {
         (0.89, "define a function"),
     ],
     "07.2": [
-        (lambda values, families: complete(values, families)[::-1], "sort put numbers"),
-        (sorted_by(sum, lambda score: True), "speaks against one"),
-        (sorted_by(sum, lambda score: score >= 0), "sum of nothing"),
-        (sorted_by(lambda part: abs(part.sum())), "no reason for a warning"),
-        (sorted_by(max), "share their credit by chance"),
+        (lambda values, families: complete(values, families)[::-1], "sort numbers"),
+        (sorted_by(sum, lambda score: True), "reasons against it"),
+        (sorted_by(sum, lambda score: score >= 0), "sum of zero"),
+        (sorted_by(lambda part: abs(part.sum())), "not a reason for a warning"),
+        (sorted_by(max), "is chance"),
         (sorted_by(lambda part: part[part > 0].sum()), "add all of them"),
         (sorted_by(lambda part: part.abs().sum()), "keep the signs"),
-        (sorted_by(lambda part: part.mean()), "all of them together"),
-        (lambda values, families: [name for name in families if summed(values, families)[name] > 0], "the first ones"),
-        (lambda values, families: summed(values, families), "names of the families and nothing else"),
-        (lambda values, families: (complete(values, families) or [""])[0], "names of the families and nothing else"),
+        (sorted_by(lambda part: part.mean()), "all its columns together"),
+        (
+            lambda values, families: [name for name in families if summed(values, families)[name] > 0],
+            "the first reasons",
+        ),
+        (lambda values, families: summed(values, families), "only the names of the families"),
+        (lambda values, families: (complete(values, families) or [""])[0], "only the names of the families"),
         (lambda values, families: list(values[values > 0].sort_values(ascending=False).index), "keys of the dict"),
         (lambda values, families: complete(values, families)[:1], "by hand"),
         (lambda values, families: complete(values, {"weather": ["visib"]}), "two arguments"),

@@ -142,7 +142,7 @@ SECRETS = {
 
 
 def test_an_empty_function_is_not_answered_yet(report):
-    """A function that I have not written yet is no mistake."""
+    """A function that I have not written yet is not a mistake."""
 
     def batch_bill(jobs): ...
 

@@ -101,7 +101,7 @@ SECRETS = {
 
 
 def test_what_is_still_blank_is_not_answered_yet(report):
-    """Before I fill anything in, each exercise says so, and names what is missing."""
+    """Before I fill anything in, each exercise is 'not answered yet' and names what is missing."""
     assert "not answered yet" in report(
         "09.1", dict.fromkeys(checklist.blank_score_sheet("monitoring").index, (..., ...))
     )
@@ -110,7 +110,7 @@ def test_what_is_still_blank_is_not_answered_yet(report):
 
 
 def test_a_section_gets_its_sum_and_the_whole_sheet_its_lowest_section(report):
-    """Seven rows tell me the points of their section; all 28 tell me the final score, too."""
+    """Seven rows give the points of their section; all 28 also give the final score."""
     assert "✓ Monitoring: 3 of 7" in report("09.1", WATCHED)
     assert "final score" not in report("09.1", WATCHED)
     everywhere = dict.fromkeys(checklist.blank_score_sheet().index, (1, "a test in our repository"))
@@ -118,6 +118,6 @@ def test_a_section_gets_its_sum_and_the_whole_sheet_its_lowest_section(report):
 
 
 def test_the_cards_are_those_of_the_table(report):
-    """Each card that I see can be laid, and none is left over."""
+    """The check knows exactly the cards that the lesson shows."""
     assert [*checklist.rule_cards().index] == [*SORTED]
     assert "✓ 7 of 8 cards" in report("09.2", {**SORTED, "complaints": "inputs"})

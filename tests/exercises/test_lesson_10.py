@@ -179,7 +179,7 @@ SECRETS = {
 
 @pytest.mark.slow
 def test_what_the_audit_is_graded_by_is_what_was_planted():
-    """The table that grades my findings holds the faults of the delivery that the lesson shows me."""
+    """The faults in the grader's table are those of the delivery in the lesson."""
     task = tables.read_toml("pitfalls.toml")["10.3"]
     flights = datasets.load_flights("nyc2013")
     audit = pitfalls.Audit(task["seed"], flights, features.as_of(flights, 3))
@@ -189,7 +189,7 @@ def test_what_the_audit_is_graded_by_is_what_was_planted():
 
 
 def test_the_form_agrees_with_the_dictionary():
-    """What the form calls right is what the data dictionary says."""
+    """The right answers to the form agree with the data dictionary."""
     words = dictionary.load()
     for signal in tables.read_toml("pitfalls.toml")["10.1"]["signal"]:
         if signal["name"] in words.index:

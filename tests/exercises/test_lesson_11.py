@@ -1,4 +1,4 @@
-"""The grader of lesson 11 on right answers and on plausible wrong ones."""
+"""The grader of lesson 11 on right answers and on plausible mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from answers import (
 
 
 def fit(kept: int, *, length: int = 300, best: int = 60, lowest: float = 0.361, rise: float = 1e-4, gap: float = 0.03):
-    """Return something with the curve of a model whose validation loss is lowest at `best`."""
+    """Return an object with the curve of a model whose validation loss is lowest at `best`."""
     rounds = np.arange(1, length + 1)
     fall = 0.1 * (np.exp(-rounds / (best / 9)) - np.exp(-9))
     validation = lowest + np.where(rounds <= best, fall, rise * (rounds - best))
@@ -39,21 +39,24 @@ RIGHT = {
 
 WRONG = {
     "11.1": [
-        ({"fit": fit(10), "because": WHY}, "would more rounds have brought"),
+        ({"fit": fit(10), "because": WHY}, "would more rounds have improved"),
         ({"fit": fit(20, length=20), "because": WHY}, "more rounds"),
-        ({"fit": fit(300), "because": WHY}, "by heart"),
+        ({"fit": fit(300), "because": WHY}, "the model memorises"),
         (
             {"fit": fit(300), "because": "its training loss is the lowest of all the models that I tried"},
-            "training flights",
+            "only the training loss falls",
         ),
         ({"fit": fit(60, lowest=0.39), "because": WHY}, "several depths"),
         ({"fit": fit(60), "because": "validation is best"}, "8 words or more"),
         ({"fit": fit(60)}, "8 words or more"),
-        ({"fit": fit(60), "because": "it is the model with the lowest loss on the test set"}, "cannot report"),
-        ({"fit": fit(60), "because": "it is simply the best of all the models that I tried"}, "deserve being chosen"),
-        ({"fit": fit(60, gap=0.08), "because": WHY_SHORT}, "why you accept that distance"),
-        ({"fit": {"depth": 6}, "because": WHY}, "fitted model itself"),
-        ({"fit": 0.361, "because": WHY}, "fitted model itself"),
+        (
+            {"fit": fit(60), "because": "it is the model with the lowest loss on the test set"},
+            "no longer give its final score",
+        ),
+        ({"fit": fit(60), "because": "it is simply the best of all the models that I tried"}, "for you to choose it"),
+        ({"fit": fit(60, gap=0.08), "because": WHY_SHORT}, "why you accept this difference"),
+        ({"fit": {"depth": 6}, "because": WHY}, "trained model itself"),
+        ({"fit": 0.361, "because": WHY}, "trained model itself"),
         ({"fit": fit(999), "because": WHY}, "trained above"),
         ({"depth": 6, "rounds": 60, "because": WHY}, "as 'fit'"),
         (fit(60), "as 'fit'"),
@@ -64,11 +67,11 @@ SECRETS = {"11.1": ["0.36", "0.002", "60", "depth 6"]}
 
 
 def test_reasons_left_blank_are_not_answered_yet(report):
-    """With a model chosen and no reasons written, I see what is missing."""
+    """If I chose a model but wrote no reasons, I see what is missing."""
     assert "not answered yet (still to fill in: because)" in report("11.1", {"fit": fit(60), "because": ...})
 
 
 def test_another_data_set_has_no_bar_of_its_own(report, monkeypatch):
-    """On the deck's sample, whose losses are higher, a model that stops at the right round will do."""
+    """On the deck's sample, where losses are higher, it is enough that the model stops at the right round."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "solved\n" in report("11.1", {"fit": fit(60, lowest=0.6), "because": WHY})

@@ -17,7 +17,7 @@ from answers import (
 
 @cache
 def departed() -> pd.DataFrame:
-    """Return the dates of as many flights as departed in 2013, in order."""
+    """Return dates of as many flights as departed in 2013, in order."""
     flights = 328_521
     dates = pd.DatetimeIndex(
         pd.Timestamp("2013-01-01") + pd.to_timedelta(np.arange(flights) * 365 // flights, unit="D")
@@ -93,34 +93,34 @@ RIGHT = {
 
 WRONG = {
     "12.1": [
-        ({"eta": 0.01, "rounds": 5, "early_stopping": 20}, "in which round could it stop"),
+        ({"eta": 0.01, "rounds": 5, "early_stopping": 20}, "in which round could training stop"),
         ({"eta": 0.01, "rounds": 100, "early_stopping": 20}, "eta × rounds"),
-        ({"eta": 0.1, "rounds": 100, "early_stopping": 100}, "in which round could it stop"),
+        ({"eta": 0.1, "rounds": 100, "early_stopping": 100}, "in which round could training stop"),
         ({"eta": 0.1, "rounds": 100, "early_stopping": 80}, "small part"),
         ({"eta": 0.1, "rounds": 300, "early_stopping": 1}, "just noise"),
         ({"eta": 1.0, "rounds": 300, "early_stopping": 20}, "make eta smaller"),
         ({"eta": 0.1, "rounds": 300, "early_stopping": None}, "all three"),
         ({"eta": 0.1, "rounds": 300}, "all three"),
         ({"eta": -0.1, "rounds": 300, "early_stopping": 20}, "positive number"),
-        ({"eta": 0.1, "rounds": 300.5, "early_stopping": 20}, "eta only"),
+        ({"eta": 0.1, "rounds": 300.5, "early_stopping": 20}, "only eta"),
         ((0.1, 300, 20), "three names"),
     ],
     "12.2": [
-        (by_flight, "which unit must not be split"),
+        (by_flight, "which unit must you not divide"),
         (by_time, "keep the shuffle"),
         (only_test_by_day, "validation too"),
         (empty_test, "each of the three parts"),
-        (overlapping, "one part only"),
-        (lambda: without(100), "neither a sample"),
-        (lambda: "by day", "changing one argument"),
-        (lambda: (by_day().train, by_day().test), "changing one argument"),
+        (overlapping, "only one part"),
+        (lambda: without(100), "not a sample"),
+        (lambda: "by day", "change one argument"),
+        (lambda: (by_day().train, by_day().test), "change one argument"),
     ],
     "12.3": [
-        (0.6, "rare enough"),
+        (0.6, "share of *false alarms*"),
         (0.5, "one half"),
         (0.667, "odds"),
-        (1.5, "odds the other way round"),
-        (40, "no percentage"),
+        (1.5, "odds, inverted"),
+        (40, "not a percentage"),
         (0.25, "the deck's payoff"),
         (0.222, "base rate"),
         (0.45, "base rate"),
@@ -141,11 +141,11 @@ SECRETS = {
 
 
 def made(answer):
-    """Make what is large only when it is needed."""
+    """Make a large answer only when a test needs it."""
     return answer() if callable(answer) and not isinstance(answer, type) else answer
 
 
 def test_a_shuffle_of_another_data_set_is_held_to_that_data_sets_flights(report, monkeypatch):
-    """On the deck's own sample, the flights of 2013 are not every departed flight."""
+    """On the deck's sample, the flights of 2013 are not the right number of flights."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "more flights" in report("12.2", by_day())

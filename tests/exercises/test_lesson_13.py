@@ -49,40 +49,40 @@ RIGHT = {
 
 WRONG = {
     "13.1": [
-        (MAP | {"CANCELLED": 1}, "the deck's bad label"),
-        (MAP | {"CANCELLED": -1}, "did not leave on time either"),
-        (MAP | {"CANCELLED": 0}, "for a row without label"),
-        ({"LATE": -1, "ON TIME": 1, "EARLY": 1, "CANCELLED": None}, "call positive"),
-        (MAP | {"ON TIME": 0, "EARLY": 0}, "VW takes it without a word"),
+        (MAP | {"CANCELLED": 1}, "the deck's wrong label"),
+        (MAP | {"CANCELLED": -1}, "did not depart on time either"),
+        (MAP | {"CANCELLED": 0}, "a row without a label"),
+        ({"LATE": -1, "ON TIME": 1, "EARLY": 1, "CANCELLED": None}, "positive everywhere"),
+        (MAP | {"ON TIME": 0, "EARLY": 0}, "without a warning"),
         (MAP | {"ON TIME": 2, "EARLY": 2}, "with sed"),
         (MAP | {"EARLY": 1}, "from how many minutes"),
-        (MAP | {"EARLY": None}, "that is an outcome"),
-        (MAP | {"LATE": "1"}, "not a text or a truth"),
-        (MAP | {"LATE": True}, "not a text or a truth"),
+        (MAP | {"EARLY": None}, "this is an outcome"),
+        (MAP | {"LATE": "1"}, "not a text or a boolean"),
+        (MAP | {"LATE": True}, "not a text or a boolean"),
         (MAP | {"LATE": 2}, "two labels"),
-        ({"LATE": 1, "ON TIME": -1, "CANCELLED": None}, "say something about each"),
+        ({"LATE": 1, "ON TIME": -1, "CANCELLED": None}, "every value an entry"),
         (MAP | {"Late": 1}, "spelt as in the file"),
         (["LATE", "ON TIME"], "give each value"),
     ],
     "13.2": [
-        (run(GIVEN, 0.4827), "can only add up"),
+        (run(GIVEN, 0.4827), "only add up"),
         (run(f"{GIVEN} -q tw", 0.4817), "paired with itself"),
-        (run("--loss_function logistic -l 0.5 --power_t 0 -q tw", 0.44), "the next part takes apart"),
-        (run("--loss_function logistic -q ::", 0.47), "the next part takes apart"),
-        (run(f"{GIVEN} -l 0.5 -q ::", 0.47), "the next part takes apart"),
-        (run(f"{GIVEN} --passes 5 -q ::", 0.47), "the next part takes apart"),
+        (run("--loss_function logistic -l 0.5 --power_t 0 -q tw", 0.44), "the next part explains"),
+        (run("--loss_function logistic -q ::", 0.47), "the next part explains"),
+        (run(f"{GIVEN} -l 0.5 -q ::", 0.47), "the next part explains"),
+        (run(f"{GIVEN} --passes 5 -q ::", 0.47), "the next part explains"),
         (run("-l 0.1 --power_t 0.5 -q ::", 0.15), "two loss functions"),
-        (run(f"{GIVEN} -q ::", 0.2), "which column"),
+        (run(f"{GIVEN} -q ::", 0.2), "which of your columns"),
         (run(f"{GIVEN} -q ::", 0.478, 20_000), "the same flights"),
-        (0.478, "keep what vw.run returns"),
-        ("-q ::", "keep what vw.run returns"),
+        (0.478, "result of vowpal.run"),
+        ("-q ::", "result of vowpal.run"),
     ],
     "13.3": [
         (guarded(()), "which of the two is smaller"),
-        (guarded((30,)), "less harm than it would after others"),
+        (guarded((30,)), "less harm than after other such days"),
         (guarded((66, 30, 31, 32)), "the worst healthy day"),
-        (guarded((66, 30)), "less harm than it would after others"),
-        (guarded((), spoiled=()), "what it is for"),
+        (guarded((66, 30)), "less harm than after other such days"),
+        (guarded((), spoiled=()), "the fault that it should detect"),
         (guarded((8, 9, 10), spoiled=(8, 9, 10), days=20), "the same stream"),
         (0.01, "limit of your choice"),
         ({"limit": 0.01}, "limit of your choice"),
@@ -93,7 +93,7 @@ SECRETS = {"13.1": ["None", "-1"], "13.2": ["::", "-q t", "hco"], "13.3": ["0.01
 
 
 def test_the_decks_own_flights_have_their_own_bar(report, monkeypatch):
-    """On the deck's sample, the loss to beat is that of its own flights."""
+    """On the deck's sample, the loss to beat is that of this sample."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "solved\n" in report("13.2", run(f"{GIVEN} -q ::", 0.454, 42_892))
     assert "the same flights" in report("13.2", run(f"{GIVEN} -q ::", 0.454))

@@ -43,7 +43,7 @@ def with_numpy(new, last, limits):
 
 
 def rules(*, whole=True, few=True, like_before=True):
-    """Return a gate that forgets some rules."""
+    """Return a gate without some of the rules."""
 
     def gate(new, last, limits):
         return (
@@ -70,12 +70,12 @@ WRONG = {
     "14.2": [
         (rules(whole=False), "neither scored nor rejected"),
         (rules(few=False), "most rows were rejected"),
-        (rules(like_before=False), "whose weather is gone"),
+        (rules(like_before=False), "a batch without weather"),
         (
             lambda new, last, limits: (
                 rules(like_before=False)(new, last, limits) and new["missing"] <= limits["missing"]
             ),
-            "must not grow",
+            "must not increase",
         ),
         (
             lambda new, last, limits: (
@@ -97,24 +97,24 @@ WRONG = {
             "exactly at the limit",
         ),
         (lambda new, last, limits: new["missing"] - last["missing"] <= limits["missing"], "`last` is None"),
-        (lambda new, last, limits: last is not None and rules()(new, last, limits), "must it be refused"),
+        (lambda new, last, limits: last is not None and rules()(new, last, limits), "a reason to reject it"),
         (lambda new, last, limits: not rules()(new, last, limits), "what does True mean"),
-        (lambda new, last, limits: True, "everything pass"),
-        (lambda new, last, limits: False, "nothing pass"),
+        (lambda new, last, limits: True, "accepts every batch"),
+        (lambda new, last, limits: False, "accepts no batch"),
         (lambda new, last, limits: new["rejected"] > 3 or new["missing"] > 0.1, "one at a time"),
-        (lambda new, last, limits: print(end=""), "return True where"),
-        (lambda new, last, limits: ["rejected"], "return True where"),
+        (lambda new, last, limits: print(end=""), "return True if"),
+        (lambda new, last, limits: ["rejected"], "return True if"),
         (True, "write a function"),
     ],
     "14.1": [
         (["check", "write", "sync", "rename", "switch", "clear"], "what is there to check"),
-        (["sync", "write", "check", "rename", "switch", "clear"], "onto the disk before anything"),
+        (["sync", "write", "check", "rename", "switch", "clear"], "to force onto the disk"),
         (["rename", "write", "sync", "check", "switch", "clear"], "says that the table is complete"),
-        (["switch", "write", "sync", "check", "rename", "clear"], "what would it find"),
+        (["switch", "write", "sync", "check", "rename", "clear"], "what would they find"),
         (["write", "rename", "sync", "check", "switch", "clear"], "has its final name"),
-        (["write", "sync", "rename", "switch", "check", "clear"], "a bad batch"),
+        (["write", "sync", "rename", "switch", "check", "clear"], "a batch is bad"),
         (["write", "sync", "check", "switch", "rename", "clear"], "which folder"),
-        (["clear", "write", "sync", "check", "rename", "switch"], "still kept"),
+        (["clear", "write", "sync", "check", "rename", "switch"], "still exist"),
         (["write", "sync", "check", "rename", "switch"], "each of the steps"),
         (["write", "sync", "check", "rename", "switch", "clear", "clear"], "each of the steps"),
         (["write", "flush", "check", "rename", "switch", "clear"], "order these"),
@@ -129,7 +129,7 @@ SECRETS = {
 
 
 def test_an_empty_function_is_not_answered_yet(report):
-    """A function that I have not written yet is no mistake."""
+    """A function that I have not written yet is not a mistake."""
 
     def gate(new, last, limits): ...
 

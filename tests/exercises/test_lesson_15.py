@@ -178,18 +178,18 @@ WRONG = {
         (the_decks_rollback, "another model"),
         (version_reused, "never used twice"),
         (relinked, "one step"),
-        (linked_twice, "has its model already"),
+        (linked_twice, "already has a model"),
         (started_anew, "one step"),
         (only_set, "never deployed"),
         (tidied_up, "go back to"),
         (left_at_one, "after the last of your calls"),
         (nobody_works, "how many replicas"),
-        (own_names, "names that stand"),
-        (lambda: [1], "with the connection"),
+        (own_names, "names from the cells above"),
+        (lambda: [1], "use the connection"),
         (2, "def update"),
     ],
     "15.2": [
-        (by_dice, "reloads the page"),
+        (by_dice, "a reloaded page"),
         (by_hash, "after any restart"),
         (swapped, "version 2 is the new one"),
         (reshuffled, "switched back"),
@@ -204,18 +204,18 @@ WRONG = {
     "15.3": [
         (PLAN | {"replicas": 1}, "on average"),
         (PLAN | {"replicas": 1.6}, "a part of a replica"),
-        (PLAN | {"replicas": 2}, "bad moment"),
-        (PLAN | {"replicas": 4}, "would fewer do"),
-        (PLAN | {"replicas": "three"}, "count them"),
+        (PLAN | {"replicas": 2}, "busy moment"),
+        (PLAN | {"replicas": 4}, "are fewer enough"),
+        (PLAN | {"replicas": "three"}, "how many replicas to start"),
         (PLAN | {"objective_micros": 250}, "unit of time"),
         (PLAN | {"objective_micros": 0.25}, "unit of time"),
-        (PLAN | {"objective_micros": 20_000}, "nobody waits"),
+        (PLAN | {"objective_micros": 20_000}, "without a queue"),
         (PLAN | {"objective_micros": 25_000}, "in the worst case"),
         (PLAN | {"objective_micros": 3_000_000}, "how long does it wait"),
-        (PLAN | {"measured": measured(asked=50, in_time=50)}, "the whole load"),
-        (PLAN | {"measured": measured(in_time=40, default=200)}, "count the replicas"),
+        (PLAN | {"measured": measured(asked=50, in_time=50)}, "the full load"),
+        (PLAN | {"measured": measured(in_time=40, default=200)}, "count the running replicas"),
         (PLAN | {"measured": measured(in_time=0, default=0, failed=240)}, "linked"),
-        (PLAN | {"measured": 0.98}, "load.offer"),
+        (PLAN | {"measured": 0.98}, "load_testing.open_loop_load"),
         ((3, 250_000), "'replicas'"),
     ],
     "15.4": [
@@ -226,7 +226,7 @@ WRONG = {
         (incident(GOOD, ("", 0, 0, 20, 0, 7), GOOD), "without stopping"),
         (incident(GOOD, BAD, GOOD, seconds=600), "one call"),
         (incident(GOOD, BAD, ("version 1", 0, 0, 0, 9, 0)), "at the end"),
-        ({"output": 0.2}, "all the while"),
+        ({"output": 0.2}, "all the time"),
     ],
 }
 
@@ -239,7 +239,7 @@ SECRETS = {
 
 
 def test_an_empty_function_is_not_answered_yet(report):
-    """A function that I have not written yet is no mistake."""
+    """A function that I have not written yet is not a mistake."""
 
     def update(connection): ...
 

@@ -22,7 +22,7 @@ FIRES = [False, False, False, False, True, True, False, False, False]
 
 
 def made(answer):
-    """Make the answer of what is listed: a rule is put on trial, a policy is played."""
+    """Return the answer for a listed entry: the result of testing a rule, or of running a policy."""
     if isinstance(answer, tuple) and answer[0] == "trial":
         return monitoring.try_rule(*answer[1:])
     if isinstance(answer, tuple) and answer[0] == "played":
@@ -60,51 +60,54 @@ RIGHT = {
 
 WRONG = {
     "16.1": [
-        (OUTAGE | {"board": "A"}, "count of requests stands still"),
-        (OUTAGE | {"board": "C"}, "count of requests stands still"),
+        (OUTAGE | {"board": "A"}, "number of requests does not change"),
+        (OUTAGE | {"board": "C"}, "number of requests does not change"),
         (OUTAGE | {"board": "D"}, "called A, B and C"),
         (OUTAGE | {"first": "2013-07-02"}, "was measured"),
-        (OUTAGE | {"last": "2013-07-06"}, "and no longer"),
+        (OUTAGE | {"last": "2013-07-06"}, "lasts only as long as"),
         (OUTAGE | {"first": "2013-07-04", "last": "2013-07-04"}, "begin to repeat"),
         (OUTAGE | {"first": "the third"}, "year, month, day"),
         ({"board": "B"}, "the last day"),
         ("B", "the last day"),
     ],
     "16.2": [
-        (LIMITS | {"schedule": 0.1}, "have seen"),
-        (LIMITS | {"schedule": 5}, "came as minutes"),
+        (LIMITS | {"schedule": 0.1}, "the quiet months themselves"),
+        (LIMITS | {"schedule": 5}, "given in minutes"),
         (LIMITS | {"hubs": 0.07}, "made of quiet weeks"),
         (LIMITS | {"hubs": 0.3}, "twelve days after"),
-        (LIMITS | {"model": 0.05}, "below its limit"),
+        (LIMITS | {"model": 0.05}, "fires below its limit"),
         (LIMITS | {"model": -0.5}, "who would notice"),
-        ({"schedule": 0.25, "hubs": 0.09}, "set each of them"),
-        (LIMITS | {"hubs": "0.09"}, "take one number"),
+        ({"schedule": 0.25, "hubs": 0.09}, "a limit for each"),
+        (LIMITS | {"hubs": "0.09"}, "use one number"),
         ([0.25, 0.09, 0.0], "give each group"),
     ],
     "16.3": [
-        (("trial", {"alert": "A", "expr": BELOW}, DAYS, FIRES), "how does a rule of Prometheus wait"),
-        (("trial", RULE | {"for": "2d"}, DAYS, FIRES), "at the beginning of that time"),
+        (("trial", {"alert": "A", "expr": BELOW}, DAYS, FIRES), "make a rule of Prometheus wait"),
+        (("trial", RULE | {"for": "2d"}, DAYS, FIRES), "starts to count at the first day"),
         (("trial", RULE | {"expr": "flights_label_coverage > 0.9"}, DAYS, FIRES), "nine in ten, or others"),
         (("trial", RULE | {"expr": "flights_label_coverage < 90"}, DAYS, FIRES), "nine in ten, or others"),
         (("trial", RULE | {"expr": "flights_label_coverage < 0.09"}, DAYS, [False] * 9), "a share from 0 to 1"),
         (("trial", RULE, [1, 0.5, 0.5], [False, False, True]), "only a little bad"),
-        (("trial", RULE, [1, 0.5, 1], [False, False, False]), "ask for an alarm at all"),
+        (("trial", RULE, [1, 0.5, 1], [False, False, False]), "expect an alarm"),
         (("trial", RULE, [1, 0.8, 0.8, 0.8], [False, False, True, True]), "only just good"),
-        (("trial", RULE, [1.0, 1.0], [False, False]), "ask for an alarm at all"),
-        (("trial", RULE, DAYS, [False, True, False, True, True, True, False, False, False]), "which of the two"),
-        (RULE, "keep what monitoring.try_rule returns"),
+        (("trial", RULE, [1.0, 1.0], [False, False]), "expect an alarm"),
+        (
+            ("trial", RULE, DAYS, [False, True, False, True, True, True, False, False, False]),
+            "of the two is wrong",
+        ),
+        (RULE, "the result of monitoring.try_rule"),
     ],
     "16.4": [
-        (("played", retraining.never_retrain), "goes on ageing"),
+        (("played", retraining.never_retrain), "becomes worse"),
         (("played", retraining.calendar_policy(1)), "costs the fee"),
         (("played", retraining.challenger_policy(2_420)), "costs the fee"),
         (("played", retraining.calendar_policy(13)), "wait too long"),
         (("played", retraining.performance_policy("gap", 0.01)), "wait too long"),
         (("played", retraining.calendar_policy(6), {"cost": None}), "the auditor's signature"),
-        (("played", retraining.calendar_policy(6), {"first": 0}), "another question"),
-        (turned(), "as retraining.WORLDS has them"),
+        (("played", retraining.calendar_policy(6), {"first": 0}), "answers another question"),
+        (turned(), "the order of retraining.WORLDS"),
         (retraining.calendar_policy(6), "once in each world"),
-        ([1.0, 2.0], "retraining.play returns"),
+        ([1.0, 2.0], "the results of retraining.run_policy"),
     ],
 }
 
@@ -112,5 +115,5 @@ SECRETS = {
     "16.1": ["board B", "07-03", "07-05", "July"],
     "16.2": ["0.25", "0.09", "0.14", "budget=0.5"],
     "16.3": ["0.9", "1d", "0.88"],
-    "16.4": ["20,000", "challenger(", "every("],
+    "16.4": ["20,000", "challenger_policy", "calendar_policy"],
 }

@@ -71,21 +71,21 @@ WRONG = {
         (TRIAGE | {"A": ("look answers", "roll back")}, "slow with any model"),
         (TRIAGE | {"A": ("look requests", "page service owner")}, "what went out"),
         (TRIAGE | {"B": ("look requests", "retrain")}, "learn from"),
-        (TRIAGE | {"B": ("look feeds", "block schedule")}, "stands in the timetable"),
-        (TRIAGE | {"C": ("look labels", "roll back")}, "know more of this airport"),
+        (TRIAGE | {"B": ("look feeds", "block schedule")}, "from the timetable"),
+        (TRIAGE | {"C": ("look labels", "roll back")}, "know more about this airport"),
         (TRIAGE | {"C": ("look labels", "page model owner")}, "adapts to it"),
         (TRIAGE | {"D": ("look releases", "use table")}, "which is better"),
-        (TRIAGE | {"D": ("look at releases", "roll back")}, "begin with 'look'"),
-        (TRIAGE | {"D": ("look releases", "rollback")}, "spelt as there"),
-        (TRIAGE | {"D": "look releases"}, "first the look"),
-        ({"A": TRIAGE["A"]}, "as many boards"),
+        (TRIAGE | {"D": ("look at releases", "roll back")}, "begins with 'look'"),
+        (TRIAGE | {"D": ("look releases", "rollback")}, "spelt as in the table"),
+        (TRIAGE | {"D": "look releases"}, "the look first"),
+        ({"A": TRIAGE["A"]}, "each of the boards"),
         (["look answers", "page service owner"], "a pair"),
     ],
     "17.2": [
-        (game(40), "what did each day cost"),
-        (game(40, weak="speed"), "the clock runs"),
-        (game(59.9, weak="cause"), "told the two apart"),
-        (game(12, weak="act"), "to be true for each"),
+        (game(40), "each day of waiting cost"),
+        (game(40, weak="speed"), "every look takes time"),
+        (game(59.9, weak="cause"), "distinguish your cause"),
+        (game(12, weak="act"), "for which fault is each"),
         (game(100, rehearsed=True), "start a game from a seed"),
         (100, "keep the game itself"),
         (game(100).score(), "keep the game itself"),
@@ -95,23 +95,23 @@ WRONG = {
         (REPORT | {"impact": "It cost a great deal of money to us"}, "a sum of money"),
         (REPORT | {"summary": "Weather was lost."}, "the sponsor understands"),
         (REPORT | {"timeline": "On morning 4 the join failed"}, "(morning, what)"),
-        (REPORT | {"timeline": REPORT["timeline"][::-1]}, "live through it"),
-        (REPORT | {"timeline": REPORT["timeline"][:1]}, "when was it shown"),
-        (REPORT | {"cause": "It was the fault of Bob, who should have known how the join worked"}, "stopped anybody"),
-        (REPORT | {"actions": REPORT["actions"][:1]}, "cannot come back"),
-        (REPORT | {"actions": [dict(REPORT["actions"][0], owner="the team"), REPORT["actions"][1]]}, "done by none"),
+        (REPORT | {"timeline": REPORT["timeline"][::-1]}, "follow the events"),
+        (REPORT | {"timeline": REPORT["timeline"][:1]}, "when did you see it"),
+        (REPORT | {"cause": "It was the fault of Bob, who should have known how the join worked"}, "stopped anyone"),
+        (REPORT | {"actions": REPORT["actions"][:1]}, "cannot happen again"),
+        (REPORT | {"actions": [dict(REPORT["actions"][0], owner="the team"), REPORT["actions"][1]]}, "no one does"),
         (REPORT | {"actions": [dict(REPORT["actions"][0], due="soon"), REPORT["actions"][1]]}, "on which day"),
         (REPORT | {"actions": "improve monitoring"}, "what, owner and due"),
         ("The weather was lost for three days.", "one entry for each part"),
     ],
     "17.4": [
         (games([30.0] * 8), "one by one"),
-        (games([70, *[100] * 7], CALM), "on a quiet fortnight"),
-        (games([100.0] * 3), "none left out"),
+        (games([70, *[100] * 7], CALM), "in two quiet weeks"),
+        (games([100.0] * 3), "play all 8 seeds"),
         (games([100.0] * 8).rename(columns={"mine": "policy"}), "under the name 'mine'"),
-        (games([100.0] * 8).drop(columns="cause"), "keep what incidents.tournament returns"),
-        (92.5, "keep what incidents.tournament returns"),
-        (lambda game: game.do("roll back"), "keep what incidents.tournament returns"),
+        (games([100.0] * 8).drop(columns="cause"), "the result of incidents.tournament"),
+        (92.5, "the result of incidents.tournament"),
+        (lambda game: game.do("roll back"), "the result of incidents.tournament"),
     ],
 }
 
@@ -125,11 +125,11 @@ SECRETS = {
 
 @pytest.mark.parametrize("word", ["Stupid", "careless", "her fault", "blamed"])
 def test_a_post_mortem_that_judges_people_is_handed_back(report, word):
-    """I am told when my text looks for a culprit, whatever the case of the word."""
+    """The check says so if my text blames a person, in upper or lower case."""
     printed = report("17.3", REPORT | {"cause": f"{word}: the join lost its key and nobody looked at the rows at all"})
-    assert "judges a person" in printed
+    assert "blames a person" in printed
 
 
 def test_an_unfinished_game_is_not_wrong_but_open(report):
-    """While my shift goes on, the check says that it is not answered yet."""
+    """While my game is not over, the exercise is 'not answered yet'."""
     assert "not answered yet" in report("17.2", game(0, over=False))

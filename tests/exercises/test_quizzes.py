@@ -54,7 +54,7 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("name", KEYS)
 def test_the_keys_are_the_decks_corrected_ones(name):
-    """The key that I am shown is right, also where an old answer key was not."""
+    """The key is the corrected one, also where the deck's answer key was wrong."""
     assert quizzes.key(EVERY[name]) == KEYS[name]
     assert len(EVERY[name].get("options", ())) == OPTIONS.get(name, 0)
     assert EVERY[name]["lesson"] == HOME[name[:2]]
@@ -62,7 +62,7 @@ def test_the_keys_are_the_decks_corrected_ones(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_option_says_why(name):
-    """Whichever option I took, I read why it is right or wrong."""
+    """Whichever option I chose, I read why it is right or wrong."""
     question = EVERY[name]
     for option in question.get("options", ()):
         assert option["verdict"] in {"right", "part", "wrong"}
@@ -75,7 +75,7 @@ def test_every_option_says_why(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_page_is_well_formed_and_works_without_scripts(name):
-    """I can answer with the keyboard, in a notebook that nobody trusts."""
+    """I can answer with the keyboard, also in an untrusted notebook."""
     html = quizzes.as_html(EVERY[name])
     page = Reader(html)
     options = len(EVERY[name].get("options", ()))
@@ -87,14 +87,14 @@ def test_the_page_is_well_formed_and_works_without_scripts(name):
 
 
 def test_two_checks_on_one_page_do_not_collide():
-    """A box that I tick in one question leaves the other questions alone."""
+    """Ticking a box in one question does not change another question."""
     page = Reader("".join(quizzes.as_html(question) for question in EVERY.values()))
     ids = [attributes[key] for _, attributes in page.seen for key in ("id", "name", "for") if key in attributes]
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_shows_no_answer_before_it_is_asked_for():
-    """Question and options give nothing away until I open a fold."""
+def test_the_page_shows_no_answer_before_a_fold_is_opened():
+    """Question and options reveal no answer until I open a fold."""
     for question in EVERY.values():
         outside = re.sub(r"<details.*?</details>", "", quizzes.as_html(question), flags=re.DOTALL)
         assert "✓" not in outside
@@ -103,14 +103,14 @@ def test_the_page_shows_no_answer_before_it_is_asked_for():
 
 
 def test_a_question_that_wants_two_answers_says_so():
-    """I know how many answers to tick."""
+    """I read how many answers to choose."""
     assert "Choose two answers, then check them." in quizzes.as_html(EVERY["K4.2"])
     assert "Choose one answer, then check it." in quizzes.as_html(EVERY["K4.1"])
     assert "Write down your own answer first" in quizzes.as_html(EVERY["K2.2"])
 
 
 def test_a_terminal_shows_the_check_as_text(capsys):
-    """Without a notebook I read the question, its options, and below a line the key."""
+    """Outside a notebook I read the question and its options, and below a line the key."""
     quiz("K5.2")
     question, answers = capsys.readouterr().out.split("--- key ---")
     assert question.startswith("K5.2  Static inference")
@@ -120,13 +120,13 @@ def test_a_terminal_shows_the_check_as_text(capsys):
 
 
 def test_an_unknown_check_is_refused_with_the_known_ones():
-    """When I mistype a name, I read which ones there are."""
+    """If I mistype a name, I read which ones exist."""
     with pytest.raises(UsageError, match=r"no knowledge check 'K9\.1'.*choose one of K1\.1, K1\.2"):
         quiz("K9.1")
 
 
 def test_a_check_reads_as_text_too():
-    """In a terminal I read question and options first, and the key with its reasons below a line."""
+    """As text, the reasons are below the line, never above it."""
     question = quizzes.load("K1.1")
     asked, key = quizzes.as_text(question).split("--- key ---")
     assert question["question"] in asked

@@ -1,4 +1,4 @@
-"""What an error of the course says."""
+"""The messages of the course's errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from course_utils.errors import ClaimError, CourseError, DataError, ModelError, 
 
 
 def test_an_error_says_what_is_wrong_and_how_to_fix_it():
-    """Every error reads as two sentences, and both parts can be had apart."""
+    """Every message is two sentences, and both parts are attributes."""
     error = UsageError("rounds=0 fits nothing", fix="give rounds=1 or more")
     assert str(error) == "rounds=0 fits nothing. Fix: give rounds=1 or more."
     assert (error.problem, error.fix) == ("rounds=0 fits nothing", "give rounds=1 or more")
 
 
 def test_an_error_in_data_says_where():
-    """File, column and row stand first, as far as they are known; of a path only the name is shown."""
+    """The message starts with file, column and row, if known; of a path it shows only the file name."""
     where = {"file": Path("/home/someone/flights.csv"), "column": "Distance", "row": 0}
     assert str(DataError("is negative", fix="correct it", **where)) == (
         "flights.csv, column Distance, row 0: is negative. Fix: correct it."
@@ -32,13 +32,13 @@ def test_an_error_in_data_says_where():
     [(DataError, ValueError), (UsageError, ValueError), (ModelError, Exception), (ClaimError, AssertionError)],
 )
 def test_errors_can_be_caught_by_kind(error: type[CourseError], python: type[Exception]):
-    """Whoever catches the course's errors, or Python's own kind, catches this one."""
+    """You can catch each error as a CourseError and as Python's own type of error."""
     for kind in (CourseError, python):
         with pytest.raises(kind):
             raise error("wrong", fix="fix it")
 
 
 def test_the_tree_is_drawn_as_it_is():
-    """The drawing in the module's text names every error, and no other."""
+    """The tree in the module's docstring lists exactly the errors that exist."""
     drawn = {word for word in errors.__doc__.split() if word.endswith("Error")}
     assert drawn == set(errors.__all__) == {"CourseError", *(kind.__name__ for kind in CourseError.__subclasses__())}

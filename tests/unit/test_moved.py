@@ -1,4 +1,4 @@
-"""Notebooks that were written for version 0.1 still run, and say what to change."""
+"""Notebooks written for version 0.1 still run, and warn what to change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("old", MOVED)
 def test_every_name_of_version_0_1_leads_somewhere(old: str):
-    """Each old module, and each function that has a new name, is found in its new place."""
+    """Each old module and each renamed function is found under its new path."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         stand_in = moved.module(old)
@@ -43,7 +43,7 @@ def test_every_name_of_version_0_1_leads_somewhere(old: str):
     ],
 )
 def test_an_old_import_works_and_names_the_new_one(code: str, new: str):
-    """Every way of importing an old name works, and the warning is about my own line."""
+    """Every way of importing an old name works, and the warning points to my own line."""
     done = run(code)
     assert done.returncode == 0, done.stderr
     assert f"<string>:1: DeprecationWarning: {code.split()[1].split('.')[0]}" in done.stderr
@@ -51,15 +51,15 @@ def test_an_old_import_works_and_names_the_new_one(code: str, new: str):
 
 
 def test_a_warning_of_one_import_comes_once():
-    """Two imports of the same module warn once, as imports do, and new names never warn."""
+    """Importing the same old module twice warns once; new names never warn."""
     done = run(
         "from course_utils import vw\nfrom course_utils import vw as again\nfrom course_utils.model import vowpal"
     )
     assert done.stderr.count("DeprecationWarning") == 1
 
 
-def test_a_name_that_never_was_is_refused_as_python_does():
-    """A typing error in an import is not taken for an old name."""
+def test_a_name_that_never_existed_is_an_ordinary_import_error():
+    """A typing error in an import raises Python's own error."""
     assert "cannot import name 'vww' from 'course_utils'" in run("from course_utils import vww").stderr
     assert "No module named 'course_utils.vww'" in run("import course_utils.vww").stderr
     with pytest.raises(AttributeError, match="has no attribute 'vww'"):
@@ -67,14 +67,14 @@ def test_a_name_that_never_was_is_refused_as_python_does():
 
 
 def test_installing_twice_changes_nothing():
-    """A reload of the package does not look for old names twice."""
+    """Reloading the package does not install a second finder."""
     before = list(sys.meta_path)
     moved.install()
     assert sys.meta_path == before
 
 
 def test_warn_names_the_line_of_the_caller():
-    """A warning from inside the course is shown at the first line outside of it."""
+    """A warning from inside the course points to the first line outside it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         moved.warn("x is now y")

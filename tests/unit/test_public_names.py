@@ -141,9 +141,11 @@ def raised(file: Path, node: ast.AST, seen: frozenset[str] = frozenset()) -> set
 
 @MODULES
 def test_all_lists_what_the_module_offers(file: Path):
-    """`__all__` has every public name once; that of a package which only gathers has what it gathers."""
+    """`__all__` has every public name once: a package's has what it gathers, a module of private functions has none."""
     names = listed(file)
-    if not defined(file) and not imported(file):
+    private = any(isinstance(node, Function) and not is_public(node.name) for node in tree(file).body)
+    gathers = imported(file) and (not private or file.name == "__init__.py")
+    if not defined(file) and not gathers:
         assert names is None, f"{label(file)} offers nothing"
         return
     assert names is not None, f"write __all__ = {sorted(defined(file))} below the imports of {label(file)}"

@@ -12,13 +12,13 @@ from course_utils.errors import UsageError
 
 
 def test_a_table_is_read_by_its_name():
-    """A TOML table comes as a dict and a CSV table as a frame, read in the way that I ask for."""
+    """A TOML table is a dict and a CSV table a DataFrame, read with the options I pass."""
     assert tables.read_toml("constants.toml")["horizon_hours"] == 3
     assert tables.read_csv("dictionary.csv", index_col="column").loc["Year", "type"] == "integer"
 
 
 def test_a_table_is_found_by_its_name_alone():
-    """Whatever stage a table belongs to, its file name is enough, and no two tables share one."""
+    """The file name is enough to find a table of any stage, and no two tables share one."""
     root = Path(tables.__file__).parent
     assert tables.find("workflow.toml") == root / "workflow.toml"
     assert tables.find("drift.toml") == root / "operate" / "drift.toml"
@@ -29,33 +29,33 @@ def test_a_table_is_found_by_its_name_alone():
 
 
 @pytest.mark.parametrize("name", ["", ".", "operate", "operate/drift.toml", "../errors.py"])
-def test_a_path_is_no_name_of_a_table(name: str):
-    """A folder or a path is refused, so that a table can move without its readers."""
+def test_a_path_is_not_a_name_of_a_table(name: str):
+    """A folder or a path is refused, so a table can move without changes in its readers."""
     with pytest.raises(UsageError, match="there is no table"):
         tables.find(name)
 
 
 def test_the_checkout_is_where_the_course_is():
-    """What the course keeps beside its code is found from any working folder."""
+    """The repository is found from any working folder."""
     assert (tables.checkout() / "pyproject.toml").is_file()
     assert (tables.checkout() / "course_utils" / "tables" / "__init__.py").is_file()
 
 
-def test_nobody_changes_a_table_for_others():
-    """What I do with a table that I read does not show in the next reading."""
+def test_changing_a_table_that_i_read_changes_nothing_for_others():
+    """Changes to a table that I read do not appear the next time it is read."""
     tables.read_toml("constants.toml")["horizon_hours"] = 99
     assert tables.read_toml("constants.toml")["horizon_hours"] == 3
 
 
 @pytest.mark.parametrize("read", [tables.read_toml, tables.read_csv])
 def test_a_table_that_is_not_there(read):
-    """A wrong name is answered with the names that there are."""
+    """For a wrong name the error lists the existing names."""
     with pytest.raises(UsageError, match=r"no table 'prizes\.toml'.*constants\.toml"):
         read("prizes.toml")
 
 
 def test_the_curriculum_is_in_order():
-    """Eighteen lessons, numbered from 00 on, each with all that README, runner and tests read."""
+    """There are 18 lessons, numbered from 00, each with the fields that README, runner and tests read."""
     lessons = tables.curriculum()
     assert [lesson["number"] for lesson in lessons] == [f"{number:02d}" for number in range(18)]
     for lesson in lessons:
@@ -66,7 +66,7 @@ def test_the_curriculum_is_in_order():
 
 
 def test_the_workflow_points_to_lessons_or_says_why_not():
-    """Each consideration of the six steps names the lessons that do it, or a reason; single steps can be had."""
+    """Each consideration names the lessons that cover it or a reason; I can ask for single steps."""
     whole = tables.workflow().reset_index()
     assert whole["step"].str[0].unique().tolist() == list("123456")
     assert whole["where"].str.match(r"lesson \d\d|nowhere: \w").all()
@@ -84,7 +84,7 @@ def test_the_canvas_asks_questions():
 
 
 def test_the_active_data_set(monkeypatch: pytest.MonkeyPatch):
-    """Lessons run on nyc2013 unless the environment names another; a wrong name is refused with the right ones."""
+    """Lessons run on nyc2013 unless the environment variable says otherwise; a wrong name lists the right ones."""
     for named, active in ((None, "nyc2013"), ("", "nyc2013"), (" allyears2k ", "allyears2k")):
         if named is None:
             monkeypatch.delenv("COURSE_DATASET", raising=False)
@@ -102,7 +102,7 @@ BENCHMARKS = tables.read_toml("benchmarks.toml")
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmarks_table_says_how_it_was_measured(name: str, capsys: pytest.CaptureFixture[str]):
-    """Beside the numbers I can read when they were taken; the script that took them is there, and its columns are."""
+    """I can read when a benchmark was measured; its script exists, and so do the columns that are renamed."""
     table = tables.benchmark(name)
     assert len(table) > 1 and table.index.names == BENCHMARKS[name].get("index", [None])
     assert set(BENCHMARKS[name].get("columns", {}).values()) <= {*table.columns}
@@ -113,13 +113,13 @@ def test_a_benchmarks_table_says_how_it_was_measured(name: str, capsys: pytest.C
 
 
 def test_every_committed_benchmark_can_be_asked_for():
-    """No table of a benchmark is forgotten."""
+    """Every committed benchmark table has a section in benchmarks.toml, and the reverse."""
     files = Path(tables.__file__).parent.rglob("benchmark_*.csv")
     assert {file.stem.removeprefix("benchmark_") for file in files} == set(BENCHMARKS)
 
 
 def test_a_benchmark_that_is_not_there():
-    """A slip in a name is answered with the names that there are, and a table has its notes under the same name."""
+    """For a mistyped name the error lists the existing names; a table's notes have the table's name."""
     for ask in (tables.benchmark, tables.benchmark_note):
         with pytest.raises(UsageError, match=r"no benchmark 'speed'.*batch_stores"):
             ask("speed")

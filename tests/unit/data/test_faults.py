@@ -38,7 +38,7 @@ def test_a_fault_is_where_its_truth_says_and_nowhere_else(clean: faults.Delivery
     assert touched <= {*truth.columns, "DepDelay"} | ({"IsDepDelayed"} if name == "feedback" else set())
     assert set(changed.index[changed.any(axis=1)]) <= set(truth.rows)
     assert len(truth.rows) > 0
-    assert truth.check in pitfalls.CHECKS
+    assert truth.check in pitfalls.checks().index
     assert set(truth.adds) <= set(rows.columns)
 
 
@@ -106,7 +106,18 @@ def test_a_mix_holds_one_fault_for_each_of_so_many_checks(clean: faults.Delivery
     _, truth = faults.contaminate(clean, seed)
     assert len(truth) == truth["check"].nunique() == 6
     _, all_of_them = faults.contaminate(clean, seed, 99)
-    assert set(all_of_them["check"]) == set(pitfalls.CHECKS)
+    mixed = {row["check"] for row in faults._catalogue().values() if row.get("mixed", True)}
+    assert set(all_of_them["check"]) == mixed <= set(pitfalls.checks().index)
+
+
+def test_a_fault_kept_out_of_mixes_changes_no_seed(clean: faults.Delivery, monkeypatch):
+    """A fault with ``mixed = false`` leaves the mix of every seed as it was; without it, seeds draw others."""
+    known, before = faults._catalogue(), [faults._drawn(np.random.default_rng(seed), 6) for seed in range(20)]
+    extra = {"name": "extra", "check": "lucky", "when": "training", "strength": 1.0, "what": "nothing"}
+    for row, same in ((extra | {"mixed": False}, True), (extra, False)):
+        monkeypatch.setattr(faults, "_catalogue", lambda row=row: known | {"extra": row})
+        drawn = [faults._drawn(np.random.default_rng(seed), 6) for seed in range(20)]
+        assert (drawn == before) is same
 
 
 def test_seeds_differ_and_repeat(clean: faults.Delivery):

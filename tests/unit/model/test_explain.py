@@ -1,4 +1,4 @@
-"""Values that add up, families, reasons in words and those that are refused."""
+"""SHAP values add up, reasons in words are by families, and a forbidden column is refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import DataError, ModelError, UsageError
 from course_utils.model import explain, metrics, training
+from course_utils.model.explain import attribution
 
 GROUPS = ("schedule", "calendar", "volume")
 
@@ -59,8 +60,11 @@ def numeric(small, inputs):
 
 
 def test_the_values_of_a_flight_add_up_to_what_the_scorer_answers(fit, rows, explained):
-    """What I tell about a flight is the model's own answer, for every flight and nothing left over."""
+    """For every flight, start and values add up to the model's own answer."""
     assert explained.gap < 1e-5
+    assert explained.adds_up
+    assert not dataclasses.replace(explained, start=explained.start + 0.01).adds_up
+    assert not dataclasses.replace(explained, start=np.nan).adds_up
     log_odds = explained.start + explained.values.sum(axis=1)
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), fit.scorer.score(rows), atol=1e-6)
     np.testing.assert_allclose(explained.probability, fit.scorer.score(rows), atol=1e-6)
@@ -69,10 +73,12 @@ def test_the_values_of_a_flight_add_up_to_what_the_scorer_answers(fit, rows, exp
 
 
 def test_a_row_has_the_same_values_alone_and_among_others_in_any_order_of_columns(fit, rows, explained):
-    """I can explain one flight tomorrow and get what the report said today."""
+    """A flight explained alone gets the same values as in a report of many flights."""
     alone = explain.shap_values(fit.scorer, rows.iloc[[7], ::-1].assign(unused=1.0))
     pd.testing.assert_frame_equal(alone.values, explained.values.iloc[[7]])
     assert alone.start == explained.start
+    matrix = attribution.model_matrix(fit.scorer, rows.iloc[[7], ::-1])
+    assert fit.scorer.booster.predict(matrix)[0] == pytest.approx(explained.probability.iloc[7])
     part = explained.of(rows.index[[7, 3]])
     pd.testing.assert_frame_equal(part.values, explained.values.iloc[[7, 3]])
     assert part.gap < 1e-5
@@ -82,13 +88,13 @@ def test_a_row_has_the_same_values_alone_and_among_others_in_any_order_of_column
 
 def test_values_that_do_not_add_up_are_never_handed_out(fit, rows, monkeypatch):
     """A wrong explanation is an error, not a report."""
-    monkeypatch.setattr(explain, "_ADDS_UP", -1.0)
-    with pytest.raises(ModelError, match="miss the model's log-odds"):
+    monkeypatch.setattr(attribution, "_TOLERANCE", -1.0)
+    with pytest.raises(ModelError, match="do not add up to the model's log-odds"):
         explain.shap_values(fit.scorer, rows.head(3))
 
 
 def test_the_package_shap_gives_the_same_values(fit, rows, explained):
-    """Who uses the deck's two lines finds what the course finds."""
+    """The deck's two lines of the package shap give the same values as the course."""
     pytest.importorskip("shap", reason="the interpretability group is not installed")
     shap = explain.package()
     values = shap.TreeExplainer(fit.scorer.booster).shap_values(fit.scorer.encoder.transform(rows.head(50)))
@@ -96,7 +102,7 @@ def test_the_package_shap_gives_the_same_values(fit, rows, explained):
 
 
 def test_interventional_values_are_shapleys_shares_against_the_background(inputs, small):
-    """They start at the mean of those that I compare with, and are what the definition says, column by column."""
+    """They start at the mean of the background, and agree with the definition for each column."""
     pytest.importorskip("shap", reason="the interpretability group is not installed")
     columns = ["CRSDepTime", "UniqueCarrier", "DayOfWeek", "Distance"]
     numbers = explain.ordinal_codes(inputs)[columns]
@@ -117,8 +123,12 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.shap_values(f.scorer, r.head(0)), UsageError, "no flight to explain"),
         (lambda f, r: explain.shap_values(f.scorer, r.drop(columns="Distance")), DataError, "column Distance"),
         (lambda f, r: explain.shap_values(f.scorer, r, r), UsageError, r"categories \(UniqueCarrier\).*ordinal_codes"),
-        (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight against some others"),
-        (lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)), UsageError, "one flight against"),
+        (lambda f, r: explain.coalition_values(f.scorer, r, r), UsageError, "one flight is explained at a time"),
+        (
+            lambda f, r: explain.coalition_values(f.scorer, r.head(1), r.head(0)),
+            UsageError,
+            "one flight is explained at a time",
+        ),
         (
             lambda f, r: explain.coalition_values(f.scorer, r.head(1), r, {str(n): [] for n in range(13)}),
             UsageError,
@@ -127,7 +137,11 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
         (lambda f, r: explain.surrogate(f.scorer, r.head(99)), UsageError, "99 rows, depth=3 make no tree"),
         (lambda f, r: explain.surrogate(f.scorer, r, depth=0), UsageError, "depth=0 make no tree"),
         (lambda f, r: explain.proxy_strength(r, "Captain"), UsageError, "no column 'Captain'"),
-        (lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"), UsageError, "50 flights are too few"),
+        (
+            lambda f, r: explain.proxy_strength(r.head(50), "UniqueCarrier"),
+            UsageError,
+            "50 flights with a value",
+        ),
         (lambda f, r: explain.proxy_columns(pd.Series({"Dest": 0.5})), UsageError, "explain.proxy_strength"),
         (lambda f, r: explain.add_near_duplicates(r, "Origin"), UsageError, "no numeric column 'Origin'"),
         (lambda f, r: explain.add_near_duplicates(r, "Distance", copies=0), UsageError, "copies nothing"),
@@ -136,13 +150,13 @@ def test_interventional_values_are_shapleys_shares_against_the_background(inputs
     ],
 )
 def test_what_cannot_be_explained_is_refused_with_its_reason(fit, rows, call, error, says):
-    """When I ask for something that makes no sense, I read what, and what to do instead."""
+    """A call that makes no sense is refused with the reason and the fix."""
     with pytest.raises(error, match=says):
         call(fit, rows)
 
 
 def test_no_background_is_refused(numeric, inputs):
-    """Values that are compared with nothing are not computed."""
+    """An empty background is refused."""
     with pytest.raises(UsageError, match="no flight to compare with"):
         explain.shap_values(
             numeric.scorer, explain.ordinal_codes(inputs.head(3)), explain.ordinal_codes(inputs.head(0))
@@ -150,7 +164,7 @@ def test_no_background_is_refused(numeric, inputs):
 
 
 def test_categories_become_their_place_in_the_alphabet_whatever_order_they_were_stored_in():
-    """The same airline has the same number in every table with the same airlines, and a missing one has none."""
+    """The same airline has the same number in every table with the same airlines; a missing one is NaN."""
     texts = pd.DataFrame({"carrier": ["UA", None, "AA", "DL"], "hour": [1, 2, 3, 4]})
     stored = texts.assign(carrier=pd.Categorical(texts["carrier"], categories=["UA", "DL", "AA"]))
     for frame in (texts, stored):
@@ -170,7 +184,7 @@ def test_influence_is_the_mean_size_whatever_its_sign():
 
 
 def test_the_largest_values_are_kept_and_the_others_added_up(explained):
-    """A picture with few bars still ends at the flight's own answer."""
+    """The kept values and the sum of the others add up to the flight's own answer."""
     ours = explained.values.iloc[0]
     kept = explain.top_contributions(ours, 3)
     assert list(kept.index[:3]) == list(ours.abs().sort_values(ascending=False).index[:3])
@@ -182,13 +196,13 @@ def test_the_largest_values_are_kept_and_the_others_added_up(explained):
 
 
 def test_dependence_follows_the_column_from_low_to_high(explained):
-    """I see how a column acts: for the departure hour, later is worse."""
+    """The table shows the effect of a column: a later departure adds more."""
     table = explain.dependence(explained, "CRSDepTime", bins=6)
     assert table.index.is_monotonic_increasing
     assert table["mean"].iloc[-1] > table["mean"].iloc[0]
     assert (table["lowest tenth"] <= table["mean"]).all()
     assert (table["mean"] <= table["highest tenth"]).all()
-    for column, says in (("Captain", "no column"), ("Origin", "no number")):
+    for column, says in (("Captain", "no column"), ("Origin", "not a number")):
         with pytest.raises(UsageError, match=says):
             explain.dependence(explained, column)
     with pytest.raises(UsageError, match="the same Distance"):
@@ -196,7 +210,7 @@ def test_dependence_follows_the_column_from_low_to_high(explained):
 
 
 def test_near_copies_say_nearly_the_same_and_are_the_same_each_time(inputs):
-    """The copies that I train with are those of the text."""
+    """Copies correlate with the column, and the same seed makes the same copies."""
     made = explain.add_near_duplicates(inputs.head(500), "CRSDepTime", copies=2)
     added = [name for name in made if name not in inputs]
     assert added == ["CRSDepTime (copy 1)", "CRSDepTime (copy 2)"]
@@ -205,7 +219,7 @@ def test_near_copies_say_nearly_the_same_and_are_the_same_each_time(inputs):
 
 
 def test_families_add_up_what_their_columns_have(explained):
-    """A family's value is the sum of its columns' values, and all families have all of them."""
+    """A family's value is the sum of its columns' values, and the families cover all columns."""
     summed = explain.by_family(explained.values)
     assert list(summed.columns) == ["timetable", "holidays", "traffic"]
     np.testing.assert_allclose(summed["traffic"], explained.values[features.groups()["volume"]].sum(axis=1))
@@ -218,14 +232,14 @@ def test_families_add_up_what_their_columns_have(explained):
 
 
 def test_every_feature_of_the_course_has_a_family_with_words():
-    """No input of the model is without a word for passengers."""
+    """Every input of the model has a family with a text for passengers."""
     every = [name for names in features.groups().values() for name in names]
     assert sorted(name for names in explain.families().values() for name in names) == sorted(every)
     assert all(family["passenger"].endswith(".") for family in tables.read_toml("reasons.toml")["family"])
 
 
 def test_agreement_is_the_share_with_the_same_strongest_reason():
-    """Half of the flights keep their reason: one half."""
+    """If half of the flights keep their strongest reason, the agreement is one half."""
     one = pd.DataFrame({"a": [2.0, 2.0], "b": [1.0, 1.0]})
     other = pd.DataFrame({"b": [1.0, 3.0], "a": [2.0, -9.0]})
     assert explain.top_reason_agreement(one, other) == 0.5
@@ -236,7 +250,7 @@ def test_agreement_is_the_share_with_the_same_strongest_reason():
 
 
 def test_resampled_days_keep_days_whole_and_the_other_parts_as_they_are(split):
-    """Each day is there with all of its flights, never, once or several times."""
+    """Each day occurs with all of its flights: never, once or several times."""
     drawn = explain.resampled_days(split, seed=1)
     before, after = (splits.day(part.train).value_counts() for part in (split, drawn))
     times = (after / before).fillna(0)
@@ -261,38 +275,38 @@ def made_up(values: dict[str, list[float]], rows: dict[str, list] | None = None)
 
 
 def test_a_passenger_hears_the_strongest_families_first_and_only_what_raises_the_risk():
-    """I am told at most two things, the most important first, in plain words."""
+    """A passenger gets at most two reasons, the strongest first, in plain words."""
     explanation = made_up(
         {"late_1h_all": [0.5, -0.4], "late_3h_all": [0.3, 0.1], "visib": [0.9, 0.2], "CRSDepTime": [0.4, 0.05]},
         {"late_1h_all": [0.456, 0.1], "late_3h_all": [0.2, 0.2], "visib": [np.nan, 2.0], "CRSDepTime": [1730, 600]},
     )
-    told = explain.reasons(explanation)
-    assert told.loc["flight 0", "family"].to_list() == ["weather", "today's delays"]
-    assert told.loc["flight 0", "odds ×"].to_list() == [round(math.exp(0.9), 2), round(math.exp(0.8), 2)]
-    assert told.loc["flight 0", "column"].to_list() == ["visib", "late_1h_all"]
-    assert told.loc["flight 0", "value"].to_list() == ["missing", "0.456"]
-    assert told.loc["flight 1", "family"].to_list() == ["weather"]  # 0.05 is too little to be a reason
-    assert told.loc[("flight 0", 1), "passenger"].startswith("The weather at your airport")
+    given = explain.reasons(explanation)
+    assert given.loc["flight 0", "family"].to_list() == ["weather", "today's delays"]
+    assert given.loc["flight 0", "odds ×"].to_list() == [round(math.exp(0.9), 2), round(math.exp(0.8), 2)]
+    assert given.loc["flight 0", "column"].to_list() == ["visib", "late_1h_all"]
+    assert given.loc["flight 0", "value"].to_list() == ["missing", "0.456"]
+    assert given.loc["flight 1", "family"].to_list() == ["weather"]  # 0.05 is too little to be a reason
+    assert given.loc[("flight 0", 1), "passenger"].startswith("The weather at your airport")
     third = explain.reasons(explanation, most=3).loc[("flight 0", 3)]
     assert (third["family"], third["value"]) == ("timetable", "1730")
-    assert not any(name in text for text in told["passenger"] for name in explanation.values)
+    assert not any(name in text for text in given["passenger"] for name in explanation.values)
 
 
 def test_a_flight_without_a_reason_is_given_none():
-    """Nothing is made up for a flight that nothing raises."""
-    told = explain.reasons(made_up({"visib": [-0.2], "CRSDepTime": [0.01]}))
-    assert told.empty
-    assert "passenger" in told
+    """A flight whose odds nothing raises gets no reason."""
+    given = explain.reasons(made_up({"visib": [-0.2], "CRSDepTime": [0.01]}))
+    assert given.empty
+    assert "passenger" in given
 
 
 def test_a_model_that_uses_what_is_forbidden_gets_no_reasons_at_all(fit, explained, rows):
-    """Legal never reads a reason that hides what the model used."""
+    """A model that uses a forbidden column gets no reasons, and the error names the column."""
     with pytest.raises(UsageError, match=r"uses UniqueCarrier, Distance, which must not be a reason.*train without it"):
         explain.reasons(explained, ["UniqueCarrier", "TailNum", "Distance"])
-    told = explain.reasons(explained, ["TailNum"])
-    assert not told.empty
-    assert told["family"].isin(["timetable", "holidays", "traffic"]).all()
-    assert (told["odds ×"] >= 1.1).all()
+    given = explain.reasons(explained, ["TailNum"])
+    assert not given.empty
+    assert given["family"].isin(["timetable", "holidays", "traffic"]).all()
+    assert (given["odds ×"] >= 1.1).all()
     with pytest.raises(UsageError, match="most=0"):
         explain.reasons(explained, most=0)
     with pytest.raises(UsageError, match="the family 'mine' has no words"):
@@ -300,7 +314,7 @@ def test_a_model_that_uses_what_is_forbidden_gets_no_reasons_at_all(fit, explain
 
 
 def test_what_gives_a_forbidden_column_away_is_found():
-    """A column that is the forbidden one in disguise is named, one that is chance is not."""
+    """A proxy of the forbidden column is named, and a random column is not."""
     rng = np.random.default_rng(0)
     carrier = rng.choice(["AA", "DL", "UA"], 2000, p=[0.5, 0.3, 0.2])
     spoilt = np.where(rng.random(2000) < 0.2, rng.choice(["AA", "DL", "UA"], 2000), carrier)
@@ -332,13 +346,13 @@ def game(worth) -> pd.Series:
 
 
 def test_shapley_shares_add_up_and_are_fair():
-    """Who adds nothing gets nothing, who adds the same gets the same, and a bonus for two is halved."""
+    """A player who adds nothing gets nothing, and two players share their bonus equally."""
     glove = game(lambda some: 2.0 * ("a" in some) + 3.0 * ({"a", "b"} <= some) + 1.0)
     assert explain.shapley(glove).to_dict() == pytest.approx({"a": 3.5, "b": 1.5, "c": 0.0})
 
 
 def test_lime_finds_a_straight_line_where_there_is_one_and_does_not_add_up_elsewhere():
-    """On a plain sum both agree; on a game with a bonus the line misses the whole."""
+    """On a plain sum the slopes are exact; on a game with a bonus they do not add up."""
     plain = game(lambda some: 1.0 * ("a" in some) - 2.0 * ("b" in some))
     assert explain.lime(plain).to_dict() == pytest.approx({"a": 1, "b": -2, "c": 0}, abs=1e-3)
     bonus = game(lambda some: 3.0 * ({"a", "b"} <= some))
@@ -348,7 +362,7 @@ def test_lime_finds_a_straight_line_where_there_is_one_and_does_not_add_up_elsew
 
 
 def test_coalitions_go_from_the_background_to_the_flight(fit, rows, small, inputs):
-    """With no family of its own a flight is like the others, with all of them it is itself."""
+    """With no family kept the flight is like the background, with all of them it is itself."""
     background = inputs.loc[small.train.index[:30]]
     worth = explain.coalition_values(fit.scorer, rows.iloc[[0]], background)
     assert len(worth) == 8
@@ -362,7 +376,7 @@ def test_coalitions_go_from_the_background_to_the_flight(fit, rows, small, input
 
 
 def test_scikit_learn_can_ask_the_model(fit, rows, small):
-    """The tools of a well-known package work on the course's model as it is."""
+    """scikit-learn's inspection tools work on the course's model."""
     from sklearn.inspection import partial_dependence, permutation_importance
 
     asked = explain.as_estimator(fit.scorer)
@@ -379,7 +393,7 @@ def test_scikit_learn_can_ask_the_model(fit, rows, small):
 
 
 def test_a_surrogate_says_how_true_it_is_on_flights_it_has_not_seen(fit, inputs, small):
-    """I read a small tree with its fidelity, and a deeper one imitates better."""
+    """A small tree comes with its fidelity on unseen flights, and a deeper tree imitates better."""
     asked = inputs.loc[small.test.index]
     shallow, deep = (explain.surrogate(fit.scorer, asked, depth=depth) for depth in (2, 6))
     assert shallow.leaves <= 4
@@ -394,7 +408,7 @@ def test_a_surrogate_says_how_true_it_is_on_flights_it_has_not_seen(fit, inputs,
 
 
 def test_the_measured_stability_is_that_of_twenty_seeds_and_twenty_draws():
-    """Families hold better than columns, in all that was measured."""
+    """In every measurement, families are more stable than columns."""
     measured = explain.stability()
     assert list(measured.index) == ["seed", "training days"]
     assert (measured["models"] == 20).all()
@@ -402,14 +416,14 @@ def test_the_measured_stability_is_that_of_twenty_seeds_and_twenty_draws():
 
 
 def test_methods_and_sources_are_complete():
-    """Each way says when it is right and when it misleads; each source of the deck says what became of it."""
+    """Each method says when it is right and when it misleads, and each source of the deck what it is today."""
     assert (explain.methods()[["answers", "right", "misleads"]].map(len) > 10).all(axis=None)
     assert (explain.deck_sources()[["then", "now", "here"]].map(len) > 10).all(axis=None)
     assert len(explain.deck_sources()) == 4
 
 
 def test_the_approval_pack_answers_every_question_and_leaves_the_signatures_open(fit, explained, inputs):
-    """Legal reads what the model rests on and whether it uses what it must not; the last two lines are theirs."""
+    """The pack says which families matter and whether a forbidden column is used; two rows are for signatures."""
     left = explain.proxy_strength(inputs, "UniqueCarrier")
     pack = explain.approval_pack(fit.scorer, explained, "UniqueCarrier", left)
     assert pack.loc["Does it use what it must not?", "answer"] == "UniqueCarrier: used"

@@ -13,13 +13,13 @@ FOUR = {"warned, late": 7, "warned, on time": -3, "not warned, late": -11, "not 
 
 
 def test_the_decks_matrix_is_a_loss_at_the_stated_revenue():
-    """The deck's counts, read rightly, are worth -$389,700 at $100 and $5,205,900 at $700."""
+    """The deck's counts, read correctly, are worth -$389,700 at $100 and $5,205,900 at $700."""
     assert money.value(DECK, money.payoff("deck_100")) == -389_700
     assert money.value(DECK, money.payoff("deck_700")) == 5_205_900
 
 
 def test_a_table_of_readings_and_payoffs():
-    """The deck's two slips stand in one table: the wrong reading and the wrong revenue, each beside the right one."""
+    """One table shows both of the deck's slips, the wrong reading and the wrong revenue, beside the correct values."""
     swapped = {**DECK, "warned, on time": 2009, "not warned, late": 3178}
     table = money.value_table({"deck": swapped, "right": DECK}, ["deck_100", "deck_700"])
     assert table.loc["deck_700", "deck"] == 4_738_300
@@ -50,7 +50,7 @@ def test_break_even_is_where_both_actions_are_worth_the_same():
 
 @pytest.mark.parametrize("harm", [{"not warned, late": 7}, {"warned, on time": 2}])
 def test_no_threshold_where_warning_is_free_or_useless(harm):
-    """A payoff under which warnings never cost or never help has no break-even, and the error says so."""
+    """A payoff under which warnings never cost or never help has no break-even, and is refused."""
     with pytest.raises(UsageError, match="no threshold decides"):
         money.break_even(FOUR | harm)
 
@@ -72,7 +72,7 @@ def test_curve_ends_at_always_and_never():
 
 
 def test_days_make_the_interval_wide():
-    """When flights of a day share their luck, the interval by days is several times that by flights."""
+    """If the flights of a day are correlated, the interval by days is several times wider than that by flights."""
     rng = np.random.default_rng(0)
     days = np.repeat(np.arange(60), 400)
     worth = np.repeat(rng.normal(size=60), 400) + rng.normal(size=60 * 400)
@@ -90,7 +90,7 @@ def test_the_interval_is_as_wide_as_theory_says():
 
 
 def test_the_same_seed_draws_the_same_days():
-    """Asked twice, the interval is the same to the last digit."""
+    """The same seed gives the same interval to the last digit."""
     worth, days = np.arange(100.0), np.arange(100) // 5
     assert money.bootstrap(worth, days) == money.bootstrap(worth, days)
 
@@ -106,7 +106,7 @@ def test_policies_are_compared_on_the_same_flights():
 
 
 def test_a_ledger_shows_where_the_dollars_come_from():
-    """Each cell's dollars stand under its name, and together they are the value."""
+    """Each cell's dollars have its name, and they add up to the value."""
     book = money.dollars_by_cell(
         {"warned, late": 10, "warned, on time": 20, "not warned, late": 3, "not warned, on time": 50}, FOUR
     )
@@ -120,7 +120,7 @@ def test_a_ledger_shows_where_the_dollars_come_from():
 
 
 def test_the_decks_total_is_read_backwards():
-    """The published 4,738,300 and the -857,300 at $100 turn out as exchanged mistakes, the others as read rightly."""
+    """The published 4,738,300, and -857,300 at $100, match exchanged mistakes; the others match the correct reading."""
     for name, slip, right in (("deck_700", 4_738_300, 5_205_900), ("deck_100", -857_300, -389_700)):
         payoff = money.payoff(name)
         assert money.matching_readings(slip, DECK, payoff) == [
@@ -132,7 +132,7 @@ def test_the_decks_total_is_read_backwards():
 
 
 def test_four_different_values_tell_all_readings_apart():
-    """With four different values each way to misread the matrix has a total of its own, which names it."""
+    """With four different values, each way to misread the matrix has its own total, which identifies it."""
     for payoff in (FOUR, money.payoff("finance")):
         worth = money.readings(DECK, payoff)
         assert worth.is_unique
@@ -140,20 +140,20 @@ def test_four_different_values_tell_all_readings_apart():
 
 
 def test_a_transposed_matrix_is_one_with_its_mistakes_exchanged():
-    """Reading scikit-learn's matrix with rows and columns turned round gives the total of exchanged mistakes."""
+    """Reading scikit-learn's matrix transposed gives the total of exchanged mistakes."""
     turned = metrics.from_sklearn([[3768, 2009], [3178, 5558]])
     assert money.value(turned, FOUR) == money.readings(DECK, FOUR)["mistakes exchanged (transposed)"]
 
 
 def _case(flights: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return outcomes with a model that knows something, and a rival that knows less."""
+    """Return outcomes, a model with some skill, and a rival with less."""
     rng = np.random.default_rng(0)
     p = rng.beta(1, 3, size=flights)
     return (rng.random(flights) < p).astype(float), p, 0.5 * p + 0.5 * p.mean()
 
 
 def test_the_assumptions_are_those_of_the_payoffs():
-    """What a warning saves and loses is what the deck's payoff says; its other revenue is the high end."""
+    """The base values are those of the deck's payoff at $100, and the high end those at $700."""
     assumed = money.assumptions()
     for column, name in (("base", "deck_100"), ("high", "deck_700"), ("low", "incremental")):
         v = money.payoff(name)
@@ -169,8 +169,8 @@ def test_the_advantage_is_the_value_over_the_best_without_the_model():
     payoff = money.payoff("deck_100")
     at = money.break_even(payoff)
     worth = {
-        name: money.dollars_by_flight(late, told, payoff).mean() * 1000
-        for name, told in _policies(late, p, rival, at).items()
+        name: money.dollars_by_flight(late, warned, payoff).mean() * 1000
+        for name, warned in _policies(late, p, rival, at).items()
     }
     best = max(worth[name] for name in ("never", "always", "rival"))
     wanted = worth["model"] - best - 1500
@@ -190,7 +190,7 @@ def test_those_who_do_not_read_halve_the_advantage():
 
 
 def test_more_late_flights_count_as_such():
-    """Twice the late flights is worth what the flights would be worth if each late one were there twice."""
+    """A late_ratio of 2 gives the value of flights among which each late one occurs twice."""
     late, p, rival = _case()
     keep = late == 0
     # as many flights as before: of those on time so many leave that twice the late ones fit in
@@ -198,14 +198,14 @@ def test_more_late_flights_count_as_such():
     warned, everyone = p >= 0.25, 1000 / len(late)
     won = 2 * (warned & (late == 1)).sum() * 600 - share * (warned & keep).sum() * 200
     always = 2 * (late == 1).sum() * 600 - share * keep.sum() * 200
-    told = rival >= 0.25
-    table = 2 * (told & (late == 1)).sum() * 600 - share * (told & keep).sum() * 200
+    warned = rival >= 0.25
+    table = 2 * (warned & (late == 1)).sum() * 600 - share * (warned & keep).sum() * 200
     measured = money.advantage(late, p, rival, saved=600, wasted=200, late_ratio=2)
     assert measured == pytest.approx((won - max(0, always, table)) * everyone)
 
 
 def test_sensitivity_says_where_the_decision_flips():
-    """Each assumption goes to both ends; where its sign changes I am told, and the widest swing is on top."""
+    """Each assumption goes to both ends; the table says where the sign changes, and the widest swing comes first."""
     late, p, rival = _case()
     table = money.sensitivity(late, p, rival)
     base = money.assumptions()["base"].to_dict()
@@ -228,15 +228,15 @@ def test_sensitivity_says_where_the_decision_flips():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"saved": 0}, "decide nothing"),
-        ({"wasted": -5}, "decide nothing"),
+        ({"saved": 0}, "one of them is not positive"),
+        ({"wasted": -5}, "one of them is not positive"),
         ({"read": 1.2}, "read=1.2"),
         ({"late_ratio": 10}, "on time"),
         ({"late_ratio": -1}, "on time"),
     ],
 )
 def test_impossible_assumptions_are_refused(changed, words):
-    """An assumption that cannot be is named, with the fix."""
+    """An impossible assumption is named, with the fix."""
     with pytest.raises(UsageError, match=words):
         money.advantage(*_case(50), **{"saved": 600, "wasted": 200} | changed)
 
@@ -249,19 +249,19 @@ def test_impossible_assumptions_are_refused(changed, words):
         (DataError, lambda: money.advantage([1, np.nan], [0.5, 0.1], [0.1, 0.2], saved=1, wasted=1), "cancelled"),
         (UsageError, lambda: money.payoff("deck"), "deck_100"),
         (UsageError, lambda: money.policies([1], {"a": [True]}, FOUR, [0], against="b"), "choose one of a"),
-        (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "give each flight its day"),
-        (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "more than one day"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0]), "one block for each flight"),
+        (DataError, lambda: money.bootstrap([1.0, 2.0], [0, 0]), "two days or more"),
         (DataError, lambda: money.dollars_by_flight([1, 0], [True], FOUR), "same flights"),
     ],
 )
 def test_bad_input_is_refused(error, call, words):
-    """A wrong name or lengths that do not fit are refused, with the fix."""
+    """A wrong name or lengths that differ are refused, with the fix."""
     with pytest.raises(error, match=words):
         call()
 
 
 def test_an_estimate_reads_as_dollars():
-    """An estimate is printed in whole dollars with its interval, and knows how wide that is."""
+    """An estimate is printed in whole dollars with its interval, and has its width."""
     estimate = money.Estimate(1234.5, -99.6, 2000.0)
     assert str(estimate) == "1,234 [-100, 2,000]"
     assert estimate.width == pytest.approx(2099.6)

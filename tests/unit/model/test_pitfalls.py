@@ -1,7 +1,9 @@
-"""The 18 pitfalls: found where they are, silent where the dictionary is obeyed, never 'fine' where they cannot look."""
+"""The checks for pitfalls: they find faults, are silent on good data, and never call 'fine' what they cannot assess."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from course_utils import tables
 from course_utils.data import dictionary, faults, features
 from course_utils.errors import DataError, UsageError
 from course_utils.model import pitfalls
+from course_utils.model.pitfalls import days, deliveries, registry
 
-pytestmark = pytest.mark.slow  # eighteen checks on many deliveries: seconds, with the whole file
+pytestmark = pytest.mark.slow  # every check on many deliveries: seconds, with the whole file
 
 WORDS = dictionary.load()
+NAMES = list(pitfalls.checks().index)
 RULES = ("available", "illegal", "values", "variance", "duplicates")
 
 
@@ -43,19 +47,106 @@ def alarms(found: pd.DataFrame) -> pd.DataFrame:
 # --------------------------------------------------------------------------- all of them
 
 
-def test_the_checks_are_the_decks_ten_and_eight():
-    """There are ten checks of signals and eight of data, each with its question and what to do."""
+def unmatched() -> dict[str, str]:
+    """Return what a check lacks, by its name: a row in the table, or a detector."""
+    rows, detectors = set(pitfalls.checks().index), set(registry._DETECTORS)
+    no_row = dict.fromkeys(detectors - rows, "has no [[check]] in tables/model/pitfalls.toml")
+    return no_row | dict.fromkeys(rows - detectors, "has no function under @detects")
+
+
+def test_every_check_has_a_row_and_a_detector():
+    """Each check asks about signals or data, says what to do, and has one function that answers it."""
+    assert unmatched() == {}
     table = pitfalls.checks()
-    assert table["side"].value_counts().to_dict() == {"signal": 10, "data": 8}
-    assert tuple(table.index) == pitfalls.CHECKS
+    assert table.index.is_unique
+    assert set(table["side"]) == {"signal", "data"}
+    assert set(table["kind"]) == {"rule", "statistic"}
     assert table[["asks", "fix"]].map(len).gt(10).all(axis=None)
 
 
+ROW = """
+[[check]]
+name = "lucky"
+side = "data"
+kind = "rule"
+asks = "Does a flight have the number 777?"
+fix = "leave the flight out"
+"""
+
+
+def lucky(context: registry.Context):
+    """Find flights with the number 777."""
+    registry.require(context.reference, "a reference")
+    count = int((context.delivery.rows["FlightNum"] == 777).sum())
+    if count:
+        yield registry.finding("FlightNum", f"{count} lucky flights", count, "note")
+
+
+@pytest.fixture
+def scratch(monkeypatch) -> Callable[[str], None]:
+    """Let a test register detectors, and add rows to a copy of the table."""
+    monkeypatch.setattr(registry, "_DETECTORS", dict(registry._DETECTORS))
+    read = tables.read_toml
+
+    def add(row: str) -> None:
+        one = tomllib.loads(row)["check"]
+        added = {"pitfalls.toml": read("pitfalls.toml") | {"check": [*read("pitfalls.toml")["check"], *one]}}
+        monkeypatch.setattr(tables, "read_toml", lambda name: added.get(name) or read(name))
+
+    return add
+
+
+def test_a_new_check_is_one_function_and_one_row(pair, scratch):
+    """A detector that I add is run, summarised and found by its name, and no list needs a change."""
+    before = len(pitfalls.checks())
+    pitfalls.detects("lucky")(lucky)
+    assert unmatched() == {"lucky": "has no [[check]] in tables/model/pitfalls.toml"}
+    with pytest.raises(UsageError, match=r"'lucky' has no row in pitfalls.toml\. Fix: add a \[\[check\]\]"):
+        pitfalls.run_checks(*pair, only="lucky")
+    scratch(ROW)
+    assert unmatched() == {}
+    assert len(pitfalls.checks()) == before + 1
+    rows = pair[0].rows.assign(FlightNum=777)
+    found = pitfalls.run_checks(pitfalls.Delivery(rows, ("FlightNum",)), pair[1], only=["lucky", "illegal"])
+    assert found["check"].tolist() == ["illegal", "lucky"]  # in the order of the table
+    assert found["fix"].tolist()[1] == "leave the flight out"
+    summary = pitfalls.summarise_findings(found)
+    assert len(summary) == before + 1
+    assert summary.loc["lucky", "first"] == f"FlightNum: {len(rows)} lucky flights"
+    assert pitfalls.lucky is pitfalls.detector("lucky")
+    assert "lucky" in dir(pitfalls)
+    assert pitfalls.run_checks(pair[0], only="lucky")["severity"].tolist() == ["not assessable"]
+
+
+def test_a_row_without_a_detector_is_named(pair, scratch):
+    """A check that no function answers is refused by name, and the error says what to write."""
+    scratch(ROW)
+    assert unmatched() == {"lucky": "has no function under @detects"}
+    with pytest.raises(UsageError, match=r'\'lucky\' has a row in pitfalls.toml and no detector.*@detects\("lucky"\)'):
+        pitfalls.run_checks(*pair, only="lucky")
+
+
+def test_two_detectors_of_one_check_are_refused(scratch):
+    """A second function for the same check is refused; the same function again, after a reload, is not."""
+    pitfalls.detects("lucky")(lucky)
+    pitfalls.detects("lucky")(lucky)
+    with pytest.raises(UsageError, match="'variance' has a detector already"):
+        pitfalls.detects("variance")(lucky)
+
+
+def test_a_name_that_is_no_check_is_refused_as_python_does():
+    """A typing error gets an AttributeError, and an import of it an ImportError."""
+    with pytest.raises(AttributeError, match="has no attribute 'vraiance'"):
+        _ = pitfalls.vraiance
+    with pytest.raises(ImportError, match="vraiance"):
+        exec("from course_utils.model.pitfalls import vraiance")
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "necessary" else ()) for name in pitfalls.CHECKS]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "necessary" else ()) for name in NAMES]
 )
 def test_every_check_has_one_signature_and_one_kind_of_answer(pair, name: str):
-    """Whatever I ask, I get a table of findings with the same columns, and my delivery stays as it was."""
+    """Every check returns a table of findings with the same columns, and does not change the delivery."""
     delivery, reference = pair
     assert getattr(pitfalls, name) is pitfalls.detector(name)
     before = delivery.rows.copy()
@@ -73,17 +164,17 @@ def test_what_cannot_be_looked_at_is_never_called_fine(pair, name: str):
     found = checked(name, pair[0])
     assert "not assessable" in set(found["severity"])
     assert found["evidence"].str.startswith("not assessable: needs").any()
-    told = pitfalls.summarise_findings(found)
-    assert told.loc[name, "verdict"] != "nothing found"
+    summary = pitfalls.summarise_findings(found)
+    assert summary.loc[name, "verdict"] != "nothing found"
 
 
 def test_a_report_asks_them_all_in_the_decks_order(pair):
-    """The report has every check that found something, the summary all 18."""
-    found = pitfalls.run_checks(*pair, only=[name for name in pitfalls.CHECKS if name != "necessary"])
-    assert list(dict.fromkeys(found["check"])) == [name for name in pitfalls.CHECKS if name in set(found["check"])]
-    told = pitfalls.summarise_findings(found)
-    assert list(told.index) == list(pitfalls.CHECKS)
-    assert told.loc["values", "verdict"] == "nothing found"
+    """The report has every check that found something, the summary all checks."""
+    found = pitfalls.run_checks(*pair, only=[name for name in NAMES if name != "necessary"])
+    assert list(dict.fromkeys(found["check"])) == [name for name in NAMES if name in set(found["check"])]
+    summary = pitfalls.summarise_findings(found)
+    assert list(summary.index) == NAMES
+    assert summary.loc["values", "verdict"] == "nothing found"
 
 
 def test_a_report_refuses_what_it_cannot_use(pair):
@@ -130,7 +221,7 @@ QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(Heal
 @QUICK
 @given(rows=obedient(), horizon=st.sampled_from([0, 0.5, 3, 24, 48, 720]))
 def test_rules_raise_no_alarm_on_any_delivery_that_obeys_the_dictionary(rows: pd.DataFrame, horizon: float):
-    """Whoever sends what the dictionary says, and feeds a model with what it admits, hears nothing from the rules."""
+    """A delivery that obeys the dictionary, with admissible inputs, raises no alarm of a rule."""
     dictionary.validate(rows)
     inputs = tuple(name for name in dictionary.admissible(horizon) if rows[name].nunique() > 1)
     delivery = pitfalls.Delivery(rows, inputs)
@@ -152,8 +243,8 @@ def test_rules_name_exactly_the_inputs_that_break_them(rows: pd.DataFrame, chose
     outcomes = {name for name in inputs if WORDS.loc[name, "role"] in ("outcome", "label")}
     assert set(checked("available", delivery, horizon=horizon)["where"]) == late
     assert set(checked("illegal", delivery, horizon=horizon)["where"]) == banned
-    told = checked("leaky", delivery, horizon=horizon)
-    assert set(told.loc[told["evidence"].str.startswith("an outcome"), "where"]) == outcomes
+    leaks = checked("leaky", delivery, horizon=horizon)
+    assert set(leaks.loc[leaks["evidence"].str.startswith("an outcome"), "where"]) == outcomes
     same = {name for name in inputs if rows[name].nunique(dropna=False) == 1}
     assert set(checked("variance", delivery, horizon=horizon)["where"]) == same
 
@@ -172,7 +263,7 @@ BAD = {
 @settings(QUICK, max_examples=8)
 @given(rows=obedient(), broken=st.sets(st.sampled_from(sorted(BAD)), min_size=1))
 def test_every_broken_column_is_named_at_once(rows: pd.DataFrame, broken: set[str]):
-    """The dictionary stops at the first fault; the check goes on and names each column that is not as agreed."""
+    """The dictionary stops at the first error; the check goes on and names every broken column."""
     spoilt = rows.assign(**{name: rows[name].astype(object) for name in broken if isinstance(BAD[name], str)})
     for name in broken:
         spoilt.loc[spoilt.index[-1], name] = BAD[name]
@@ -185,7 +276,7 @@ def test_every_broken_column_is_named_at_once(rows: pd.DataFrame, broken: set[st
 
 
 def test_weather_is_held_to_its_own_part_of_the_dictionary(flights, known):
-    """1,048 miles an hour is found on 12 February."""
+    """The wind of 1,048 miles per hour on 12 February is found."""
     delivery = pitfalls.make_delivery(flights, known, months=[2])
     found = checked("values", delivery)
     assert found["where"].tolist() == ["wind_speed"]
@@ -197,7 +288,7 @@ def test_weather_is_held_to_its_own_part_of_the_dictionary(flights, known):
 
 @pytest.mark.parametrize("name", [name for name in faults.catalogue().index if name != "useless"])
 def test_each_fault_is_found_by_its_check(pair, name: str):
-    """What is planted at the stated strength is found where it is, and the clean days raise no alarm there."""
+    """Each fault is found in its column, and the clean days raise no alarm of that check."""
     clean, reference = pair
     check = faults.catalogue().loc[name, "check"]
     faulty, truth = faults.contaminate(clean, 4, [name])
@@ -219,7 +310,7 @@ def test_noise_is_called_unnecessary_and_the_hour_is_not(pair):
 
 
 def test_false_alarms_and_power_are_what_the_committed_table_says(flights, known):
-    """On ten fresh seeds, every check is wrong about as often as the table of a hundred seeds promises."""
+    """On ten new seeds, every check is wrong about as often as in the table of a hundred seeds."""
     from scipy.stats import binom
 
     seeds = range(1000, 1010)
@@ -258,7 +349,7 @@ def test_the_day_without_weather_is_an_outage(flights, known):
 
 
 def test_the_plane_table_fails_for_two_carriers(flights):
-    """A join that works for most and fails for MQ and AA is named with these two."""
+    """A join that fails for MQ and AA only is found, and the evidence names both."""
     from course_utils.data import datasets
 
     rows = flights[flights["Month"] == 3]
@@ -272,7 +363,7 @@ def test_the_plane_table_fails_for_two_carriers(flights):
 
 
 def test_a_forbidden_column_is_recovered_from_the_others(pair):
-    """Who may not look at the carrier finds it again in the schedule."""
+    """The other inputs reveal the carrier, and the check says which one most."""
     words = dictionary.load()
     words.loc["UniqueCarrier", ["use", "why"]] = ["no", "policy: no model may tell carriers apart"]
     inputs = tuple(name for name in pair[0].inputs if name != "UniqueCarrier")
@@ -285,12 +376,12 @@ def test_a_forbidden_column_is_recovered_from_the_others(pair):
 
 
 def test_the_decks_label_is_another_one_and_says_so(pair):
-    """A label of one minute is no contradiction: it is told from how many minutes on YES counts."""
+    """The deck's label of one minute contradicts no delay; a note says from how many minutes YES counts."""
     rows = pair[0].rows
     deck = np.where(rows["DepDelay"].isna(), None, np.where(rows["DepDelay"] > 0, "YES", "NO"))
     found = checked("labels", pitfalls.Delivery(rows.assign(IsDepDelayed=deck), ()), pair[1])
-    told = found[found["evidence"].str.startswith("YES stands for 1 minutes")]
-    assert told["severity"].tolist() == ["note"]
+    notes = found[found["evidence"].str.startswith("YES stands for 1 minutes")]
+    assert notes["severity"].tolist() == ["note"]
     assert not found["evidence"].str.contains("contradict").any()
 
 
@@ -304,13 +395,13 @@ def test_a_flight_on_both_sides_is_a_duplicate(pair):
 def test_feedback_needs_an_untouched_share(pair):
     """A log in which everyone was warned cannot show what warning changed."""
     faulty, _ = faults.contaminate(pair[0], 4, ["feedback"])
-    nobody = faulty.log.assign(held_out=False)
-    assert "hold-out" in checked("feedback", faulty, log=nobody)["evidence"].item()
+    no_hold_out = faulty.log.assign(held_out=False)
+    assert "hold-out" in checked("feedback", faulty, log=no_hold_out)["evidence"].item()
     assert "'held_out'" in checked("feedback", faulty, log=faulty.log.drop(columns="held_out"))["evidence"].item()
 
 
 def test_an_input_that_no_one_described_is_not_called_available(pair):
-    """A column that the dictionary does not know is not assessable, and its name is told."""
+    """A column that the dictionary does not have is not assessable, and is named."""
     strange = pitfalls.Delivery(pair[0].rows.assign(mystery=1.0), ("mystery",))
     found = checked("available", strange)
     assert found["severity"].tolist() == ["not assessable"]
@@ -318,7 +409,7 @@ def test_an_input_that_no_one_described_is_not_called_available(pair):
 
 
 def test_what_is_known_at_departure_is_known_at_departure(pair):
-    """The tail number comes too late for any horizon but none; then it is merely forbidden."""
+    """The tail number is available at a horizon of 0 only, and there it is forbidden."""
     delivery = pitfalls.Delivery(pair[0].rows, ("TailNum",))
     assert checked("available", delivery, horizon=0).empty
     assert checked("available", delivery, horizon=0.5)["where"].tolist() == ["TailNum"]
@@ -329,7 +420,7 @@ def test_what_is_known_at_departure_is_known_at_departure(pair):
 
 
 def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
-    """The mean of the whole day changes when the future is taken away; what the course computes does not."""
+    """The mean of the whole day changes without the future; a feature of the course does not."""
     rows = flights[(flights["Month"] == 4) & (flights["DayofMonth"] <= 12)]
     rows.attrs = {"dataset": "nyc2013"}
 
@@ -357,7 +448,7 @@ def test_a_feature_that_looks_ahead_is_caught(flights: pd.DataFrame):
 
 
 def test_a_delivery_is_made_of_flights_and_features(flights, known):
-    """Features stand beside the raw columns; an input that is not there is refused."""
+    """A delivery has features beside the raw columns; an input without a column is refused."""
     delivery = pitfalls.make_delivery(flights, known, months=[6])
     assert set(delivery.inputs) == set(known.columns)
     assert set(delivery.rows["Month"]) == {6}
@@ -392,7 +483,7 @@ def test_deliveries_for_audits_leave_known_incidents_out(flights, known):
 
 
 def test_an_audit_scores_what_is_handed_in_and_tells_the_price(flights, known):
-    """Handing in the alarms finds most of what was planted; handing in nothing costs dollars."""
+    """The alarms find most of the planted faults; an empty list misses all, and its cost is given."""
     audit = pitfalls.Audit(2, flights, known)
     found = pitfalls.run_checks(audit.delivery, audit.reference)
     result = audit.score(alarms(found))
@@ -406,13 +497,60 @@ def test_an_audit_scores_what_is_handed_in_and_tells_the_price(flights, known):
 
 
 def test_committed_tables_cover_every_check_and_every_fault():
-    """Each fault has a measured power, a false-alarm rate of its check, and a price."""
+    """Each fault has a measured power, a false alarm rate of its check, and a cost."""
     table = pitfalls.detector_error_rates().reset_index()
-    assert set(table["fault"]) == set(faults.catalogue().index) == set(pitfalls.cost_of_missed_faults().index)
-    assert set(table["check"]) == set(pitfalls.CHECKS)
+    measured = set(table["fault"]) & set(pitfalls.cost_of_missed_faults().index)
+    assert measured == set(table["fault"]) == set(faults.catalogue().index), "run benchmarks/pitfalls.py --write"
+    assert measured == set(pitfalls.cost_of_missed_faults().index)
+    assert set(table["check"]) == set(faults.catalogue()["check"]) <= set(pitfalls.checks().index)
     rules = table[table["kind"] == "rule"]
     assert rules["false_alarms"].eq(0).all()
     assert rules["power"].eq(1).all()
     strengths = faults.catalogue()["strength"]
     assert (table["strength"] == strengths.loc[table["fault"]].to_numpy()).all(), "measure again"
     assert tables.read_toml("pitfalls.toml")["limits"]["rows"] == 20_000
+
+
+# --------------------------------------------------------------------------- helpers that detectors share
+
+
+def test_a_difference_has_the_standard_error_of_days():
+    """Ten flights of one day say no more than the day: copies of a flight do not shrink the error."""
+    rng = np.random.default_rng(0)
+    late, group, day = rng.integers(0, 2, 60).astype(float), rng.random(60) < 0.5, pd.Series(np.arange(60) % 12)
+    once = days.difference_by_days(late, group, ~group, day)
+    copied = [np.repeat(values, 10) for values in (late, group, day)]
+    many = days.difference_by_days(copied[0], copied[1], ~copied[1], pd.Series(copied[2]))
+    assert once == pytest.approx(many)
+    assert once[0] == pytest.approx(late[group].mean() - late[~group].mean())
+    # A flight without a label changes nothing.
+    late, group, day = np.append(late, np.nan), np.append(group, True), pd.Series([*day, 0])
+    assert days.difference_by_days(late, group, ~group, day) == pytest.approx(once)
+
+
+def test_detectors_see_the_columns_that_they_may_judge(pair):
+    """Inputs are those that both sides have; a statistic is about no outcome, key or date."""
+    rows = pair[0].rows.assign(extra=True)
+    delivery = pitfalls.Delivery(rows, ("Month", "DepDelay", "Origin", "Distance", "extra", "gone"))
+    assert deliveries.inputs_in(delivery) == ["Month", "DepDelay", "Origin", "Distance", "extra"]
+    assert deliveries.inputs_in(delivery, pair[1], numbers=False) == ["Origin"]
+    assert deliveries.candidate_inputs(delivery, WORDS, numbers=True) == ["Distance"]
+    assert not deliveries.is_number(rows["extra"])
+    assert {"DepDelay", "IsDepDelayed"} <= set(deliveries.outcome_columns(WORDS))
+    assert "late_3h_origin" in deliveries.course_features()
+    label = pd.DataFrame({"IsDepDelayed": ["YES", "NO", None]})
+    np.testing.assert_array_equal(deliveries.label_values(label), [1, 0, np.nan])
+    late = rows["DepDelay"] >= deliveries.late_minutes()
+    assert (deliveries.label_values(rows)[rows["DepDelay"].notna()] == late[rows["DepDelay"].notna()]).all()
+    dates = pd.DataFrame({"Year": [2013], "Month": [2], "DayofMonth": [3]})
+    assert days.day_numbers(dates).tolist() == [20130203]
+
+
+def test_limits_and_needs_are_named():
+    """Every limit has a number, and a detector that lacks something says what."""
+    assert all(value > 0 for value in registry.read_limits().values())
+    with pytest.raises(registry.NotAssessableError, match="a log"):
+        registry.require([], "a log")
+    assert registry.require("there", "a log") is None
+    with pytest.raises(UsageError, match=r"no check 'luck'.*choose one of reliable"):
+        pitfalls.detector("luck")

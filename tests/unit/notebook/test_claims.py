@@ -1,4 +1,4 @@
-"""Statements of a lesson that are checked each time the lesson runs."""
+"""Claims: statements of a lesson that are checked each time the lesson runs."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_a_statement_that_holds_is_printed_with_its_measured_value(capsys, measu
 
 
 @pytest.mark.parametrize("measured", [True, np.True_])
-def test_a_truth_is_printed_without_its_value(capsys, measured):
-    """Something that is simply so is ticked."""
+def test_a_boolean_is_printed_without_its_value(capsys, measured):
+    """A statement that is true gets a tick, without 'True' after it."""
     claim("Warnings pay", measured, always=True)
     assert capsys.readouterr().out == "✓ Warnings pay\n"
 
@@ -69,7 +69,7 @@ def test_a_truth_is_printed_without_its_value(capsys, measured):
     ],
 )
 def test_a_statement_that_does_not_hold_stops_the_lesson(capsys, measured, stated, says):
-    """A sentence that is no longer true does not stand there unnoticed."""
+    """A sentence that is no longer true stops the notebook with an error."""
     with pytest.raises(ClaimError, match=r"'The statement' does not hold on nyc2013.*Fix: find out") as caught:
         claim("The statement", measured, always=stated)
     assert says in str(caught.value)
@@ -87,12 +87,12 @@ def test_each_data_set_has_its_own_value(capsys, monkeypatch):
 
 
 def test_a_data_set_named_itself_goes_before_always():
-    """What is stated for just this data set counts."""
+    """A value stated for this data set takes precedence over the general one."""
     claim("Late share", 0.15, nyc2013=(0.1, 0.2), always=(0.4, 0.5))
 
 
 def test_nothing_is_claimed_where_nothing_is_stated(capsys, monkeypatch):
-    """On a data set that the lesson says nothing about, the claim says so and the lesson runs on."""
+    """On a data set without a stated value, the claim says so and the lesson continues."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     claim("Late share", 0.15, nyc2013=(0.1, 0.2))
     assert capsys.readouterr().out == "· Late share: not claimed on this data set\n"
@@ -101,30 +101,30 @@ def test_nothing_is_claimed_where_nothing_is_stated(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("measured", "stated", "says"),
     [
-        (1, {}, "without a stated value"),
+        (1, {}, "has no stated value"),
         (1, {"nyc2014": 1}, "'nyc2014'.*nyc2013=, allyears2k=, always="),
-        (1, {"always": (1, 2, 3)}, "is no range"),
-        (1, {"always": (None, None)}, "is no range"),
+        (1, {"always": (1, 2, 3)}, "is not a range"),
+        (1, {"always": (None, None)}, "is not a range"),
         (1, {"always": (3, 2)}, "is empty"),
-        (1, {"always": True}, "a number was measured"),
-        (True, {"always": 1}, "True or False was measured"),
-        (True, {"always": (0, 1)}, "True or False was measured"),
-        ("1", {"always": 1}, "cannot be made on a str"),
-        (None, {"always": 1}, "cannot be made on a NoneType"),
-        (1, {"always": "1"}, "cannot be made on a str"),
-        (np.array([1, 2]), {"always": 1}, "many values"),
-        (pd.Series([1, 2]), {"always": 1}, "many values"),
+        (1, {"always": True}, "a number was measured, but a boolean is stated"),
+        (True, {"always": 1}, "a boolean was measured, but a number is stated"),
+        (True, {"always": (0, 1)}, "a boolean was measured, but a number is stated"),
+        ("1", {"always": 1}, "cannot compare a str"),
+        (None, {"always": 1}, "cannot compare a NoneType"),
+        (1, {"always": "1"}, "cannot compare a str"),
+        (np.array([1, 2]), {"always": 1}, "one value, not several"),
+        (pd.Series([1, 2]), {"always": 1}, "one value, not several"),
         (1, {"allyears2k": (3, 2), "nyc2013": 1}, "is empty"),
     ],
 )
 def test_a_claim_that_makes_no_sense_is_refused(measured, stated, says):
-    """An author who states nonsense is told at once, whichever data set runs."""
+    """An invalid claim raises an error at once, whichever data set is active."""
     with pytest.raises(UsageError, match=says):
         claim("The statement", measured, **stated)
 
 
 def test_an_unknown_data_set_is_refused(monkeypatch):
-    """A mistyped environment variable does not pass for a data set without claims."""
+    """A mistyped environment variable is an error, not a data set without claims."""
     monkeypatch.setenv("COURSE_DATASET", "nyc2014")
     with pytest.raises(UsageError, match="set it to one of nyc2013, allyears2k"):
         claim("Late share", 0.15, nyc2013=(0.1, 0.2))
@@ -146,11 +146,11 @@ def test_an_unknown_data_set_is_refused(monkeypatch):
     ],
 )
 def test_numbers_are_printed_with_three_digits(value, text):
-    """Numbers are no longer than what can be trusted."""
+    """Numbers are printed with three significant digits, large ones as whole numbers."""
     assert as_text(value) == text
 
 
-def test_a_statement_that_is_meant_to_be_untrue_says_no(capsys):
-    """Where a lesson claims that something is not so, I read 'no' and am not told that it is."""
+def test_a_statement_that_is_claimed_to_be_false_says_no(capsys):
+    """If a lesson claims that a statement is false, I read 'no' after it."""
     claim("WeatherDelay is known before departure", False, always=False)
     assert capsys.readouterr().out == "✓ WeatherDelay is known before departure: no\n"

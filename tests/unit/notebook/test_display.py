@@ -1,4 +1,4 @@
-"""Pieces of a page in two forms."""
+"""Outputs as HTML for a notebook and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from course_utils.notebook.display import Page, show_table
 
 
 def test_a_terminal_shows_the_words(capsys):
-    """Without a notebook I read words, no HTML."""
+    """Outside a notebook I read plain text, not HTML."""
     Page("<b>bold</b>", "bold").show()
     assert capsys.readouterr().out == "bold\n"
 
 
 def test_a_notebook_gets_both_forms():
-    """In a notebook I see the page, and a plain reader of the file finds the words."""
+    """A notebook stores both the HTML and the plain text."""
     shell = InteractiveShell.instance()
     try:
         with capture_output() as captured:
@@ -28,8 +28,8 @@ def test_a_notebook_gets_both_forms():
 
 
 def test_a_table_shows_all_its_words(capsys):
-    """A long sentence in a table is there to its last word, and is not cut after fifty characters."""
-    sentence = "Somebody assigns the cause of a delay after arrival, so that it is known at no horizon, however short"
+    """A long sentence in a table is shown in full, not cut after 50 characters."""
+    sentence = "The airline assigns the cause of a delay after arrival, so it is known at no horizon before departure"
     show_table(pd.DataFrame({"why": {"WeatherDelay": sentence}}).rename_axis("column"))
     shown = capsys.readouterr().out
     assert sentence in shown
@@ -37,6 +37,6 @@ def test_a_table_shows_all_its_words(capsys):
 
 
 def test_a_table_without_names_shows_no_row_numbers(capsys):
-    """Where rows have no names, no column of numbers stands before them."""
+    """If the index has no name, the row numbers are not shown."""
     show_table(pd.DataFrame({"word": ["late"]}))
     assert "0" not in capsys.readouterr().out

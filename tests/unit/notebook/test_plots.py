@@ -1,4 +1,4 @@
-"""Figures in one house style, with words for those who do not see them."""
+"""Figures in the course's style, with alternative text."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ RUNS = pd.DataFrame(
     {"depth": [2, 4, 8], "eta": [0.1, 0.3, 0.3], "log-loss": [0.368, 0.363, 0.384]}, index=["flat", "middle", "deep"]
 )
 
-BUILDERS = {
+CHARTS = {
     "lines": lambda **axes: plots.lines(HOURS, **{**AXES, **axes}),
     "bars": lambda **axes: plots.bars(VALUES, **{**AXES, "x": "value [$]", "y": "policy", **axes}),
     "waterfall": lambda **axes: plots.waterfall(STEPS, start=-1.2, **{**AXES, **axes}),
     "value_curve": lambda **axes: plots.value_curve(DOLLARS, **{**AXES, **axes}),
     "learning_curves": lambda **axes: plots.learning_curves({"depth 3": CURVE, "depth 6": CURVE}, **{**AXES, **axes}),
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
-    "parallel": lambda **axes: plots.parallel(RUNS, **{**AXES, **axes}, mark=["middle"]),
+    "parallel_coordinates": lambda **axes: plots.parallel_coordinates(RUNS, **{**AXES, **axes}, mark=["middle"]),
     "tornado": lambda **axes: plots.tornado(SWINGS, **{**AXES, **axes}),
 }
 PARTS = [part["name"] for part in tables.read_toml("hosting.toml")["part"]]
 BILL = pd.DataFrame({"built": 1200.0, "lean": 345.0}, index=PARTS)
-DRAWINGS = {
+DIAGRAMS = {
     "workflow": plots.workflow,
     "points": plots.points,
-    "transport": plots.transport,
+    "git_and_dvc": plots.git_and_dvc,
     "architecture": lambda: plots.architecture(BILL, title="The whole service and its bill"),
 }
 
@@ -69,25 +69,25 @@ def image(html: str) -> Image.Image:
 
 
 def test_a_figure_comes_with_the_words_that_a_screen_reader_says(capsys):
-    """Where I cannot see the figure, I hear what there is to see."""
-    html = plots.as_html(BUILDERS["lines"](), f' {ALT} "Late" is < 15. ', "Source: BTS & others.")
+    """A screen reader reads the alternative text, and a terminal prints it."""
+    html = plots.as_html(CHARTS["lines"](), f' {ALT} "Late" is < 15. ', "Source: BTS & others.")
     assert unescape(re.search(r'alt="([^"]*)"', html)[1]) == f'{ALT} "Late" is < 15.'
     assert "<figcaption>Source: BTS &amp; others.</figcaption></figure>" in html
-    assert plots.show(BUILDERS["lines"](), alt=ALT) is None
+    assert plots.show(CHARTS["lines"](), alt=ALT) is None
     assert capsys.readouterr().out == f"Figure: {ALT}\n"
 
 
 @pytest.mark.parametrize("alt", ["", "A plot.", "Plot of the share of late flights by hour and airport", None])
 def test_words_that_say_too_little_are_refused(alt):
-    """An author who leaves out the finding is asked for a sentence."""
-    with pytest.raises(UsageError, match="say in a sentence what a reader is meant to see"):
-        plots.show(BUILDERS["lines"](), alt=alt)
+    """Alternative text without a full sentence is an error that asks for one."""
+    with pytest.raises(UsageError, match="say in a sentence what a reader should see"):
+        plots.show(CHARTS["lines"](), alt=alt)
 
 
-@pytest.mark.parametrize("name", [*BUILDERS, *DRAWINGS])
+@pytest.mark.parametrize("name", [*CHARTS, *DIAGRAMS])
 def test_a_figure_is_the_same_bytes_each_time_small_and_sharp(name):
-    """A notebook that is built again does not change, and stays quick to open."""
-    build = {**BUILDERS, **DRAWINGS}[name]
+    """A figure does not change when it is built again, and its file is small."""
+    build = {**CHARTS, **DIAGRAMS}[name]
     first, second = plots.as_html(build(), ALT), plots.as_html(build(), ALT)
     assert first == second
     assert len(first) < 54_000  # 40 kB of picture
@@ -97,7 +97,7 @@ def test_a_figure_is_the_same_bytes_each_time_small_and_sharp(name):
 
 
 def test_a_figure_of_pyplot_is_not_shown_twice():
-    """A figure that I made with pyplot appears once."""
+    """A figure made with pyplot appears only once."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -108,19 +108,19 @@ def test_a_figure_of_pyplot_is_not_shown_twice():
     assert not pyplot.fignum_exists(fig.number)
 
 
-def test_the_house_style_stays_in_the_house():
-    """Figures of my own look as I set them, whatever the course drew before."""
+def test_the_style_does_not_change_matplotlibs_settings():
+    """After a figure of the course, matplotlib's settings are the same as before."""
     import matplotlib
 
     before = matplotlib.rcParams.copy()
-    plots.as_html(BUILDERS["lines"](), ALT)
+    plots.as_html(CHARTS["lines"](), ALT)
     assert matplotlib.rcParams == before
 
 
-# --------------------------------------------------------------------------- builders
+# --------------------------------------------------------------------------- charts
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", CHARTS)
 @pytest.mark.parametrize(
     ("axes", "says"),
     [
@@ -132,34 +132,34 @@ def test_the_house_style_stays_in_the_house():
     ],
 )
 def test_a_figure_without_finding_or_unit_is_refused(name, axes, says):
-    """An author is told which words are missing."""
+    """The error says which part of title and labels is missing."""
     if name in ("bars", "tornado", "waterfall") and "y" in axes:
-        assert BUILDERS[name](y="carrier")  # names have no unit
+        assert CHARTS[name](y="carrier")  # names have no unit
         return
     if name == "calibration" and not axes.get("x", "x").strip():
         axes = {"x": "\n"}
     with pytest.raises(UsageError, match=says):
-        BUILDERS[name](**axes)
+        CHARTS[name](**axes)
 
 
 @pytest.mark.parametrize(
     "label", ["delay [min]", "wind (knots)", "share late", "flights, count", "value, $", "AUC", "date"]
 )
 def test_a_unit_may_be_said_in_several_ways(label):
-    """Units in brackets, shares and counts all pass."""
-    assert label in texts(BUILDERS["lines"](y=label))
+    """Units in brackets, shares and counts are accepted."""
+    assert label in texts(CHARTS["lines"](y=label))
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", CHARTS)
 def test_title_and_labels_are_in_the_figure(name):
     """I read the finding above the figure and the unit at each axis."""
-    shown = texts(BUILDERS[name]())
+    shown = texts(CHARTS[name]())
     assert AXES["title"] in shown
     assert ({"value [$]", "policy"} if name == "bars" else {AXES["x"], AXES["y"]}) <= set(shown)
 
 
 def test_lines_are_named_at_their_ends_even_where_they_meet():
-    """I need no legend, and names never cover each other."""
+    """Lines have names at their ends instead of a legend, and the names do not overlap."""
     frame = pd.DataFrame({name: [0.1, 0.2, 0.3 + step / 1000] for step, name in enumerate(["one", "two", "three"])})
     fig = plots.lines(frame, **AXES)
     fig.draw_without_rendering()
@@ -172,7 +172,7 @@ def test_lines_are_named_at_their_ends_even_where_they_meet():
 
 
 def test_lines_differ_without_colour_too():
-    """On a grey print I can still tell lines apart."""
+    """Lines differ in their dashes, so a grey print is readable."""
     drawn = plots.lines(HOURS, **AXES).axes[0].get_lines()
     assert len({line.get_linestyle() for line in drawn}) == len({line.get_color() for line in drawn}) == 2
 
@@ -187,7 +187,7 @@ def test_bars_are_drawn_from_the_top_in_order_with_their_values():
 
 
 def test_intervals_are_drawn_from_end_to_end():
-    """An interval stands where it was measured, in whatever order its ends come."""
+    """Each interval is on the bar with its name, in whatever order a Series has the ends."""
     low, high = VALUES - 5000, VALUES + 7000
     fig = plots.bars(
         VALUES, title="Only one earns money", x="value [$]", y="policy", low=low[::-1], high=list(high), digits=1
@@ -198,7 +198,7 @@ def test_intervals_are_drawn_from_end_to_end():
 
 
 def test_bars_begin_at_the_value_that_means_nothing():
-    """A coin's AUC has no bar, and worse than a coin points the other way."""
+    """An AUC of 0.5 has no bar, and a lower one points to the left."""
     scores = pd.Series({"coin": 0.5, "table": 0.66, "upside down": 0.4})
     fig = plots.bars(scores, title="The table beats a coin", x="AUC", y="model", start=0.5)
     assert [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches] == [
@@ -209,7 +209,7 @@ def test_bars_begin_at_the_value_that_means_nothing():
 
 
 def test_large_numbers_on_an_axis_have_separators_and_days_stay_days():
-    """I read 30,000 and not 30000, and a day as a day."""
+    """Large numbers on an axis have separators, and dates are shown as dates."""
     sizes = plots.lines(pd.Series([0.3, 0.4], index=[1000, 30000]), **AXES)
     days = plots.lines(pd.Series([0.3, 0.4], index=pd.to_datetime(["2013-06-01", "2013-07-31"])), **AXES)
     for fig in (sizes, days):
@@ -227,19 +227,19 @@ def test_large_numbers_on_an_axis_have_separators_and_days_stay_days():
         (lambda axes: plots.bars(pd.Series(dtype=float), **axes), "nothing to draw"),
         (lambda axes: plots.bars(VALUES, low=VALUES, **axes), "low and high together"),
         (lambda axes: plots.bars(VALUES, low=[1], high=[2], **axes), "1 interval ends for 3 bars"),
-        (lambda axes: plots.value_curve(DOLLARS, mark={"p*": 40}, **axes), "'p\\*' lies outside"),
+        (lambda axes: plots.value_curve(DOLLARS, mark={"p*": 40}, **axes), "'p\\*' is outside"),
         (lambda axes: plots.learning_curves({}, **axes), "nothing to draw"),
         (lambda axes: plots.calibration({"deck": TABLE[["flights"]]}, **axes), "of deck has no column 'mean score'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_its_reason(call, says):
-    """When I pass the wrong table, I read what is wrong with it."""
+    """For a table that cannot be drawn, the error says what is wrong with it."""
     with pytest.raises(UsageError, match=says):
         call(AXES)
 
 
 def test_marks_lie_on_the_value_curve():
-    """The point that is marked is the one that the text speaks of."""
+    """A marked threshold is a point on the curve, with its name."""
     fig = plots.value_curve(DOLLARS, mark={"break-even": 0.25, "one half": 0.5}, **AXES)
     points = [list(line.get_xydata()[0]) for line in fig.axes[0].get_lines() if len(line.get_xydata()) == 1]
     assert points == [pytest.approx([0.25, 100]), pytest.approx([0.5, 100 - 900 / 16])]
@@ -248,7 +248,7 @@ def test_marks_lie_on_the_value_curve():
 
 def test_a_waterfall_ends_where_its_values_add_up():
     """I see where it starts, what each value adds, and that the last one ends at the sum."""
-    fig = BUILDERS["waterfall"]()
+    fig = CHARTS["waterfall"]()
     bars = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
     assert bars == [pytest.approx(bar) for bar in ((-1.2, 1.5), (0.3, 0.25), (0.55, -0.4))]
     assert {"start", "−1.20", "today's delays", "+1.50", "+0.25", "−0.40", "sum", "0.15"} <= set(texts(fig))
@@ -258,7 +258,7 @@ def test_a_waterfall_ends_where_its_values_add_up():
 
 
 def test_learning_curves_share_a_scale_and_mark_the_lowest_validation_loss():
-    """I compare models at a glance, and see where each should have stopped."""
+    """Learning curves share one scale, and the lowest validation loss is marked."""
     fig = plots.learning_curves(
         {f"depth {depth}": CURVE / depth for depth in (1, 3, 6, 8)}, title="Deeper trees turn sooner"
     )
@@ -269,12 +269,12 @@ def test_learning_curves_share_a_scale_and_mark_the_lowest_validation_loss():
     assert named == ["train", "validation"]
 
 
-# --------------------------------------------------------------------------- drawings
+# --------------------------------------------------------------------------- diagrams
 
 
 def test_parallel_coordinates_give_each_column_its_own_scale_and_name_what_is_marked():
-    """I follow the marked run from its settings to its score, whatever their units are."""
-    fig = BUILDERS["parallel"]()
+    """The marked row has a name, and each column has its own scale."""
+    fig = CHARTS["parallel_coordinates"]()
     said = texts(fig)
     assert {"depth", "eta", "log-loss", "middle", "2", "8", "0.1", "0.3", "0.363", "0.384"} <= set(said)
     assert "deep" not in said
@@ -283,8 +283,8 @@ def test_parallel_coordinates_give_each_column_its_own_scale_and_name_what_is_ma
 
 
 def test_a_tornado_prints_the_ends_of_each_assumption_and_the_base():
-    """I read how far each assumption goes, and see the result at its low end, at its high end and at the base."""
-    fig = BUILDERS["tornado"]()
+    """A tornado shows the ends of each assumption, and the results there and at the base."""
+    fig = CHARTS["tornado"]()
     assert {"30", "1,200", "0.3", "1", "saved by a warning", "assumption at its low end"} <= set(texts(fig))
     ax = fig.axes[0]
     ends = sorted({round(bar.get_x() + bar.get_width()) for bar in ax.patches if bar.get_width()})
@@ -294,7 +294,7 @@ def test_a_tornado_prints_the_ends_of_each_assumption_and_the_base():
 
 @pytest.mark.parametrize("frame", [SWINGS.head(0), SWINGS.drop(columns="at base")])
 def test_a_tornado_refuses_what_it_cannot_draw(frame):
-    """Without assumptions, or without a result at their base, there is nothing to draw."""
+    """A table without assumptions or without a column is refused."""
     with pytest.raises(UsageError, match=r"money\.sensitivity"):
         plots.tornado(frame, **AXES)
 
@@ -309,9 +309,9 @@ def test_a_tornado_refuses_what_it_cannot_draw(frame):
     ],
 )
 def test_parallel_coordinates_refuse_what_they_cannot_draw(frame, mark, says):
-    """I am told which column or run is the trouble."""
+    """The error names the column or the row that cannot be drawn."""
     with pytest.raises(UsageError, match=says):
-        plots.parallel(frame, **AXES, mark=mark)
+        plots.parallel_coordinates(frame, **AXES, mark=mark)
 
 
 def test_the_workflow_has_six_steps_and_a_way_back():
@@ -326,7 +326,7 @@ def test_the_workflow_has_six_steps_and_a_way_back():
 
 def test_the_architecture_shows_what_each_part_costs():
     """I see every part of the service with its dollars, as built and as it could be."""
-    shown = texts(DRAWINGS["architecture"]())
+    shown = texts(DIAGRAMS["architecture"]())
     for part in PARTS:
         assert part in [" ".join(text.split()) for text in shown]
     assert sum(r"\$1,200 → \$345" in text for text in shown) == len(PARTS)
@@ -337,21 +337,21 @@ def test_the_architecture_shows_what_each_part_costs():
     [(BILL.iloc[1:], "The whole bill", PARTS[0]), (BILL, "Costs", "states no finding")],
 )
 def test_an_architecture_without_parts_or_finding_is_refused(bill, title, says):
-    """I am told which part of the bill is missing, and that a title states a finding."""
+    """The error names the missing part of the bill, or asks for a finding in the title."""
     with pytest.raises(UsageError, match=says):
         plots.architecture(bill, title=title)
 
 
-def test_the_transport_drawing_names_every_command_that_moves_data():
-    """The deck's picture of DVC's transport has its commands, and Git's beside them."""
-    shown = " ".join(texts(plots.transport()))
+def test_the_diagram_of_git_and_dvc_names_every_command_that_moves_data():
+    """The diagram has every command of DVC that moves data, and those of Git."""
+    shown = " ".join(texts(plots.git_and_dvc()))
     for verb in ("add", "repro", "push", "fetch", "checkout", "pull"):
         assert f"dvc {verb}" in shown
     assert "git push" in shown
 
 
 def test_nothing_of_the_workflow_drawing_runs_out_of_its_box():
-    """The words of each step stay inside it, and apart from each other."""
+    """The text of each step is inside its box and does not overlap."""
     from matplotlib.patches import FancyBboxPatch
 
     fig = plots.workflow()
@@ -366,7 +366,7 @@ def test_nothing_of_the_workflow_drawing_runs_out_of_its_box():
 
 
 def test_every_consideration_names_the_lesson_that_does_it_or_says_why_none_does():
-    """For each item of the deck's workflow I know where to find it."""
+    """Each consideration of the workflow has its lessons or the reason why none covers it."""
     items = tables.read_toml("workflow.toml")["item"]
     numbers = {lesson["number"] for lesson in tables.curriculum()}
     assert len(items) >= 25

@@ -1,4 +1,4 @@
-"""Source and errors as a lesson shows them."""
+"""Source code and errors as a lesson shows them."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ def fail():
 
 
 def test_an_error_is_shown_by_type_and_message_without_a_traceback(capsys):
-    """I read what went wrong and how to fix it, and no path of anybody's machine."""
+    """I read what went wrong and how to fix it, without a traceback or a path."""
     show_error(fail)
     assert capsys.readouterr().out == "DataError: column CRSDepTime, row 7: 24 is no hour. Fix: correct the file.\n"
 
 
-def test_an_error_without_words_is_shown_by_its_type(capsys):
-    """An error that says nothing is still named."""
+def test_an_error_without_a_message_is_shown_by_its_type(capsys):
+    """An error without a message is shown with its type alone."""
     show_error(lambda: next(iter(())))
     assert capsys.readouterr().out == "StopIteration\n"
 
 
 def test_a_call_that_works_says_that_nothing_was_raised(capsys):
-    """A planned error that does not come is not passed over."""
+    """If the planned error does not occur, the output says so."""
     show_error(lambda: 1)
     assert capsys.readouterr().out == "Nothing was raised.\n"
 
 
 def test_a_value_instead_of_a_call_is_refused():
-    """When I forget the lambda, I am told."""
+    """If I forget the lambda, the error tells me to add it."""
     with pytest.raises(UsageError, match="put lambda: before"):
         show_error(3)
 
 
 def test_source_comes_without_docstrings_and_with_comments(capsys):
-    """I read the code that is run, not its manual."""
+    """I read the code and its comments, without the docstring."""
     show_source(sample)
     expected = [
         "def sample(x: int) -> str:",
@@ -75,7 +75,7 @@ def test_source_comes_without_docstrings_and_with_comments(capsys):
 
 
 def test_source_of_a_class_loses_the_docstrings_of_its_methods_too():
-    """A class is shown as lean as a function, and still as valid Python."""
+    """A class is shown without any docstrings, and is still valid Python."""
     shown = source.source_of(Counter)
     assert '"""' not in shown
     assert "    def only_words(self) -> None:\n        ...\n" in shown
@@ -83,7 +83,7 @@ def test_source_of_a_class_loses_the_docstrings_of_its_methods_too():
 
 
 def test_source_is_highlighted_without_a_style_sheet_and_names_no_path(capsys):
-    """I see the code in colours, whoever ran the notebook, and no path in it."""
+    """The code has colours also in an untrusted notebook, and shows no path."""
     html = source.as_html(sample)
     assert 'style="color' in html
     assert "<style" not in html
@@ -93,7 +93,7 @@ def test_source_is_highlighted_without_a_style_sheet_and_names_no_path(capsys):
 
 
 def test_source_is_found_behind_a_partial_and_a_wrapper():
-    """A function that was wrapped on the way is shown as it was written."""
+    """A wrapped function is shown as it was written."""
 
     @functools.wraps(sample)
     def wrapper(*args):
@@ -104,6 +104,6 @@ def test_source_is_found_behind_a_partial_and_a_wrapper():
 
 @pytest.mark.parametrize("thing", [len, 3, "sample"])
 def test_what_has_no_source_is_refused(thing):
-    """When there is nothing to show, I am told what can be shown."""
+    """If there is no source code, the error says what can be shown."""
     with pytest.raises(UsageError, match="written in Python"):
         show_source(thing)

@@ -1,0 +1,62 @@
+"""Explain a model: SHAP values that add up, reasons in words, proxies of a forbidden column, and the approval pack.
+
+`shap_values` explains flights and `reasons` turns the values into words. The other functions compare explanations,
+explain by other methods, or write down what legal and compliance ask.
+"""
+
+from course_utils.model.explain.approval import approval_pack, deck_sources, methods
+from course_utils.model.explain.attribution import (
+    Explanation,
+    dependence,
+    mean_absolute_shap,
+    ordinal_codes,
+    package,
+    shap_values,
+    top_contributions,
+)
+from course_utils.model.explain.family_reasons import (
+    add_near_duplicates,
+    by_family,
+    families,
+    reasons,
+    resampled_days,
+    stability,
+    top_reason_agreement,
+)
+from course_utils.model.explain.model_agnostic import (
+    Surrogate,
+    as_estimator,
+    coalition_values,
+    lime,
+    shapley,
+    surrogate,
+)
+from course_utils.model.explain.proxy import proxy_columns, proxy_strength
+
+__all__ = [
+    "Explanation",
+    "Surrogate",
+    "add_near_duplicates",
+    "approval_pack",
+    "as_estimator",
+    "by_family",
+    "coalition_values",
+    "deck_sources",
+    "dependence",
+    "families",
+    "lime",
+    "mean_absolute_shap",
+    "methods",
+    "ordinal_codes",
+    "package",
+    "proxy_columns",
+    "proxy_strength",
+    "reasons",
+    "resampled_days",
+    "shap_values",
+    "shapley",
+    "stability",
+    "surrogate",
+    "top_contributions",
+    "top_reason_agreement",
+]

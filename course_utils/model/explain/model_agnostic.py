@@ -1,0 +1,267 @@
+"""Methods for models of any kind: Shapley values by definition, LIME, a surrogate tree, and scikit-learn's own tools.
+
+They use only the answers of a model. `coalition_values` asks for them, and `shapley` and `lime` share them out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from course_utils.errors import UsageError
+from course_utils.model.explain.attribution import model_matrix
+from course_utils.model.explain.family_reasons import families
+
+if TYPE_CHECKING:
+    from course_utils.model.training import Scorer
+
+__all__ = ["Surrogate", "as_estimator", "coalition_values", "lime", "shapley", "surrogate"]
+
+
+def coalition_values(
+    scorer: Scorer, flight: pd.DataFrame, background: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = None
+) -> pd.Series:
+    """Return the model's log-odds for one flight with some of its families only, the others taken from other flights.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model to ask, as for `shap_values`.
+    flight : DataFrame, one row
+        The features of the flight to explain; any other number of rows is refused.
+    background : DataFrame, shape (flights, features)
+        Flights whose values replace what is left out; the model's log-odds are averaged over them.
+    of : mapping of family to columns, optional
+        The players of the game, 1 to 12; by default `families` of the model's columns.
+
+    Returns
+    -------
+    Series of float
+        Mean log-odds by the frozenset of families that the flight keeps: 2 to the power of their number.
+
+    Raises
+    ------
+    UsageError
+        There is not just one flight, no background, or too many families.
+
+    Examples
+    --------
+    >>> from course_utils.data import features, splits
+    >>> from course_utils.model import training
+    >>> inputs = features.schedule(flights)
+    >>> model = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=30)
+    >>> game = {"time": ["CRSDepTime", "DayOfWeek"], "route": ["Origin", "Dest"]}
+    >>> worth = explain.coalition_values(model.scorer, inputs.head(1), inputs.tail(50), game)
+    >>> [sorted(kept) for kept in worth.index]
+    [[], ['time'], ['route'], ['route', 'time']]
+    """
+    if len(flight) != 1 or not len(background):
+        raise UsageError("one flight is explained at a time, against others", fix="pass one row and a background")
+    groups = families(scorer.encoder.columns) if of is None else {name: list(kept) for name, kept in of.items()}
+    if not 1 <= len(groups) <= 12:
+        raise UsageError(f"{len(groups)} families make too many coalitions", fix="pass at most 12 families as of=")
+    place = {name: number for number, name in enumerate(scorer.encoder.columns)}
+    mine, theirs = scorer.encoder.transform(flight), scorer.encoder.transform(background)
+    kept = [frozenset(some) for size in range(len(groups) + 1) for some in combinations(groups, size)]
+    # All coalitions are scored in one call: a call for each would take many times longer.
+    mixed = np.tile(theirs, (len(kept), 1, 1))
+    for number, players in enumerate(kept):
+        columns = [place[column] for name in players for column in groups[name]]
+        mixed[number][:, columns] = mine[0, columns]
+    answers = scorer.booster.inplace_predict(mixed.reshape(-1, mine.shape[1]), predict_type="margin")
+    worth = answers.reshape(len(kept), len(theirs)).mean(axis=1, dtype=float)
+    return pd.Series(list(worth), index=pd.Index(kept, tupleize_cols=False, dtype=object), name="log-odds")
+
+
+def shapley(worth: pd.Series) -> pd.Series:
+    """Return the Shapley values of a game: what each player adds, averaged over all orders in which players can join.
+
+    Parameters
+    ----------
+    worth : Series of float
+        By frozenset of players, for all sets from none to all, as from `coalition_values`.
+
+    Returns
+    -------
+    Series of float
+        By player. They add up to the worth of all players less that of none.
+
+    Examples
+    --------
+    >>> sets = [frozenset(), frozenset({"time"}), frozenset({"route"}), frozenset({"time", "route"})]
+    >>> worth = pd.Series([0.0, 1.0, 0.5, 2.0], index=pd.Index(sets, tupleize_cols=False))
+    >>> explain.shapley(worth).to_dict()
+    {'route': 0.75, 'time': 1.25}
+    """
+    players = sorted(max(worth.index, key=len))
+    value = dict(worth.items())
+    shares = dict.fromkeys(players, 0.0)
+    for player in players:
+        for others in (some for some in value if player not in some):
+            weight = 1 / (len(players) * math.comb(len(players) - 1, len(others)))
+            shares[player] += weight * (value[others | {player}] - value[others])
+    return pd.Series(shares, name="log-odds")
+
+
+def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
+    """Return the slopes of a straight line through a game, fitted near the flight as LIME does.
+
+    Near are coalitions that leave out little.
+
+    Parameters
+    ----------
+    worth : Series of float
+        As for `shapley`, in log-odds by frozenset of players.
+    width : float
+        Width of the kernel, above 0, on the cosine distance between the coalition and all players; 0.25 is LIME's
+        default for images, whose parts are either there or not, too.
+
+    Returns
+    -------
+    Series of float
+        The slope for each player. Unlike those of `shapley`, they need not add up to the model's answer.
+
+    Raises
+    ------
+    UsageError
+        `width` is not positive.
+
+    Examples
+    --------
+    >>> sets = [frozenset(), frozenset({"time"}), frozenset({"route"}), frozenset({"time", "route"})]
+    >>> worth = pd.Series([0.0, 1.0, 0.5, 2.0], index=pd.Index(sets, tupleize_cols=False))
+    >>> explain.lime(worth).round(2).to_dict()
+    {'route': 1.0, 'time': 1.5}
+    """
+    from sklearn.linear_model import Ridge
+
+    if not width > 0:
+        raise UsageError(f"width={width} gives no coalition a weight", fix="pass a width above 0")
+    players = sorted(max(worth.index, key=len))
+    kept = np.array([[player in some for player in players] for some in worth.index], dtype=float)
+    away = 1 - np.sqrt(kept.mean(axis=1))
+    # A tiny penalty keeps the fit stable if the weights of most coalitions are close to 0.
+    line = Ridge(alpha=1e-6).fit(kept, worth.to_numpy(), sample_weight=np.exp(-((away / width) ** 2) / 2))
+    return pd.Series(line.coef_, index=players, name="log-odds")
+
+
+def as_estimator(scorer: Scorer) -> Any:
+    """Return a fitted scikit-learn classifier that answers with the probabilities of a scorer.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model to wrap, as for `shap_values`.
+
+    Returns
+    -------
+    sklearn classifier
+        With ``predict_proba`` and ``predict`` for rows of features; ``fit`` changes nothing.
+
+    Examples
+    --------
+    >>> from course_utils.data import features, splits
+    >>> from course_utils.model import training
+    >>> inputs = features.schedule(flights)
+    >>> model = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=30)
+    >>> explain.as_estimator(model.scorer).predict_proba(inputs.head(5)).shape
+    (5, 2)
+    """
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    # Defined here, since scikit-learn is slow to import and its base classes are needed.
+    class ScorerEstimator(ClassifierMixin, BaseEstimator):
+        """A scorer with the methods that scikit-learn calls."""
+
+        classes_ = np.array([0, 1])
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def fit(self, rows: pd.DataFrame, late: Any = None) -> Any:
+            """Leave the model as it is."""
+            return self
+
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            """Return the probabilities of 'on time' and 'late'."""
+            late = scorer.score(rows).astype(float)
+            return np.column_stack([1 - late, late])
+
+        def predict(self, rows: pd.DataFrame) -> np.ndarray:
+            """Return 1 where 'late' is the more probable."""
+            return (self.predict_proba(rows)[:, 1] >= 0.5).astype(int)
+
+    return ScorerEstimator()
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A small decision tree that imitates a model.
+
+    Attributes
+    ----------
+    text : str
+        The rules of the tree, as text.
+    fidelity : float
+        Share of the variance of the model's log-odds that the tree explains (R²), on flights it was not fitted on.
+    leaves : int
+        How many leaves the tree has.
+    """
+
+    text: str
+    fidelity: float
+    leaves: int
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def surrogate(scorer: Scorer, rows: pd.DataFrame, *, depth: int = 3, seed: int = 0) -> Surrogate:
+    """Return a small decision tree that imitates a model: half of the rows fit it, the others give its fidelity.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model to imitate, as for `shap_values`.
+    rows : DataFrame, shape (flights, features)
+        Features of 100 flights or more; fewer are refused.
+    depth : int
+        Largest depth of the tree, 1 or more.
+    seed : int
+        The same seed gives the same halves.
+
+    Raises
+    ------
+    UsageError
+        There are too few rows, or the depth is not positive.
+
+    Examples
+    --------
+    >>> from course_utils.data import features, splits
+    >>> from course_utils.model import training
+    >>> inputs = features.schedule(flights)
+    >>> model = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=30)
+    >>> tree = explain.surrogate(model.scorer, inputs, depth=1)
+    >>> tree.leaves, tree.text.splitlines()[0]
+    (2, '|--- CRSDepTime <= 1309.00')
+    """
+    from sklearn.tree import DecisionTreeRegressor, export_text
+
+    if len(rows) < 100 or depth < 1:
+        raise UsageError(f"{len(rows)} rows, depth={depth} make no tree", fix="pass 100 rows or more, depth 1 or more")
+    # Shuffled, since rows are in order of time, and the tree is to imitate the model on all of them.
+    rows = rows.sample(frac=1, random_state=seed)
+    half = len(rows) // 2
+    matrix = scorer.encoder.transform(rows)
+    answers = scorer.booster.predict(model_matrix(scorer, rows), output_margin=True)
+    tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=20, random_state=0).fit(
+        matrix[:half], answers[:half]
+    )
+    text = export_text(tree, feature_names=list(scorer.encoder.columns), decimals=2)
+    return Surrogate(text.rstrip(), float(tree.score(matrix[half:], answers[half:])), int(tree.get_n_leaves()))
