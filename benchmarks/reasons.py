@@ -4,7 +4,8 @@
     uv run python benchmarks/reasons.py --write    # and keep it as course_utils/tables/model/benchmark_reasons.csv
 
 The course's model draws no random numbers: here each tree sees 80% of the rows and of the columns, so that a seed
-matters. Takes some minutes on one core.
+matters. Cohen's kappa is the agreement beyond chance: some agreement comes from a reason that most flights share. Takes
+some minutes on one core.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import date
 
 import benchmark_io
 import pandas as pd
+from sklearn.metrics import cohen_kappa_score
 
 from course_utils.data import datasets, features, splits
 from course_utils.model import explain, metrics, money, training
@@ -49,14 +51,16 @@ def main() -> None:
     for changed, number, part, seed in trainings(split):
         fit = training.train_xgboost(part, inputs, **RANDOM, seed=seed)
         after = explain.shap_values(fit.scorer, inputs.loc[warned.index])
+        columns = before.values, after.values
+        families = explain.by_family(before.values), explain.by_family(after.values)
         rows.append(
             {
                 "changed": changed,
                 "number": number,
-                "same_column": explain.top_reason_agreement(before.values, after.values),
-                "same_family": explain.top_reason_agreement(
-                    explain.by_family(before.values), explain.by_family(after.values)
-                ),
+                "same_column": explain.top_reason_agreement(*columns),
+                "same_family": explain.top_reason_agreement(*families),
+                "kappa_column": cohen_kappa_score(*(values.idxmax(axis=1) for values in columns)),
+                "kappa_family": cohen_kappa_score(*(values.idxmax(axis=1) for values in families)),
                 "auc": metrics.auc(late, fit.predict(asked)),
                 "rounds": fit.rounds,
             }

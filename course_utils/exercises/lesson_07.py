@@ -10,15 +10,18 @@ from course_utils.exercises.grading import Finding, as_number, describe_error, g
 from course_utils.tables import read_toml
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import shap
 
 _USE_ARGUMENTS = "use the arguments of your function: the check calls it with other flights"
 
 
-def _series(values: Mapping[str, float] | Sequence[float]) -> pd.Series:
-    import pandas as pd
+def _flight(start: float, values: Mapping[str, float]) -> shap.Explanation:
+    """Return one row of an Explanation, as `explanation[0]` is one."""
+    import numpy as np
+    import shap
 
-    return pd.Series(values, dtype=float)
+    numbers = np.array(list(values.values()), dtype=float)
+    return shap.Explanation(numbers, base_values=start, data=np.zeros(len(numbers)), feature_names=list(values))
 
 
 # --------------------------------------------------------------------------- 07.1
@@ -80,22 +83,22 @@ _SLIPS: list[tuple[Callable[[float, list[float]], float], str, str]] = [
 
 @grader("07.1")
 def probability(answer: Any) -> Sequence[Finding]:
-    """Grade a function that returns a flight's probability from the start and the flight's values."""
+    """Grade a function that returns a flight's probability from its row of a SHAP explanation."""
     if not callable(answer):
-        hint = "define a function of two arguments: the check calls it with its own flights"
+        hint = "define a function of one argument, the flight: the check calls it with its own flights"
         return [not_a("a function", answer, hint=hint)]
     task = read_toml("reasons.toml")["07.1"]
     cases = [(case["start"], case["values"]) for case in task["cases"]]
     found = []
     for start, values in cases:
         try:
-            given = answer(start, _series(values))
+            given = answer(_flight(start, {f"input {place}": value for place, value in enumerate(values)}))
         except Exception as error:
-            hint = "the check passes two arguments: a number, and a Series of numbers"
+            hint = "the check passes one argument, a row of an Explanation with other inputs than yours"
             return [wrong(f"it stops with {describe_error(error)}", hint=hint)]
         number = as_number(given)
         if number is None:
-            hint = "a flight has one probability: return one finite number"
+            hint = "a flight has one probability: return one finite number, not one for each input"
             return [wrong(f"it returns {kind_of(given)}, and one number is needed", hint=hint)]
         found.append(number)
     wanted = [_logistic(start + sum(values)) for start, values in cases]
@@ -194,7 +197,7 @@ _MIXED_UP: list[tuple[Callable[[Mapping[str, float], _Families], list[str]], str
 
 @grader("07.2")
 def raising(answer: Any) -> Sequence[Finding]:
-    """Grade a function that returns the families which raise a flight's risk, from its values and the families."""
+    """Grade a function that returns the families which raise a flight's risk, from its explanation and the families."""
     if not callable(answer):
         hint = "define a function of two arguments: the check calls it with its own flights and families"
         return [not_a("a function", answer, hint=hint)]
@@ -203,9 +206,12 @@ def raising(answer: Any) -> Sequence[Finding]:
     for case in cases:
         families = {name: list(columns) for name, columns in case["families"].items()}
         try:
-            given = answer(_series(case["values"]), families)
+            given = answer(_flight(-1.0, case["values"]), families)
         except Exception as error:
-            hint = "the check passes two arguments: a Series by column, and a dict from family to a list of its columns"
+            hint = (
+                "the check passes two arguments: a row of an Explanation, which has values and feature_names, and a "
+                "dict from family to a list of its columns"
+            )
             return [wrong(f"it stops with {describe_error(error)}", hint=hint)]
         names = _names(given)
         if names is None:

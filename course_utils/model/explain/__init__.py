@@ -7,12 +7,8 @@ explain by other methods, or write down what legal and compliance ask.
 from course_utils.model.explain.approval import approval_pack, deck_sources, methods
 from course_utils.model.explain.attribution import (
     Explanation,
-    dependence,
-    mean_absolute_shap,
     ordinal_codes,
-    package,
     shap_values,
-    top_contributions,
 )
 from course_utils.model.explain.family_reasons import (
     add_near_duplicates,
@@ -24,31 +20,23 @@ from course_utils.model.explain.family_reasons import (
     top_reason_agreement,
 )
 from course_utils.model.explain.model_agnostic import (
-    Surrogate,
-    as_estimator,
     coalition_values,
     lime,
     shapley,
-    surrogate,
 )
 from course_utils.model.explain.proxy import proxy_columns, proxy_strength
 
 __all__ = [
     "Explanation",
-    "Surrogate",
     "add_near_duplicates",
     "approval_pack",
-    "as_estimator",
     "by_family",
     "coalition_values",
     "deck_sources",
-    "dependence",
     "families",
     "lime",
-    "mean_absolute_shap",
     "methods",
     "ordinal_codes",
-    "package",
     "proxy_columns",
     "proxy_strength",
     "reasons",
@@ -56,7 +44,5 @@ __all__ = [
     "shap_values",
     "shapley",
     "stability",
-    "surrogate",
-    "top_contributions",
     "top_reason_agreement",
 ]

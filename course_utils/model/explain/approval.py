@@ -9,7 +9,7 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.errors import ModelError
-from course_utils.model.explain.attribution import Explanation, mean_absolute_shap
+from course_utils.model.explain.attribution import Explanation
 from course_utils.model.explain.family_reasons import by_family, stability
 from course_utils.model.explain.proxy import TOTALS
 
@@ -82,7 +82,7 @@ def approval_pack(
     if "trained on" not in card:
         raise ModelError("the model has no card", fix="fit it with training.train_xgboost, which writes one")
     data = card["trained on"]
-    shares = mean_absolute_shap(by_family(explanation.values))
+    shares = by_family(explanation.values).abs().mean().sort_values(ascending=False)
     shares = (100 * shares / shares.sum()).round(0)
     measured = stability()
     days = measured.loc["training days"]
@@ -96,7 +96,8 @@ def approval_pack(
         f"commonest is right for {100 * given_away[TOTALS[1]]:.0f}%",
         "adds_up": f"yes, for each of {len(explanation.values):,} flights" if explanation.adds_up else "no",
         "stable": f"the strongest family is the same for {days['family, mean [%]']:.0f}% of warned flights after a "
-        f"retrain on resampled days, the strongest column for {days['column, mean [%]']:.0f}%",
+        f"retrain on resampled days (kappa {days['family, kappa']:.2f}), the strongest column for "
+        f"{days['column, mean [%]']:.0f}% (kappa {days['column, kappa']:.2f})",
     }
     rows = [
         {

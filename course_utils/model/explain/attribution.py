@@ -6,7 +6,6 @@ what `training.Scorer` answers.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +15,13 @@ import pandas as pd
 from course_utils.errors import DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from course_utils.model.training import Scorer
 
 __all__ = [
     "Explanation",
-    "dependence",
-    "mean_absolute_shap",
     "model_matrix",
     "ordinal_codes",
-    "package",
     "shap_values",
-    "top_contributions",
 ]
 
 #: The largest difference, in log-odds, at which values still add up: XGBoost adds in float32.
@@ -180,18 +173,12 @@ def _interventional(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame
         )
     if not len(background):
         raise UsageError("there is no flight to compare with", fix="pass a hundred training flights as background=")
-    explainer = package().TreeExplainer(
+    import shap
+
+    explainer = shap.TreeExplainer(
         scorer.booster, scorer.encoder.transform(background), feature_perturbation="interventional"
     )
     return explainer.shap_values(scorer.encoder.transform(rows)), float(np.ravel(explainer.expected_value)[0])
-
-
-def package() -> ModuleType:
-    """Import the package shap, without its warning about progress bars, which it does not need here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        import shap
-    return shap
 
 
 def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
@@ -221,103 +208,3 @@ def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
         values = inputs[name].astype("string").astype("category")
         codes[name] = values.cat.codes.astype(float).where(values.notna())
     return inputs.assign(**codes)
-
-
-def mean_absolute_shap(values: pd.DataFrame) -> pd.Series:
-    """Return the mean absolute value of each column, the largest first: how much it moves a flight, up or down.
-
-    Parameters
-    ----------
-    values : DataFrame, shape (flights, columns)
-        In log-odds: `Explanation.values`, or the same by family from `by_family`.
-
-    Examples
-    --------
-    >>> explain.mean_absolute_shap(pd.DataFrame({"hour": [0.3, 0.1], "wind": [-1.0, 0.5]})).to_dict()
-    {'wind': 0.75, 'hour': 0.2}
-    """
-    return values.abs().mean().sort_values(ascending=False).rename("mean size [log-odds]")
-
-
-def top_contributions(values: pd.Series, most: int = 7) -> pd.Series:
-    """Return the largest values of one flight, and the sum of all others.
-
-    Parameters
-    ----------
-    values : Series by column
-        The values of one flight, in log-odds.
-    most : int
-        How many values to keep, 1 or more.
-
-    Returns
-    -------
-    Series
-        The largest absolute value first; then 'all other columns' if there are others.
-
-    Raises
-    ------
-    UsageError
-        `most` is not positive.
-
-    Examples
-    --------
-    >>> explain.top_contributions(pd.Series({"hour": 0.3, "wind": -1.0, "visib": 0.1, "temp": 0.05}), most=2)
-    wind                -1.00
-    hour                 0.30
-    all other columns    0.15
-    dtype: float64
-    """
-    if most < 1:
-        raise UsageError(f"most={most} keeps nothing", fix="pass most=1 or more")
-    # Stable: of two equal values, the column that comes first in the model comes first here.
-    ordered = values.sort_values(key=abs, ascending=False, kind="stable")
-    if len(ordered) <= most:
-        return ordered
-    return pd.concat([ordered.head(most), pd.Series({"all other columns": ordered.iloc[most:].sum()})])
-
-
-def dependence(explanation: Explanation, column: str, *, bins: int = 12) -> pd.DataFrame:
-    """Return what a column adds to the log-odds, from its lowest to its highest values.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        SHAP values of flights that differ in the column.
-    column : str
-        One of the model's columns of numbers.
-    bins : int
-        Groups of about equally many flights, at most.
-
-    Returns
-    -------
-    DataFrame
-        Index: the mean of the column in each group. Its SHAP values there: 'mean', and 'lowest tenth' and 'highest
-        tenth', the quantiles below and above which a tenth of the group is.
-
-    Raises
-    ------
-    UsageError
-        There is no such column, it is not a number, or all flights have the same value.
-
-    Examples
-    --------
-    >>> values = pd.DataFrame({"hour": [-0.2, -0.1, 0.1, 0.4]})
-    >>> rows = pd.DataFrame({"hour": [6, 8, 16, 20]})
-    >>> explain.dependence(explain.Explanation(values, -1.4, rows, values["hour"] - 1.4), "hour", bins=2)["mean"]
-    hour
-    7.0    -0.15
-    18.0    0.25
-    Name: mean, dtype: float64
-    """
-    if column not in explanation.rows:
-        raise UsageError(f"there is no column {column!r}", fix="choose one of the model's inputs")
-    given = explanation.rows[column]
-    if not pd.api.types.is_numeric_dtype(given):
-        raise UsageError(f"{column} is not a number", fix="draw a bar for each category instead")
-    if given.nunique() < 2:
-        raise UsageError(f"all flights have the same {column}", fix="explain flights that differ")
-    # A column with few values has fewer groups: equal quantiles are merged.
-    group = pd.qcut(given, bins, labels=False, duplicates="drop")
-    by = explanation.values[column].groupby(group)
-    table = pd.DataFrame({"lowest tenth": by.quantile(0.1), "mean": by.mean(), "highest tenth": by.quantile(0.9)})
-    return table.set_axis(given.groupby(group).mean().rename(column))

@@ -287,7 +287,7 @@ def stability(name: str = "benchmark_reasons.csv") -> pd.DataFrame:
     -------
     DataFrame
         Index: what changed. 'models', and for single columns and for families the mean and the lowest share of flights
-        with the same strongest reason, in percent.
+        with the same strongest reason, in percent, and the mean of Cohen's kappa: the agreement beyond chance.
 
     Examples
     --------
@@ -297,9 +297,11 @@ def stability(name: str = "benchmark_reasons.csv") -> pd.DataFrame:
     table = tables.read_csv(name, comment="#")
     shown = {}
     for changed, part in table.groupby("changed", sort=False):
-        shown[changed] = {"models": len(part)} | {
-            f"{kind}, {what} [%]": round(float(getattr(part[column], function)()) * 100, 1)
-            for kind, column in (("column", "same_column"), ("family", "same_family"))
-            for what, function in (("mean", "mean"), ("lowest", "min"))
-        }
+        row: dict[str, float] = {"models": len(part)}
+        for kind in ("column", "family"):
+            same, kappa = part[f"same_{kind}"], part[f"kappa_{kind}"]
+            row[f"{kind}, mean [%]"] = round(100 * float(same.mean()), 1)
+            row[f"{kind}, lowest [%]"] = round(100 * float(same.min()), 1)
+            row[f"{kind}, kappa"] = round(float(kappa.mean()), 2)
+        shown[changed] = row
     return pd.DataFrame(shown).T.astype({"models": int}).rename_axis("what changed")

@@ -1,4 +1,4 @@
-"""Methods for models of any kind: Shapley values by definition, LIME, a surrogate tree, and scikit-learn's own tools.
+"""Methods for models of any kind: Shapley values by definition, and LIME.
 
 They use only the answers of a model. `coalition_values` asks for them, and `shapley` and `lime` share them out.
 """
@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from course_utils.errors import UsageError
-from course_utils.model.explain.attribution import model_matrix
 from course_utils.model.explain.family_reasons import families
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
 
-__all__ = ["Surrogate", "as_estimator", "coalition_values", "lime", "shapley", "surrogate"]
+__all__ = ["coalition_values", "lime", "shapley"]
 
 
 def coalition_values(
@@ -149,119 +147,3 @@ def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
     # A tiny penalty keeps the fit stable if the weights of most coalitions are close to 0.
     line = Ridge(alpha=1e-6).fit(kept, worth.to_numpy(), sample_weight=np.exp(-((away / width) ** 2) / 2))
     return pd.Series(line.coef_, index=players, name="log-odds")
-
-
-def as_estimator(scorer: Scorer) -> Any:
-    """Return a fitted scikit-learn classifier that answers with the probabilities of a scorer.
-
-    Parameters
-    ----------
-    scorer : Scorer
-        The model to wrap, as for `shap_values`.
-
-    Returns
-    -------
-    sklearn classifier
-        With ``predict_proba`` and ``predict`` for rows of features; ``fit`` changes nothing.
-
-    Examples
-    --------
-    >>> from course_utils.data import features, splits
-    >>> from course_utils.model import training
-    >>> inputs = features.schedule(flights)
-    >>> model = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=30)
-    >>> explain.as_estimator(model.scorer).predict_proba(inputs.head(5)).shape
-    (5, 2)
-    """
-    from sklearn.base import BaseEstimator, ClassifierMixin
-
-    # Defined here, since scikit-learn is slow to import and its base classes are needed.
-    class ScorerEstimator(ClassifierMixin, BaseEstimator):
-        """A scorer with the methods that scikit-learn calls."""
-
-        classes_ = np.array([0, 1])
-
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
-
-        def fit(self, rows: pd.DataFrame, late: Any = None) -> Any:
-            """Leave the model as it is."""
-            return self
-
-        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-            """Return the probabilities of 'on time' and 'late'."""
-            late = scorer.score(rows).astype(float)
-            return np.column_stack([1 - late, late])
-
-        def predict(self, rows: pd.DataFrame) -> np.ndarray:
-            """Return 1 where 'late' is the more probable."""
-            return (self.predict_proba(rows)[:, 1] >= 0.5).astype(int)
-
-    return ScorerEstimator()
-
-
-@dataclass(frozen=True)
-class Surrogate:
-    """A small decision tree that imitates a model.
-
-    Attributes
-    ----------
-    text : str
-        The rules of the tree, as text.
-    fidelity : float
-        Share of the variance of the model's log-odds that the tree explains (R²), on flights it was not fitted on.
-    leaves : int
-        How many leaves the tree has.
-    """
-
-    text: str
-    fidelity: float
-    leaves: int
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def surrogate(scorer: Scorer, rows: pd.DataFrame, *, depth: int = 3, seed: int = 0) -> Surrogate:
-    """Return a small decision tree that imitates a model: half of the rows fit it, the others give its fidelity.
-
-    Parameters
-    ----------
-    scorer : Scorer
-        The model to imitate, as for `shap_values`.
-    rows : DataFrame, shape (flights, features)
-        Features of 100 flights or more; fewer are refused.
-    depth : int
-        Largest depth of the tree, 1 or more.
-    seed : int
-        The same seed gives the same halves.
-
-    Raises
-    ------
-    UsageError
-        There are too few rows, or the depth is not positive.
-
-    Examples
-    --------
-    >>> from course_utils.data import features, splits
-    >>> from course_utils.model import training
-    >>> inputs = features.schedule(flights)
-    >>> model = training.train_xgboost(splits.split_at_random(flights), inputs, rounds=30)
-    >>> tree = explain.surrogate(model.scorer, inputs, depth=1)
-    >>> tree.leaves, tree.text.splitlines()[0]
-    (2, '|--- CRSDepTime <= 1309.00')
-    """
-    from sklearn.tree import DecisionTreeRegressor, export_text
-
-    if len(rows) < 100 or depth < 1:
-        raise UsageError(f"{len(rows)} rows, depth={depth} make no tree", fix="pass 100 rows or more, depth 1 or more")
-    # Shuffled, since rows are in order of time, and the tree is to imitate the model on all of them.
-    rows = rows.sample(frac=1, random_state=seed)
-    half = len(rows) // 2
-    matrix = scorer.encoder.transform(rows)
-    answers = scorer.booster.predict(model_matrix(scorer, rows), output_margin=True)
-    tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=20, random_state=0).fit(
-        matrix[:half], answers[:half]
-    )
-    text = export_text(tree, feature_names=list(scorer.encoder.columns), decimals=2)
-    return Surrogate(text.rstrip(), float(tree.score(matrix[half:], answers[half:])), int(tree.get_n_leaves()))

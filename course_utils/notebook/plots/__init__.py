@@ -12,7 +12,6 @@ from course_utils.notebook.plots.charts import (
     parallel_coordinates,
     tornado,
     value_curve,
-    waterfall,
 )
 from course_utils.notebook.plots.diagrams import POINTS, architecture, git_and_dvc, points, workflow
 from course_utils.notebook.plots.page import as_html, as_png, show
@@ -35,6 +34,5 @@ __all__ = [
     "show",
     "tornado",
     "value_curve",
-    "waterfall",
     "workflow",
 ]

@@ -27,7 +27,6 @@ __all__ = [
     "parallel_coordinates",
     "tornado",
     "value_curve",
-    "waterfall",
 ]
 
 
@@ -233,62 +232,6 @@ def value_curve(
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
             )
         _name_lines(fig, ax, frame)
-    return fig
-
-
-def waterfall(
-    series: pd.Series, *, start: float, title: str, x: str, y: str, ends: tuple[str, str] = ("start", "sum")
-) -> Figure:
-    """Draw how values add up: each bar begins where the bar above it ended.
-
-    Parameters
-    ----------
-    series : Series
-        Values by name, in the order in which they are added; none may be missing.
-    start : float
-        The value that they are added to, in the same unit.
-    title, x, y : str
-        As for `bars`.
-    ends : two of str
-        Names of the first row, the start, and of the last row, the sum.
-
-    Raises
-    ------
-    UsageError
-        The title states no finding, a label names no unit, there is nothing to draw, or a value is missing.
-
-    Examples
-    --------
-    >>> steps = pd.Series({"weather": 0.5, "timetable": -0.2})
-    >>> axes = {"title": "Weather raises the risk", "x": "log-odds [nats]", "y": "input"}
-    >>> [text.get_text() for text in plots.waterfall(steps, start=-1.0, **axes).axes[0].texts]
-    ['+0.50', '−0.20', '−1.00', '−0.70']
-    """
-    import numpy as np
-    import pandas as pd
-
-    series = pd.Series(series).astype(float)
-    if series.empty or not np.isfinite([*series, start]).all():
-        raise UsageError("there is nothing to draw", fix="pass a start and a series of numbers, none missing")
-    edges = np.concatenate([[start], start + np.cumsum(series.to_numpy())])
-    last = len(series) + 1
-    with house_style():
-        fig, (ax,) = canvas(title, x, y, height=1.35 + 0.33 * (last + 1), unit_of_y=False)
-        colours = [COLOURS["vermilion"] if value > 0 else COLOURS["blue"] for value in series]
-        ax.barh(range(1, last), series, left=edges[:-1], height=0.62, color=colours)
-        for place, (left, value) in enumerate(zip(edges[:-1], series, strict=True), start=1):
-            sign = "+" if value > 0 else ""
-            _print_value(ax, f"{sign}{_number(value, 2)}", max(left, left + value), place)
-        for place, at in ((0, edges[0]), (last, edges[-1])):
-            ax.plot([at], [place], "D", color=COLOURS["black"], markersize=7)
-            ax.annotate(
-                _number(at, 2), (at, place), xytext=(8, 0), textcoords="offset points", va="center", weight="bold"
-            )
-        for place, at in enumerate(edges):  # from one bar down to the next
-            ax.plot([at, at], [place, place + 1], color="#8C8C8C", linewidth=0.8, zorder=0)
-        _name_rows(ax, [ends[0], *map(str, series.index), ends[1]])
-        width = np.ptp(edges) or 1
-        ax.set_xlim(edges.min() - 0.05 * width, edges.max() + 0.16 * width)  # room for the printed values
     return fig
 
 

@@ -21,7 +21,6 @@ ALT = "The share of late flights rises from morning to evening at all three airp
 AXES = {"title": "Delays pile up through the day", "x": "scheduled hour [h]", "y": "share late"}
 HOURS = pd.DataFrame({"Newark": np.linspace(0.1, 0.4, 18), "Kennedy": np.linspace(0.09, 0.36, 18)}, index=range(5, 23))
 VALUES = pd.Series({"never warn": 0.0, "always warn": -56358.0, "three hours ahead": 15117.0})
-STEPS = pd.Series({"today's delays": 1.5, "weather": 0.25, "timetable": -0.4})
 DOLLARS = pd.Series(100 - 900 * (np.linspace(0, 1, 101) - 0.25) ** 2, index=np.linspace(0, 1, 101))
 TABLE = pd.DataFrame({"mean score": [0.1, 0.3, 0.5], "share late": [0.12, 0.29, 0.45], "flights": [5, 5, 5]})
 CURVE = pd.DataFrame({"train": [0.5, 0.4, 0.3], "validation": [0.5, 0.4, 0.45]}, index=[1, 2, 3])
@@ -37,7 +36,6 @@ RUNS = pd.DataFrame(
 CHARTS = {
     "lines": lambda **axes: plots.lines(HOURS, **{**AXES, **axes}),
     "bars": lambda **axes: plots.bars(VALUES, **{**AXES, "x": "value [$]", "y": "policy", **axes}),
-    "waterfall": lambda **axes: plots.waterfall(STEPS, start=-1.2, **{**AXES, **axes}),
     "value_curve": lambda **axes: plots.value_curve(DOLLARS, **{**AXES, **axes}),
     "learning_curves": lambda **axes: plots.learning_curves({"depth 3": CURVE, "depth 6": CURVE}, **{**AXES, **axes}),
     "calibration": lambda **axes: plots.calibration(TABLE, **{**AXES, **axes}),
@@ -133,7 +131,7 @@ def test_the_style_does_not_change_matplotlibs_settings():
 )
 def test_a_figure_without_finding_or_unit_is_refused(name, axes, says):
     """The error says which part of title and labels is missing."""
-    if name in ("bars", "tornado", "waterfall") and "y" in axes:
+    if name in ("bars", "tornado") and "y" in axes:
         assert CHARTS[name](y="carrier")  # names have no unit
         return
     if name == "calibration" and not axes.get("x", "x").strip():
@@ -244,17 +242,6 @@ def test_marks_lie_on_the_value_curve():
     points = [list(line.get_xydata()[0]) for line in fig.axes[0].get_lines() if len(line.get_xydata()) == 1]
     assert points == [pytest.approx([0.25, 100]), pytest.approx([0.5, 100 - 900 / 16])]
     assert {"break-even: 0.25", "one half: 0.5"} <= set(texts(fig))
-
-
-def test_a_waterfall_ends_where_its_values_add_up():
-    """I see where it starts, what each value adds, and that the last one ends at the sum."""
-    fig = CHARTS["waterfall"]()
-    bars = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
-    assert bars == [pytest.approx(bar) for bar in ((-1.2, 1.5), (0.3, 0.25), (0.55, -0.4))]
-    assert {"start", "−1.20", "today's delays", "+1.50", "+0.25", "−0.40", "sum", "0.15"} <= set(texts(fig))
-    for steps, start in ((STEPS.iloc[:0], 0), (STEPS, np.nan), (STEPS * np.nan, 0)):
-        with pytest.raises(UsageError, match="nothing to draw"):
-            plots.waterfall(steps, start=start, **AXES)
 
 
 def test_learning_curves_share_a_scale_and_mark_the_lowest_validation_loss():
