@@ -20,7 +20,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 #: VW computes in single precision: a larger number is infinite there, and makes every weight that it meets infinite.
 LARGEST = 3e38
 
-_SMALLEST = 1e-30  # VW's parser misreads the exponents of smaller numbers, and to a model they are zero
+_SMALLEST = 1e-28  # VW drops some smaller numbers (3.10632582e-30), and to a model they are zero
 
 # VW splits its lines at these characters, and its Python package strips white space of any kind from a line. '%' is
 # escaped as well, so that no two texts are written alike.

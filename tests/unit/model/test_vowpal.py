@@ -312,7 +312,7 @@ def meant(name: str, cell: str, is_text: bool) -> tuple[str, float] | None:
             return f"{name}=", 1.0
         if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", plain):
             value = float(plain)
-            return (name, value) if abs(value) >= 1e-30 else None
+            return (name, value) if abs(value) >= 1e-28 else None
     return f"{name}={cell}", 1.0
 
 
