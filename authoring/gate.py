@@ -234,9 +234,7 @@ def _other_dataset(name: str, folder: str) -> Part:
     from course_utils.data import datasets
 
     part = f"{folder}/ on {name}"
-    named = os.environ.get("COURSE_ALLYEARS2K", "").strip()
-    kept = datasets.data_folder() / "external" / f"{name}.csv"
-    if not kept.is_file() and (not named or "://" in named):
+    if not datasets.is_available(name):
         return Part(part, 0, "its file is not on this machine: fetch it as data/README.md says", skipped=True)
     try:
         datasets.load_flights(name)

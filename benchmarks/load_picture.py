@@ -3,8 +3,8 @@
     uv run --with "ray[serve]" python benchmarks/load_picture.py            # print
     uv run --with "ray[serve]" python benchmarks/load_picture.py --write    # and keep
 
-The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray, which is no package
-of the course.
+The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray,
+which the course does not install.
 
 The picture: questions come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
 waiting or computing; a question that is not answered within the objective gets the default. Of a few rounds the best
@@ -156,16 +156,19 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     with ExitStack() as open_servers:
         address = open_servers.enter_context(clipper({"model": model_answers, "table": table_answers}))
         served = open_servers.enter_context(mlflow_server(scorer))
-        model_line, table_line = load_testing._Line(address, "model"), load_testing._Line(address, "table")
-        mlflow_line = load_testing._Line(served.removeprefix("http://"), "mlflow")
+        model_line, table_line = (
+            load_testing.client.Connection(address, "model"),
+            load_testing.client.Connection(address, "table"),
+        )
+        mlflow_line = load_testing.client.Connection(served.removeprefix("http://"), "mlflow")
         mlflow_line._path = "/invocations"
         records = [f'{{"dataframe_records": [{text}]}}'.encode() for text in texts]
         askers: dict[str, tuple[Callable[[Any], float], Sequence[Any]]] = {
             "lookup table": (lambda key: lookup.get(key).score, asked),
-            "a dictionary behind Clipper": (lambda body: table_line.ask(body)["output"], _bodies(asked)),
+            "a dictionary behind Clipper": (lambda body: table_line.predict(body)["output"], _bodies(asked)),
             "the model, in the same process": (lambda text: model_answers([text])[0], texts),
-            "the model behind Clipper": (lambda body: model_line.ask(body)["output"], _bodies(texts)),
-            "the model behind mlflow models serve": (lambda body: mlflow_line.ask(body)["predictions"][0], records),
+            "the model behind Clipper": (lambda body: model_line.predict(body)["output"], _bodies(texts)),
+            "the model behind mlflow models serve": (lambda body: mlflow_line.predict(body)["predictions"][0], records),
         }
         best = dict.fromkeys(askers, np.inf)
         for _ in range(rounds):
@@ -182,7 +185,7 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
 
 
 def _bodies(asked: Sequence[str]) -> list[bytes]:
-    return [load_testing._question(one) for one in asked]
+    return [load_testing.client.request_body(one) for one in asked]
 
 
 def _median(ask: Callable[[Any], float], given: Sequence[Any]) -> float:
@@ -209,8 +212,8 @@ def ray(questions: int) -> pd.DataFrame:
 
     start = time.perf_counter()
     with clipper({"model": predict}) as address:
-        line = load_testing._Line(address, "model")
-        line.ask(load_testing._question(texts[0]))
+        line = load_testing.client.Connection(address, "model")
+        line.predict(load_testing.client.request_body(texts[0]))
         ready = time.perf_counter() - start
         took = _median(line.ask, _bodies(texts[1:]))
         here = {"start-up [s]": ready, "an answer [ms]": took, "memory [MB]": load_testing.child_memory_mb()}
@@ -236,10 +239,12 @@ def main() -> None:
     options = parser.parse_args()
     load_testing.silence_clipper_logs()
     heads = {
-        "picture": f"questions at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
-        f"past {OBJECTIVE_MS} ms the default",
-        "ray": f"the course's model, one replica, {options.questions} flights one after the other; own memory",
-        "ways": f"one client, flight after flight; best median of {options.rounds} rounds of {options.questions}",
+        "picture": f"requests at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
+        f"after {OBJECTIVE_MS} ms the default is sent",
+        "ray": f"the course's model, one replica, {options.questions} flights one after the other; "
+        "memory that its processes do not share",
+        "ways": "one client, one flight after the other; "
+        f"best median of {options.rounds} rounds of {options.questions}",
     }
     tables_of = {
         "picture": lambda: picture(options.seconds, options.rounds),

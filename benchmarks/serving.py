@@ -412,8 +412,8 @@ def lookup_times(server: Server, rows: np.ndarray, expected: np.ndarray) -> floa
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "v1" / "table.sqlite"
         file.parent.mkdir()
-        batch._write_sqlite(file, pd.DataFrame({batch.KEY: keys, "score": expected}))
-        (file.parent / "manifest.json").write_text(json.dumps({"sha256": batch._file_hash(file)}))
+        batch.table.write_sqlite(file, pd.DataFrame({batch.KEY: keys, "score": expected}))
+        (file.parent / "manifest.json").write_text(json.dumps({"sha256": batch.table.file_hash(file)}))
         (Path(scratch) / "CURRENT").write_text(json.dumps({"current": "v1", "kept": ["v1"]}))
         table = batch.Lookup(scratch, default=0.5, look_every=1000)
         took = []
@@ -506,10 +506,10 @@ def fallen(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
 
 
 NOTES = {
-    "serving": f"one XGBoost model, {INPUTS} floats, {TREES} trees, JSON, one worker each; answers a second and CPU as "
-    "ratios to FastAPI, p99 to ASGI without a model",
-    "serving_goals": f"the course's server with one replica, {INPUTS} floats; ratios of answers a second, p99, CPU and "
-    "the time of one answer",
+    "serving": f"one XGBoost model, {INPUTS} floats, {TREES} trees, JSON, one worker each; answers per second and CPU "
+    "relative to FastAPI, p99 relative to ASGI without a model",
+    "serving_goals": f"the course's server with one replica, {INPUTS} floats; ratios of answers per second, p99, CPU "
+    "and the time of one answer",
 }
 
 

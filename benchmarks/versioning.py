@@ -1,7 +1,7 @@
 """Ten versions of the flights, stored with Git alone, DVC, Git LFS and git-annex: bytes, seconds, and what each loses.
 
     uv run python benchmarks/versioning.py            # print the table
-    uv run python benchmarks/versioning.py --write    # and keep it as course_utils/tables/develop/benchmark_versioning.csv
+    uv run python benchmarks/versioning.py --write    # and save it in course_utils/tables/develop/
 
 Needs the programs git, git-lfs and git-annex (packages of Debian and Homebrew). All happens in a temporary folder.
 Seconds are processor time of all programs that a tool starts, so that other work on the machine hardly counts.
@@ -43,7 +43,7 @@ class Tool(ABC):
     def __init__(self, root: Path) -> None:
         self.root, self.project, self.clone = root, root / "project", root / "clone"
         self.origin, self.storage = root / "origin.git", root / "storage"
-        self.environment = versioning.environment(root)
+        self.environment = versioning.sandbox_environment(root)
         for folder in (root / "home", self.storage, self.project):
             folder.mkdir(parents=True)
         config = root / "home" / "config"

@@ -94,7 +94,7 @@ show_source(project_structure.raw_is_read_only)
 
 
 # %%
-def tables_lie_in_data(project):
+def tables_are_in_data(project):
     ### BEGIN SOLUTION
     tables = [file for file in project.files if file.endswith((".csv", ".parquet"))]
     return [file for file in tables if not file.startswith("data/")]
@@ -102,7 +102,7 @@ def tables_lie_in_data(project):
 
 
 # %% tags=["check"]
-check("02.1", tables_lie_in_data)
+check("02.1", tables_are_in_data)
 
 # %% [markdown] tags=["instructor"]
 # Most learners write `"data/" not in file`, which lets `src/data/july_clean.csv` pass; the check says so. It is the layout's one
@@ -112,7 +112,7 @@ check("02.1", tables_lie_in_data)
 # The course has that rule as well. Kim's project breaks it twice, once beside the code that makes data:
 
 # %%
-strays = project_structure.lint(inherited, [project_structure.tables_lie_in_data])
+strays = project_structure.lint(inherited, [project_structure.tables_are_in_data])
 show_table(strays)
 
 # %% tags=["claim"]

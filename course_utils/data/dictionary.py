@@ -1,13 +1,13 @@
-"""What each column means, its unit and range, when it is known, and whether a model may use it.
+"""The data dictionary: what each column means, its unit and range, when it is known, whether a model may use it.
 
-The dictionary is one table, ``tables/data/dictionary.csv``. Validation, the choice of columns that are known at a horizon,
-the features, lesson tables and data/README all read it; no other place says what a column is.
+It is one table, ``tables/data/dictionary.csv``; where a data set differs (another range, more missing values), a row of
+``dictionary_by_dataset.csv`` says so. Validation, features, lessons and data/README.md all read it.
 
-Two columns say when a value is known. `known_hours_before` is about the flight's *own* row: so many hours before its
-scheduled departure, at the latest; 0 is at departure, -1 only afterwards, which no model may use. `event` and
-`event_minutes` are about the rows of *other* flights: the moment, seen from that flight, at which all the world knows
-the value ('schedule' long before; 'scheduled departure' plus 15 minutes: whether it is late or cancelled; 'departure'
-and 'arrival' when they happen; 'observation' for weather).
+Two columns say when a value is known. `known_hours_before` is for the flight's *own* row: the value is known this many
+hours before the scheduled departure, or earlier; 0 is at departure; -1 is only afterwards, so no model may use it.
+`event` and `event_minutes` are for the rows of *other* flights: the moment from which everyone knows the value. That
+is 'schedule' (months ahead), 'scheduled departure' plus 15 minutes (whether a flight is late or cancelled), 'departure'
+and 'arrival' (when they happen) or 'observation' (weather).
 """
 
 from __future__ import annotations
@@ -25,53 +25,77 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY", "admissible", "check_columns", "load", "readme", "validate"]
 
-#: What makes two rows the same flight.
+#: The columns that identify a flight: two rows that agree in all of them are the same flight.
 KEY = ("Year", "Month", "DayofMonth", "UniqueCarrier", "FlightNum", "Origin", "CRSDepTime")
 
-_LIST_COLUMNS = ("column", "meaning", "unit", "type", "range", "known_hours_before", "event", "use", "why")
+_README_COLUMNS = ("column", "meaning", "unit", "type", "range", "known_hours_before", "event", "use", "why")
 
 
-def load(table: str = "flights") -> pd.DataFrame:
-    """Return the data dictionary, one row a column.
+def load(table: str = "flights", dataset: str | None = None) -> pd.DataFrame:
+    """Return the data dictionary, one row per column of the data.
 
     Parameters
     ----------
     table : {'flights', 'weather'}
+        Which table of the data it describes.
+    dataset : str, optional
+        One of `tables.DATASETS`, whose own ranges and missing shares apply. Default: the active data set.
 
     Returns
     -------
     DataFrame
-        Indexed by column name, in the order of the data: meaning, unit, type ('integer', 'number', 'text', 'time'),
-        low and high (both allowed), values (a list separated by spaces, empty: any), missing_nyc2013 and
-        missing_allyears2k (largest share of rows that may lack it), known_hours_before, event, event_minutes, role
-        ('date', 'key', 'input', 'outcome', 'label'), use ('yes', 'no') and why.
+        Your own copy, indexed by column name in the order of the data. Columns: meaning, unit, type ('integer',
+        'number', 'text', 'time'), low and high (both ends allowed), values (allowed values, separated by spaces; empty
+        means any), missing (largest share of rows without a value, 0 to 1), known_hours_before, event, event_minutes,
+        role ('date', 'key', 'input', 'outcome', 'label'), use ('yes', 'no') and why.
 
     Raises
     ------
     UsageError
-        There is no such table.
+        There is no such table or data set.
+
+    Examples
+    --------
+    >>> dictionary.load().loc["CRSDepTime", ["unit", "role", "use"]].tolist()
+    ['hhmm', 'input', 'yes']
     """
-    known = _tables()
+    known = _tables(tables.active_dataset() if dataset is None else dataset)
     if table not in known:
         raise UsageError(f"the dictionary has no table {table!r}", fix=f"choose one of {', '.join(known)}")
     return known[table].copy()
 
 
 @cache
-def _tables() -> dict[str, pd.DataFrame]:
+def _tables(dataset: str) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
     texts = ("meaning", "unit", "values", "event", "why")
     rows = tables.read_csv("dictionary.csv", dtype=dict.fromkeys(texts, str))
     rows = rows.fillna(dict.fromkeys(texts, "")).set_index("column")
+    # The years are stated once, with the data sets that they belong to.
+    years = [year for name in tables.DATASETS for year in tables.dataset(name)["years"]]
+    rows.loc["Year", ["low", "high"]] = min(years), max(years)
+    rows.loc[tables.dataset(dataset)["absent"], "missing"] = 1
+    own = tables.read_csv("dictionary_by_dataset.csv", dtype={"values": str}).set_index("column")
+    for column, row in own[own["dataset"] == dataset].drop(columns="dataset").iterrows():
+        if column not in rows.index:
+            raise UsageError(
+                f"dictionary_by_dataset.csv: {dataset} has a row for {column!r}, which no table has",
+                fix="use a column name of dictionary.csv",
+            )
+        for name, value in row[row.notna()].items():
+            rows.loc[column, name] = value
+    rows["low"], rows["high"] = (pd.to_numeric(rows[end]) for end in ("low", "high"))
     return {name: part.drop(columns="table") for name, part in rows.groupby("table", sort=False)}
 
 
 def admissible(horizon: float) -> list[str]:
-    """Name the raw columns of a flight that a model may use `horizon` hours before its scheduled departure.
+    """Return the raw columns of a flight that a model may use `horizon` hours before its scheduled departure.
 
     Parameters
     ----------
     horizon : float
-        Hours, 0 or more.
+        Hours before the scheduled departure; a negative number or NaN is refused.
 
     Returns
     -------
@@ -81,10 +105,17 @@ def admissible(horizon: float) -> list[str]:
     Raises
     ------
     UsageError
-        The horizon is negative or no number.
+        The horizon is negative or not a number.
+
+    Examples
+    --------
+    >>> dictionary.admissible(horizon=3)[:4]
+    ['DayOfWeek', 'CRSDepTime', 'CRSArrTime', 'UniqueCarrier']
+    >>> "WeatherDelay" in dictionary.admissible(horizon=0)
+    False
     """
     if not horizon >= 0:
-        raise UsageError(f"horizon={horizon} lies after departure", fix="give hours before departure, 0 or more")
+        raise UsageError(f"horizon={horizon} is after departure", fix="give hours before departure, 0 or more")
     rows = load()
     return list(rows.index[(rows["known_hours_before"] >= horizon) & (rows["use"] == "yes")])
 
@@ -92,16 +123,17 @@ def admissible(horizon: float) -> list[str]:
 def validate(
     flights: pd.DataFrame, *, file: str | PathLike[str] | None = None, dataset: str | None = None
 ) -> pd.DataFrame:
-    """Hold flights to the dictionary: columns, types, ranges, vocabulary, dates, keys and missing shares.
+    """Check flights against the dictionary: columns, types, ranges, vocabulary, dates, keys and missing shares.
 
     Parameters
     ----------
     flights : DataFrame
-        Flights that have taken place, with the 31 columns of the course in any order.
+        Past flights with the 31 columns of the course, in any order.
     file : path, optional
-        Where they came from, for the message.
-    dataset : {'nyc2013', 'allyears2k'}, optional
-        Whose missing shares count; default ``flights.attrs['dataset']``, else the active data set.
+        The file they were read from; error messages name it.
+    dataset : str, optional
+        The data set whose ranges and missing shares apply. Default: the one that `flights` are from, see
+        `tables.dataset_of`.
 
     Returns
     -------
@@ -111,10 +143,21 @@ def validate(
     Raises
     ------
     DataError
-        The first thing found that is not as the dictionary says: which column, which row, and how to fix it.
+        The first value, row or column that breaks a rule: which one, where, and how to fix it.
+    UsageError
+        There is no such data set.
+
+    Examples
+    --------
+    >>> dictionary.validate(flights) is flights
+    True
+    >>> dictionary.validate(flights.assign(Month=13))
+    Traceback (most recent call last):
+    ...
+    course_utils.errors.DataError: column Month, row 0: holds 13, outside the range 1 to 12 (and 2,999 more rows). ...
     """
-    dataset = dataset or flights.attrs.get("dataset") or tables.active_dataset()
-    rows = load()
+    dataset = dataset or tables.dataset_of(flights)
+    rows = load(dataset=dataset)
     check_columns(flights.columns, file=file)
     if flights.empty:
         raise DataError("has no rows", file=file, fix="send at least one flight")
@@ -123,24 +166,28 @@ def validate(
     _check_values(flights.reset_index(drop=True), rows, file)
     _check_dates(flights, file)
     _check_key(flights, file)
-    _check_missing(flights, rows[f"missing_{dataset}"], file, dataset)
+    _check_missing(flights, rows["missing"], file, dataset)
     return flights
 
 
 def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | None = None) -> None:
-    """Compare column names with those of the dictionary.
+    """Check that column names are those of the dictionary, in any order.
 
     Parameters
     ----------
     columns : Index or list of str
-        The names that were sent.
+        The column names to check.
     file : path, optional
-        Where they came from, for the message.
+        As for `validate`.
 
     Raises
     ------
     DataError
-        One is absent, unknown or there twice.
+        A column is missing, unknown or present twice.
+
+    Examples
+    --------
+    >>> dictionary.check_columns(flights.columns)
     """
     known = list(load().index)
     given = [str(name) for name in columns]
@@ -149,7 +196,9 @@ def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | 
     double = sorted({name for name in given if given.count(name) > 1})
     if absent:
         near = f" (is it {unknown[0]!r} by another name?)" if len(unknown) == len(absent) == 1 else ""
-        raise DataError("is missing", file=file, column=absent[0], fix=f"add the column{near}, empty if not known")
+        raise DataError(
+            "is missing", file=file, column=absent[0], fix=f"add the column{near}; leave it empty if unknown"
+        )
     if unknown:
         raise DataError(
             "is not in the data dictionary",
@@ -158,24 +207,26 @@ def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | 
             fix="drop the column, or describe it in course_utils/tables/data/dictionary.csv",
         )
     if double:
-        raise DataError("is there more than once", file=file, column=double[0], fix="keep one of them")
+        raise DataError("is present more than once", file=file, column=double[0], fix="keep one of them")
 
 
 def readme() -> str:
-    """Write the dictionary as Markdown for data/README.md: one table for flights, one for weather."""
+    """Return the dictionary as Markdown for data/README.md: one table for flights, one for weather."""
     parts = []
     for table in ("flights", "weather"):
-        rows = load(table).reset_index()
+        # The default data set, whichever one is active: the file must not depend on the environment.
+        rows = load(table, tables.DATASETS[0]).reset_index()
         rows["range"] = [_range(row) for row in rows.itertuples()]
         rows["event"] = [_event(row) for row in rows.itertuples()]
         rows["known_hours_before"] = [f"{hours:g}" if hours == hours else "" for hours in rows["known_hours_before"]]
-        parts.append(f"### {table.capitalize()}\n\n{_markdown(rows[list(_LIST_COLUMNS)])}")
+        parts.append(f"### {table.capitalize()}\n\n{_markdown(rows[list(_README_COLUMNS)])}")
     return "\n\n".join(parts) + "\n"
 
 
 def _range(row: object) -> str:
     if row.values:
         return row.values
+    # NaN, for 'no range', is the only number that differs from itself.
     return "" if row.low != row.low else f"{row.low:g} to {row.high:g}"
 
 
@@ -184,7 +235,7 @@ def _event(row: object) -> str:
 
 
 def _markdown(rows: pd.DataFrame) -> str:
-    heads = {"known_hours_before": "known hours before", "event": "of other flights known at", "use": "may be used"}
+    heads = {"known_hours_before": "known hours before", "event": "known for other flights at", "use": "may be used"}
     lines = [[heads.get(name, name) for name in rows.columns], ["---"] * rows.shape[1], *rows.astype(str).to_numpy()]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 
@@ -197,7 +248,7 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
 
     numeric = pd.api.types.is_numeric_dtype(values)
     if kind == "text" and numeric and values.notna().any():
-        raise DataError("holds numbers where text belongs", file=file, column=values.name, fix="send it as text")
+        raise DataError("holds numbers where text belongs", file=file, column=values.name, fix="convert it to text")
     if kind != "text" and not numeric:
         bad = pd.to_numeric(values.astype(object), errors="coerce").isna().to_numpy() & values.notna().to_numpy()
         row = int(bad.argmax())
@@ -207,7 +258,7 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
             file=file,
             column=str(values.name),
             row=row if bad.any() else None,
-            fix="send numbers, and leave the cell empty or NA where the value is missing",
+            fix="write numbers, and leave the cell empty or NA where the value is missing",
         )
 
 
@@ -215,6 +266,7 @@ def _check_values(flights: pd.DataFrame, rows: pd.DataFrame, file: str | PathLik
     from pandera.errors import SchemaErrors
 
     try:
+        # Lazy, so that the message can say how many more rows have the same fault.
         _schema(rows).validate(flights, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
@@ -228,27 +280,30 @@ def _check_values(flights: pd.DataFrame, rows: pd.DataFrame, file: str | PathLik
             file=file,
             column=first["column"],
             row=int(first["index"]),
-            fix="correct or drop these rows; if the value is right, widen course_utils/tables/data/dictionary.csv",
+            fix="correct or drop these rows; if the value is right, widen the range in "
+            "course_utils/tables/data/dictionary.csv",
         ) from None
 
 
 def _schema(rows: pd.DataFrame) -> pa.DataFrameSchema:
-    """Write the dictionary as a pandera schema."""
+    """Return the ranges and vocabularies of the dictionary as a pandera schema."""
     import pandera.pandas as pa
 
     columns = {}
     for row in rows.itertuples():
         checks = []
         if row.unit == "hhmm":
-            checks.append(pa.Check(lambda s: s % 100 < 60, error="which is no clock time: minutes run from 00 to 59"))
+            checks.append(
+                pa.Check(lambda s: s % 100 < 60, error="which is not a clock time: minutes run from 00 to 59")
+            )
         if row.low == row.low:
             unit = f" {row.unit}" if row.unit else ""
             error = f"outside the range {row.low:g} to {row.high:g}{unit}"
             checks.append(pa.Check.in_range(row.low, row.high, error=error))
         if row.type == "integer":
-            checks.append(pa.Check(lambda s: s % 1 == 0, error="which is no whole number"))
+            checks.append(pa.Check(lambda s: s % 1 == 0, error="which is not a whole number"))
         if row.values:
-            checks.append(pa.Check.isin(row.values.split(), error=f"which is none of {row.values}"))
+            checks.append(pa.Check.isin(row.values.split(), error=f"which is not one of {row.values}"))
         columns[row.Index] = pa.Column(checks=checks, nullable=True)
     return pa.DataFrameSchema(columns)
 
@@ -261,7 +316,7 @@ def _check_dates(flights: pd.DataFrame, file: str | PathLike[str] | None) -> Non
     if dates.isna().any():
         row = int(dates.isna().to_numpy().argmax())
         text = "-".join(f"{part.iloc[row]}" for part in parts.values())
-        raise DataError(f"{text} is no date", file=file, column="DayofMonth", row=row, fix="correct the date")
+        raise DataError(f"{text} is not a date", file=file, column="DayofMonth", row=row, fix="correct the date")
     wrong = (dates.dt.dayofweek + 1 != flights["DayOfWeek"]).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())
@@ -279,7 +334,7 @@ def _check_key(flights: pd.DataFrame, file: str | PathLike[str] | None) -> None:
     if double.any():
         row = int(double.argmax())
         raise DataError(
-            f"is a flight that an earlier row holds already ({int(double.sum()):,} such rows)",
+            f"repeats the flight of an earlier row ({int(double.sum()):,} such rows)",
             file=file,
             row=row,
             fix=f"keep one row for each {', '.join(KEY)}",
@@ -292,9 +347,10 @@ def _check_missing(flights: pd.DataFrame, allowed: pd.Series, file: str | PathLi
     if len(over):
         name = over[0]
         raise DataError(
-            f"is missing on {share[name]:.1%} of the rows, the dictionary allows {allowed[name]:.0%} in {dataset}",
+            f"is missing in {share[name]:.1%} of the rows; the dictionary allows {allowed[name]:.0%} for {dataset}",
             file=file,
             column=name,
             row=int(flights[name].isna().to_numpy().argmax()),
-            fix="ask the sender for the values",
+            fix="ask the supplier of the file for the values, or raise `missing` for the column in "
+            "course_utils/tables/data/dictionary_by_dataset.csv",
         )

@@ -1,9 +1,8 @@
-"""Every fault of the course, planted on purpose: real rows in, faulty rows and the truth about them out.
+"""Inject faults into flights, with a record of what was changed: data to test checks on.
 
-A fault is a function of rows, a random generator and a strength. It is pure (the rows given are not changed) and
-seeded (same generator, same fault), and it returns new rows with a `Truth`. What the strength means stands in
-``tables/model/pitfalls.toml``, with the one that is planted unless said otherwise. The contaminated delivery of the lesson on
-pitfalls is composed of them.
+A fault is a function of rows, a random generator and a strength. It does not change the rows that it gets; it returns
+new rows and a `Truth`, the same for the same seed. ``tables/model/pitfalls.toml`` explains and states the default
+strengths. `contaminate` combines faults into the delivery that you audit in the lesson on pitfalls.
 """
 
 from __future__ import annotations
@@ -24,25 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["LOG_COLUMNS", "Delivery", "Truth", "catalogue", "contaminate", "finding_matches", "plant", "score"]
 
-#: What a log of warnings holds for each flight.
+#: Columns of a log of warnings, one row per flight.
 LOG_COLUMNS = ("probability", "warned", "held_out")
 
-_LATE = 15
-_HOLD_OUT = 0.05  # of the flights are never warned, so that one can still see what would have happened
+_LATE = 15  # minutes from which a flight is late
+_HOLD_OUT = 0.05  # share of flights that are never warned, to see what happens without a warning
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A table that somebody hands over, and what they want to feed a model with.
+    """A table of flights to audit, and the columns that a model would get.
 
     Attributes
     ----------
     rows : DataFrame
-        One row a flight: the columns of the data dictionary, and more if somebody added some.
+        One row per flight: the columns of the data dictionary, and perhaps further ones.
     inputs : tuple of str
-        The columns that a model is meant to look at.
+        The columns that the model is to use.
     log : DataFrame, optional
-        What the model in service did, by row label: `LOG_COLUMNS`.
+        What the model in service did, by row label, in the columns `LOG_COLUMNS`.
 
     Examples
     --------
@@ -60,20 +59,20 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a fault did.
+    """The record of an injected fault.
 
     Attributes
     ----------
     fault : str
-        Its name.
+        Its name in `catalogue`.
     check : str
         The check that should find it.
     columns : tuple of str
-        Where: any of them will do. Empty where it concerns whole rows.
+        The columns at fault; a finding needs to name one of them. Empty if the fault concerns whole rows.
     rows : Index
-        Labels of the rows that differ; all of them where a column was added.
+        Labels of the rows that differ; all rows if a column was added.
     adds : tuple of str
-        Columns that are inputs now and were not before.
+        Columns that the fault makes inputs.
     """
 
     fault: str
@@ -98,10 +97,15 @@ def _catalogue() -> dict[str, dict[str, Any]]:
 
 
 def catalogue() -> pd.DataFrame:
-    """Return the faults, one row each: check (which should find it), strength (planted by default), what and when.
+    """Return the faults, one row each: check (which should find it), strength (the default), what and when.
 
-    'when' says where it does its harm: 'training', if a model learns from it, or 'serving', if a good model is fed
-    with it.
+    'when' says where a fault does harm: in 'training', if a model learns from it, or in 'serving', if a good model gets
+    it as input.
+
+    Examples
+    --------
+    >>> faults.catalogue().loc["kilometres", ["check", "when"]].tolist()
+    ['semantic', 'serving']
     """
     import pandas as pd
 
@@ -111,39 +115,50 @@ def catalogue() -> pd.DataFrame:
 def plant(
     fault: str, rows: pd.DataFrame, rng: np.random.Generator | int, strength: float | None = None
 ) -> tuple[pd.DataFrame, Truth]:
-    """Plant one fault.
+    """Inject one fault into flights.
 
     Parameters
     ----------
     fault : str
-        One of `catalogue`.
+        Name of a fault, one of `catalogue`.
     rows : DataFrame
-        Flights in the columns of the dictionary, with or without features beside them. They are not changed.
+        Flights in the columns of the dictionary, with or without features. They are not changed.
     rng : numpy Generator or int
-        Where chance comes from; an int is a seed.
-    strength : float, optional
-        How bad; see `catalogue` for its meaning and default.
+        Random generator, or the seed of a new one.
+    strength : float above 0, optional
+        How severe the fault is; `catalogue` says what it means for each fault, and the default.
 
     Returns
     -------
     rows : DataFrame
-        New rows; labels kept, rows that were added have new ones.
+        The flights with the fault; they keep their row labels, and added rows get new ones.
     truth : Truth
+        What was changed and where.
 
     Raises
     ------
     UsageError
         There is no such fault, or the strength is not above 0.
     DataError
-        The rows cannot hold it, for want of flights or columns.
+        The rows have too few flights or lack columns that the fault needs.
+
+    See Also
+    --------
+    contaminate : Injects several faults into a delivery.
+
+    Examples
+    --------
+    >>> faulty, truth = faults.plant("kilometres", flights, rng=0, strength=0.1)
+    >>> truth.columns, len(truth.rows)
+    (('Distance',), 300)
     """
     if fault not in _FAULTS:
         raise UsageError(f"there is no fault {fault!r}", fix=f"choose one of {', '.join(_FAULTS)}")
     strength = _catalogue()[fault]["strength"] if strength is None else strength
     if not strength > 0:
-        raise UsageError(f"strength={strength} plants nothing", fix="give a number above 0")
+        raise UsageError(f"strength={strength} injects nothing", fix="give a number above 0")
     if not len(rows):
-        raise DataError("no flights to plant a fault in", fix="pass at least one day of flights")
+        raise DataError("there are no flights to inject a fault into", fix="pass at least one day of flights")
     generator = np.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
     return _FAULTS[fault](rows, generator, float(strength))
 
@@ -155,29 +170,39 @@ def contaminate(
     *,
     model: Callable[[pd.DataFrame], np.ndarray] | None = None,
 ) -> tuple[Delivery, pd.DataFrame]:
-    """Plant a mix of faults in a delivery.
+    """Inject several faults into a delivery.
 
     Parameters
     ----------
     clean : Delivery
+        The delivery without faults; it is not changed.
     seed : int
-        Same seed, same faults in the same rows.
+        Seed of the random choices; the same seed gives the same faults in the same rows.
     faults : iterable of str or int
-        Which ones, or how many, each for another check; ``len(catalogue())`` or more plants one for each check.
+        Names of faults, or how many to choose at random, each for another check; ``len(catalogue())`` or more gives one
+        for each check.
     model : callable, optional
-        From rows to the probability of 'late' that the model in service gave; default: the share late at the hour.
+        Function from rows to the probability of 'late' that the model in service gave. Default: the share of late
+        flights at the hour of departure.
 
     Returns
     -------
     delivery : Delivery
-        With a log of warnings, whether feedback was planted or not.
+        Always with a log of warnings, so that a log does not give away the feedback fault.
     truth : DataFrame
-        One row a fault: fault, check, where, rows (how many) and strength.
+        One row per fault: fault, check, where, rows (how many) and strength.
 
     Raises
     ------
     UsageError
         There is no such fault.
+
+    Examples
+    --------
+    >>> clean = faults.Delivery(flights, ("CRSDepTime", "Distance"))
+    >>> delivery, truth = faults.contaminate(clean, seed=0, faults=["duplicated", "outliers"])
+    >>> truth["fault"].tolist(), len(delivery.rows) > len(clean.rows)
+    (['outliers', 'duplicated'], True)
     """
     import pandas as pd
 
@@ -185,9 +210,9 @@ def contaminate(
     names = _drawn(rng, faults) if isinstance(faults, int) else list(faults)
     unknown = [name for name in names if name not in _FAULTS]
     if unknown:
-        raise UsageError(f"there is no fault {unknown[0]!r}", fix=f"choose among {', '.join(_FAULTS)}")
+        raise UsageError(f"there is no fault {unknown[0]!r}", fix=f"choose from {', '.join(_FAULTS)}")
     rows, inputs, truths = _with_log(clean.rows, rng, model), list(clean.inputs), []
-    # In the order of the catalogue: what takes rows away or doubles them comes last.
+    # In the order of the catalogue: faults that remove or duplicate rows come last, so that the others keep theirs.
     for name in sorted(names, key=list(_catalogue()).index):
         rows, truth = plant(name, rows, rng)
         inputs += [column for column in truth.adds if column not in inputs]
@@ -206,7 +231,7 @@ def contaminate(
 
 
 def _drawn(rng: np.random.Generator, count: int) -> list[str]:
-    """Draw so many checks, and a fault for each."""
+    """Choose `count` checks at random, and a fault for each."""
     by_check: dict[str, list[str]] = {}
     for name, entry in _catalogue().items():
         if entry.get("mixed", True):
@@ -218,28 +243,34 @@ def _drawn(rng: np.random.Generator, count: int) -> list[str]:
 def score(
     found: pd.DataFrame | Sequence[Any], truth: pd.DataFrame, *, natural: pd.DataFrame | None = None
 ) -> pd.Series:
-    """Hold a list of findings against what was planted.
+    """Score the findings of an audit against the injected faults.
 
     Parameters
     ----------
     found : DataFrame or sequence of mappings
-        'check' and 'where' of each finding; several columns are separated by commas.
+        'check' and 'where' of each finding; several columns in 'where' are separated by commas.
     truth : DataFrame
-        From `contaminate`.
+        The second value that `contaminate` returns.
     natural : DataFrame, optional
-        Findings that are true of the clean delivery: handed in, they are neither right nor wrong.
+        Findings that are true of the clean delivery too; they count neither as right nor as wrong.
 
     Returns
     -------
     Series
-        'planted', 'found', 'wrong' (findings about nothing that was planted), 'precision', 'recall' and 'missed'
-        (names of faults). A fault is found by its check at one of its columns; another check that names such a column
-        is not wrong.
+        'planted', 'found', 'wrong' (findings that match no injected fault), 'precision', 'recall' and 'missed' (names
+        of faults). A fault is found by its check at one of its columns; another check that names such a column is not
+        wrong.
 
     Raises
     ------
     UsageError
         A finding lacks 'check' or 'where'.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"fault": ["kilometres"], "check": ["semantic"], "where": ["Distance"]})
+    >>> faults.score([{"check": "semantic", "where": "Distance"}], truth)[["found", "precision"]].tolist()
+    [1, 1.0]
     """
     import pandas as pd
 
@@ -271,12 +302,18 @@ def score(
 
 
 def finding_matches(finding: tuple[str, str], truth: tuple[str, str]) -> bool:
-    """Say whether a finding names the check of a fault and one of its columns.
+    """Return whether a finding names the check of a fault and one of its columns.
 
     Parameters
     ----------
     finding, truth : (check, where)
-        Several columns are separated by commas; a truth without any concerns whole rows, and wants the check only.
+        Several columns in 'where' are separated by commas. If `truth` has none, the fault concerns whole rows, and the
+        check alone must match.
+
+    Examples
+    --------
+    >>> faults.finding_matches(("reliable", "temp, visib"), ("reliable", "temp"))
+    True
     """
     named, true = _columns(finding[1]), _columns(truth[1])
     return finding[0] == truth[0] and (not true or bool(named & true))
@@ -290,7 +327,7 @@ def _columns(where: str) -> set[str]:
 
 
 def _share(rng: np.random.Generator, labels: pd.Index, share: float) -> pd.Index:
-    """Draw a share of row labels, at least one, in their order."""
+    """Return a random share of the row labels, at least one, in their order."""
     count = min(len(labels), max(1, round(share * len(labels))))
     return labels[np.sort(rng.choice(len(labels), size=count, replace=False))]
 
@@ -302,14 +339,14 @@ def _one(rng: np.random.Generator, values: Sequence[Any], what: str) -> Any:
 
 
 def _with(rows: pd.DataFrame, **columns: Any) -> pd.DataFrame:
-    """Return rows with columns set, sharing the others; attributes kept."""
+    """Return rows with some columns replaced, the others shared, and the same `attrs`."""
     new = rows.assign(**columns)
     new.attrs = dict(rows.attrs)
     return new
 
 
 def _put(values: pd.Series, labels: pd.Index, new: Any) -> pd.Series:
-    """Return a column with some of its values replaced; a category may be a new one."""
+    """Return a column with some of its values replaced, by new categories too."""
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -323,7 +360,7 @@ def _put(values: pd.Series, labels: pd.Index, new: Any) -> pd.Series:
 
 
 def _measured(rows: pd.DataFrame) -> list[str]:
-    """Name weather inputs that are there, or else numbers of the schedule."""
+    """Return the weather inputs among the columns or, without weather, two numbers of the schedule."""
     weather = [name for name in ("temp", "dewp", "humid", "wind_speed", "visib") if name in rows.columns]
     return weather or ["CRSElapsedTime", "Distance"]
 
@@ -349,7 +386,7 @@ def _somewhere(fault: str, columns: tuple[str, ...], labels: pd.Index) -> Truth:
 
 @_fault
 def _outage(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Lose a source for a share of one day's flights."""
+    """Remove a source's values from a share of one day's flights."""
     columns = tuple(name for name in _measured(rows))
     day = _day(rows)
     counts = day.value_counts()
@@ -362,7 +399,7 @@ def _outage(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tu
 
 @_fault
 def _drift(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Move an input upwards by so many of its standard deviations."""
+    """Shift an input upwards by `strength` of its standard deviations."""
     candidates = [name for name in ("temp", "dewp") if name in rows.columns] or ["CRSElapsedTime"]
     name = _one(rng, candidates, "number")
     moved = rows[name] + strength * rows[name].std()
@@ -371,13 +408,13 @@ def _drift(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tup
 
 @_fault
 def _useless(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Add an input that means nothing."""
+    """Add an input of random numbers."""
     return _with(rows, gate_code=rng.normal(scale=strength, size=len(rows))), _everywhere("useless", rows, "gate_code")
 
 
 @_fault
 def _twin(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Add an input that repeats another one, in another unit and with a little noise."""
+    """Add an input that repeats another one in another unit, with a little noise."""
     source = rows["CRSElapsedTime"].astype(float)
     noise = rng.normal(scale=strength * source.std(), size=len(rows))
     return _with(rows, block_hours=(source + noise) / 60), _everywhere("twin", rows, "block_hours")
@@ -385,7 +422,7 @@ def _twin(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tupl
 
 @_fault
 def _feedback(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Let warnings work: a share of the warned delays is avoided, and the record shows an on-time flight."""
+    """Let warnings work: a share of the warned flights departs on time instead of late, and is recorded so."""
     rows = rows if "warned" in rows.columns else _with_log(rows, rng, None)
     warned_late = rows.index[rows["warned"] & _late(rows)]
     labels = _share(rng, warned_late, strength) if len(warned_late) else warned_late
@@ -399,7 +436,7 @@ def _feedback(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> 
 
 @_fault
 def _swapped_carriers(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Exchange the codes of two large carriers, in a share of their flights."""
+    """Swap the codes of two large carriers in a share of their flights."""
     shares = rows["UniqueCarrier"].value_counts(normalize=True)
     large = sorted(shares.index[shares >= 0.08].astype(str))
     if len(large) < 2:
@@ -415,7 +452,7 @@ def _swapped_carriers(rows: pd.DataFrame, rng: np.random.Generator, strength: fl
 
 @_fault
 def _kilometres(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Send distances in kilometres, in a share of the flights."""
+    """Give distances in kilometres in a share of the flights."""
     labels = _share(rng, rows.index, strength)
     metric = (rows["Distance"].loc[labels] * 1.609344).round()
     return _with(rows, Distance=_put(rows["Distance"], labels, metric)), _somewhere("kilometres", ("Distance",), labels)
@@ -423,7 +460,7 @@ def _kilometres(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -
 
 @_fault
 def _minutes_of_day(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Send the scheduled departure as minutes since midnight instead of hhmm, in a share of the flights."""
+    """Give the scheduled departure in minutes since midnight instead of hhmm in a share of the flights."""
     labels = _share(rng, rows.index, strength)
     clock = rows["CRSDepTime"].loc[labels]
     return _with(
@@ -433,7 +470,7 @@ def _minutes_of_day(rows: pd.DataFrame, rng: np.random.Generator, strength: floa
 
 @_fault
 def _rare_values(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Add an input that names the single flight: thousands of values, most of them rare."""
+    """Add an input that identifies the single flight: thousands of values, most of them rare."""
     parts = [rows[name].astype(str) for name in ("UniqueCarrier", "FlightNum", "Dest")]
     identity = parts[0] + parts[1] + parts[2]
     return _with(rows, flight_name=identity.astype("category")), _everywhere("rare_values", rows, "flight_name")
@@ -441,11 +478,11 @@ def _rare_values(rows: pd.DataFrame, rng: np.random.Generator, strength: float) 
 
 @_fault
 def _new_carrier(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Let a carrier take over a share of the flights that the dictionary knows and the data never had."""
+    """Give a share of the flights to a carrier that is in the dictionary but not in the data."""
     known = dictionary.load().loc["UniqueCarrier", "values"].split()
     seen = set(rows["UniqueCarrier"].dropna().astype(str).unique())
     unseen = [code for code in known if code not in seen] or ["9X"]
-    # Carriers that are long gone first: one that flies rarely might be in the flights to compare with.
+    # Carriers that no longer exist first: one that flies rarely might be in the flights used for comparison.
     unseen = [code for code in ("PI", "PS") if code in unseen] or unseen
     labels = _share(rng, rows.index, strength)
     return _with(rows, UniqueCarrier=_put(rows["UniqueCarrier"], labels, _one(rng, unseen, "code"))), _somewhere(
@@ -455,13 +492,13 @@ def _new_carrier(rows: pd.DataFrame, rng: np.random.Generator, strength: float) 
 
 @_fault
 def _too_early(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Declare an input that is known at departure only: the tail number."""
+    """Make an input of a column that is known only at departure: the tail number."""
     return rows, _everywhere("too_early", rows, "TailNum")
 
 
 @_fault
 def _outliers(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Put a legal but absurd value into a share of the rows."""
+    """Put an allowed but absurd value into a share of the rows."""
     name, value = ("wind_speed", 140.0) if "wind_speed" in rows.columns else ("CRSElapsedTime", 1430.0)
     labels = _share(rng, rows.index, strength)
     return _with(rows, **{name: _put(rows[name], labels, value)}), _somewhere("outliers", (name,), labels)
@@ -481,7 +518,7 @@ def _late_cancelled(rows: pd.DataFrame, rng: np.random.Generator, strength: floa
 
 @_fault
 def _flipped_labels(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Turn a share of the labels round."""
+    """Flip a share of the labels."""
     labels = _share(rng, rows.index[rows["IsDepDelayed"].notna()], strength)
     turned = rows["IsDepDelayed"].astype(object).loc[labels].map({"YES": "NO", "NO": "YES"})
     return _with(rows, IsDepDelayed=_put(rows["IsDepDelayed"], labels, turned)), _somewhere(
@@ -491,7 +528,7 @@ def _flipped_labels(rows: pd.DataFrame, rng: np.random.Generator, strength: floa
 
 @_fault
 def _flattering_carrier(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Let one large carrier log a share of its delays as on time, delay and label alike."""
+    """Let one large carrier record a share of its late flights as on time, in both delay and label."""
     shares = rows["UniqueCarrier"].value_counts(normalize=True)
     carrier = _one(rng, sorted(shares.index[shares >= 0.1].astype(str)), "large carrier")
     labels = _share(rng, rows.index[(rows["UniqueCarrier"].astype(object) == carrier) & _late(rows)], strength)
@@ -505,7 +542,7 @@ def _flattering_carrier(rows: pd.DataFrame, rng: np.random.Generator, strength: 
 
 @_fault
 def _impossible_values(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Put a scheduled time from gate to gate of 5 minutes into a share of the rows."""
+    """Put a scheduled time of 5 minutes from gate to gate into a share of the rows."""
     labels = _share(rng, rows.index, strength)
     return _with(rows, CRSElapsedTime=_put(rows["CRSElapsedTime"], labels, 5.0)), _somewhere(
         "impossible_values", ("CRSElapsedTime",), labels
@@ -514,7 +551,7 @@ def _impossible_values(rows: pd.DataFrame, rng: np.random.Generator, strength: f
 
 @_fault
 def _omitted_values(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Leave an input out for a share of the flights that were late."""
+    """Remove the values of an input from a share of the late flights."""
     name = _one(rng, _measured(rows), "number")
     labels = _share(rng, rows.index[_late(rows)], strength)
     return _with(rows, **{name: _put(rows[name], labels, np.nan)}), _somewhere("omitted_values", (name,), labels)
@@ -522,47 +559,47 @@ def _omitted_values(rows: pd.DataFrame, rng: np.random.Generator, strength: floa
 
 @_fault
 def _loud_leak(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Declare an input that holds the answer: when the flight really left or landed."""
+    """Make an input of a column that contains the answer: the actual departure or arrival."""
     return rows, _everywhere("loud_leak", rows, _one(rng, ("DepTime", "ArrTime", "ArrDelay"), "outcome"))
 
 
 @_fault
 def _quiet_leak(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Add the share of late flights at the origin over the flight's whole day, hours to come included."""
+    """Add the share of late flights at the origin over the whole day of the flight, later hours included."""
     late = _late(rows).where(rows["IsDepDelayed"].notna()).astype(float)
     groups = late.groupby([rows["Origin"].astype(str), _day(rows)])
-    # Pulled towards the middle by one flight, as one does against tiny groups.
+    # Smoothed by one average flight, so that days with few flights do not give the leak away by extreme rates.
     rate = (groups.transform("sum") + late.mean()) / (groups.transform("count") + 1)
     return _with(rows, airport_mood=rate), _everywhere("quiet_leak", rows, "airport_mood")
 
 
 @_fault
 def _forbidden(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Declare an input that is known in time and must not be used."""
+    """Make an input of a column that is known in time but must not be used."""
     return rows, _everywhere("forbidden", rows, _one(rng, ("FlightNum", "DayofMonth", "Month"), "column"))
 
 
 @_fault
 def _constant(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Add an input that has one value."""
+    """Add an input with a single value."""
     return _with(rows, season_code=strength), _everywhere("constant", rows, "season_code")
 
 
 @_fault
 def _imbalanced(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Lose late flights until they are a given share of those with a label."""
+    """Remove late flights until they are the share `strength` of those with a label."""
     late, labelled = _late(rows), rows["IsDepDelayed"].notna()
     keep = strength * (labelled & ~late).sum() / (1 - strength)
     lost = late.sum() - round(keep)
     if lost < 1:
-        raise DataError("the late flights are rarer than that already", fix="give a smaller strength")
+        raise DataError("late flights are rarer than that already", fix="give a smaller strength")
     labels = _share(rng, rows.index[late], lost / late.sum())
     return _kept(rows, ~rows.index.isin(labels)), _somewhere("imbalanced", ("IsDepDelayed",), labels)
 
 
 @_fault
 def _duplicated(rows: pd.DataFrame, rng: np.random.Generator, strength: float) -> tuple[pd.DataFrame, Truth]:
-    """Deliver a share of one airport's flights twice."""
+    """Duplicate a share of one airport's flights."""
     import pandas as pd
 
     airports = rows["Origin"].value_counts()
@@ -584,7 +621,7 @@ def _kept(rows: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
 def _with_log(
     rows: pd.DataFrame, rng: np.random.Generator, model: Callable[[pd.DataFrame], np.ndarray] | None
 ) -> pd.DataFrame:
-    """Add what a model in service would have done: its probability, whom it warned, and who was left out by lot."""
+    """Add the log of a model in service: its probability, which flights it warned, and the random hold-out."""
     late = _late(rows).astype(float)
     if model is None:
         hour = rows["CRSDepTime"] // 100

@@ -1,11 +1,9 @@
-"""What a model may know about a flight, some hours before it should leave.
+"""Compute the features of a flight from what was known some hours before its scheduled departure.
 
-`as_of` is the one function for training, for a nightly batch and for a row that is asked about online: for a flight
-that is scheduled at t it uses what was known at t minus the horizon, and nothing else. What was known when stands in
-the data dictionary: the schedule months ahead, whether another flight is late 15 minutes after it should have left,
-how late once it has left or landed, the weather once it is observed.
-
-Whoever changes or deletes values that were not known yet does not change a feature: a property test holds that.
+`as_of` is the one function for training, batch jobs and online predictions. For a flight scheduled at time t, it uses
+only what was known at t minus the horizon. The data dictionary says what is known when: the schedule months ahead;
+whether another flight is late 15 minutes after its scheduled departure; the delay once it has departed or landed; the
+weather once it is observed. A property test changes and deletes later values, and no feature may change.
 """
 
 from __future__ import annotations
@@ -55,8 +53,8 @@ DECK_COLUMNS = (
 DECK_LATE_MINUTES = 1
 
 _CARRIER, _ORIGIN, _DEST, _NUMBER = "UniqueCarrier", "Origin", "Dest", "FlightNum"
-_HOUR = "scheduled hour"  # no raw column: CRSDepTime // 100
-#: Whose flights a trailing rate counts, and over how many days.
+_HOUR = "scheduled hour"  # not a raw column: CRSDepTime // 100
+#: Trailing rates: the columns that define each group of flights, and the days over which the rate is taken.
 _TRAILING = {
     "carrier": (_CARRIER,),
     "origin": (_ORIGIN,),
@@ -64,36 +62,41 @@ _TRAILING = {
     "route": (_ORIGIN, _DEST),
     "carrier_origin": (_CARRIER, _ORIGIN),
     "origin_hour": (_ORIGIN, _HOUR),
-    # The same flight on other days: its number is no input (thousands of rare values), its record is.
+    # The same flight on other days. Its number is not an input (thousands of rare values), but its record is.
     "flight": (_CARRIER, _NUMBER, _ORIGIN),
 }
 _TRAILING_DAYS = (7, 28)
-#: Whose flights count today, and over how many hours.
+#: The same for the hours before the prediction.
 _TODAY = {"all": (), "origin": (_ORIGIN,), "carrier_origin": (_CARRIER, _ORIGIN)}
 _TODAY_HOURS = (1, 3, 6, 24)
-#: The schedule stands this many hours ahead at least.
+#: Hours; the schedule is published at least this long ahead.
 _MONTH = 24 * 30
-#: A report older than this is no news: the weather counts as missing.
+#: If the last weather report is older than this, the weather counts as missing.
 _WEATHER_HOURS = 3
-#: Marks for 'no tail number' in the deck's data.
+#: Values that mean 'tail number unknown' in the deck's data.
 _NO_TAIL = ("UNKNOW", "000000", "0", "äNKNOæ")
 
 
 def label(rows: pd.DataFrame, minutes: float | None = None) -> pd.Series:
-    """Say which flights left late.
+    """Return the label: 1 for a flight that departed late, 0 for one on time, NaN for a cancelled one.
 
     Parameters
     ----------
     rows : DataFrame
-        With DepDelay.
+        Needs the column DepDelay, in minutes.
     minutes : float, optional
-        From how many minutes on; default 15, as the industry has it. The deck counts every minute:
+        The smallest delay that counts as late. Default: 15, the industry's definition; the deck's is
         `DECK_LATE_MINUTES`.
 
     Returns
     -------
     Series of float
-        1 late, 0 not, NaN where the flight did not leave: a cancelled flight is neither.
+        Indexed like `rows`.
+
+    Examples
+    --------
+    >>> features.label(pd.DataFrame({"DepDelay": [15, 14, np.nan]})).tolist()
+    [1.0, 0.0, nan]
     """
     if minutes is None:
         minutes = tables.read_toml("constants.toml")["late_minutes"]
@@ -102,21 +105,23 @@ def label(rows: pd.DataFrame, minutes: float | None = None) -> pd.Series:
 
 
 def deck_columns(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the eleven inputs of the deck's own run, Year, Month and DayofMonth among them.
+    """Return the eleven inputs of the deck's own run from `flights`, Year, Month and DayofMonth among them.
 
-    Parameters
-    ----------
-    flights : DataFrame
+    Examples
+    --------
+    >>> features.deck_columns(flights).shape
+    (3000, 11)
     """
     return flights[list(DECK_COLUMNS)]
 
 
 def schedule(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the raw columns that stand in the schedule and that the dictionary lets a model use.
+    """Return the columns of `flights` that the schedule has months ahead and that the dictionary lets a model use.
 
-    Parameters
-    ----------
-    flights : DataFrame
+    Examples
+    --------
+    >>> features.schedule(flights).columns.tolist()[:3]
+    ['DayOfWeek', 'CRSDepTime', 'CRSArrTime']
     """
     return flights[dictionary.admissible(_MONTH)]
 
@@ -130,39 +135,45 @@ def as_of(
     rows: pd.DataFrame | pd.Index | Sequence[int] | None = None,
     weather: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return what was known about each flight `horizon` hours before its scheduled departure.
+    """Return the features of each flight: what was known `horizon` hours before its scheduled departure.
 
     Parameters
     ----------
     flights : DataFrame
-        All flights: those to describe and those whose outcome they are described by. Values of the future may be
-        missing, as they are when the flights to describe have not left yet.
+        All flights: those to predict, and the earlier ones whose outcomes become features. Outcomes that are not known
+        yet may be missing, as they are for flights that have not departed.
     horizon : float
-        Hours before scheduled departure, 0 or more.
+        Hours before the scheduled departure; a negative number, NaN or infinity is refused.
     assume_tail_known : bool
-        Also use what the same plane did earlier. The recorded tail number is certain at departure only, so this
+        Also use what the same aircraft did earlier. The recorded tail number is certain only at departure, so this
         assumes that the airline keeps to its plan.
     only : iterable of str, optional
         Groups of features to return, of 'schedule', 'calendar', 'volume', 'trailing', 'airport_today', 'weather' and
-        'plane'; default all that the data set has, 'plane' under the assumption only.
+        'plane'. Default: all that the data set has, 'plane' only with `assume_tail_known`.
     rows : DataFrame, Index or sequence of row labels, optional
-        The flights to describe; default all.
+        The flights to compute features for. Default: all.
     weather : DataFrame, optional
-        Hourly reports as from `datasets.load_weather`, which is the default.
+        Hourly reports in the columns of `datasets.load_weather`, which is the default.
 
     Returns
     -------
     DataFrame
-        One row for each of `rows`, labels kept. Texts are categories, the rest float; NaN where nothing was known.
-        See `groups` for which column belongs to which group.
+        One row for each of `rows`, with its row label. Texts are categories, the rest is float; NaN where nothing was
+        known. See `groups` for which column belongs to which group.
 
     Raises
     ------
     UsageError
-        The horizon is negative, no flight is asked about, a group is unknown or the data set does not have it, or
-        plane is asked for without the assumption.
+        The horizon is refused, there are no rows, a group is unknown or the data set does not have it, or 'plane' is
+        requested without `assume_tail_known`.
     DataError
-        A row to describe is not among the flights, or row labels are not unique.
+        A row label is not in `flights`, or its row labels are not unique.
+
+    Examples
+    --------
+    >>> known = features.as_of(flights, horizon=3, only=["airport_today"])
+    >>> known[["late_3h_origin", "delay_3h_origin"]].iloc[-1].round(2).tolist()
+    [0.09, -1.12]
     """
     import pandas as pd
 
@@ -174,29 +185,36 @@ def as_of(
     wanted = flights.index if rows is None else rows.index if isinstance(rows, pd.DataFrame) else pd.Index(rows)
     places = flights.index.get_indexer(wanted)
     if (places < 0).any():
-        raise DataError(f"row {wanted[(places < 0).argmax()]} is not among the flights", fix="add it to `flights`")
+        raise DataError(f"row {wanted[(places < 0).argmax()]} is not in `flights`", fix="add it to `flights`")
     if not len(places):
-        raise UsageError("there is no flight to describe", fix="pass flights, or rows that name some")
-    world = _World(flights, places, horizon)
+        raise UsageError("there is no flight to compute features for", fix="pass flights, or rows with some labels")
+    snapshot = _Snapshot(flights, places, horizon)
     parts = []
     for name in chosen:
         if name == "schedule":
             columns = flights[dictionary.admissible(horizon)].iloc[places]
         elif name == "weather":
-            columns = _weather(world, datasets.load_weather() if weather is None else weather)
+            columns = _weather(snapshot, datasets.load_weather() if weather is None else weather)
         else:
-            columns = pd.DataFrame(_MAKERS[name](world), index=wanted)
+            columns = pd.DataFrame(_GROUPS[name](snapshot), index=wanted)
         parts.append(columns)
     return pd.concat(parts, axis=1)
 
 
 def groups(frame: pd.DataFrame | None = None) -> dict[str, list[str]]:
-    """Say which features belong together: group name to column names, of all features or those in `frame`.
+    """Return the groups of features: group name to column names.
 
     Parameters
     ----------
     frame : DataFrame, optional
-        As from `as_of`; columns that it lacks are left out, and so are groups without any.
+        Features as from `as_of`; only its columns, and groups that have any, are returned. Default: all features.
+
+    Examples
+    --------
+    >>> list(features.groups())
+    ['schedule', 'calendar', 'volume', 'trailing', 'airport_today', 'weather', 'plane']
+    >>> features.groups()["volume"]
+    ['flights_this_hour', 'flights_this_day']
     """
     names = {
         "schedule": dictionary.admissible(0),
@@ -216,19 +234,25 @@ def groups(frame: pd.DataFrame | None = None) -> dict[str, list[str]]:
 
 
 def up_to(frame: pd.DataFrame, last: str) -> list[str]:
-    """Name the columns of a frame of features group by group, up to and including the group `last`.
+    """Return the columns of a frame of features, group by group, up to and including the group `last`.
 
     Parameters
     ----------
     frame : DataFrame
-        As from `as_of`.
+        Features as from `as_of`, in any order of columns.
     last : str
-        One of `groups`.
+        Name of a group, one of `groups`.
 
     Raises
     ------
     UsageError
         There is no such group.
+
+    Examples
+    --------
+    >>> frame = features.as_of(flights, only=["schedule", "calendar", "volume"])
+    >>> features.up_to(frame, "calendar")[-2:]
+    ['days_to_holiday', 'days_since_holiday']
     """
     names = list(groups())
     if last not in names:
@@ -238,18 +262,25 @@ def up_to(frame: pd.DataFrame, last: str) -> list[str]:
 
 
 def known_at(flights: pd.DataFrame, column: str) -> pd.Series:
-    """Say when all the world knows a value of each flight, by the dictionary's rule for *other* flights.
+    """Return when a value of each flight becomes known to everyone, by the dictionary's rule for *other* flights.
 
     Parameters
     ----------
     flights : DataFrame
+        Past flights, as from `datasets.load_flights`.
     column : str
-        A raw column of the dictionary.
+        A column of the dictionary, such as ``'DepDelay'``.
 
     Returns
     -------
     Series of datetime64[ns, UTC]
-        NaT where it never becomes known (no departure, no arrival) and for what stands in the schedule anyway.
+        NaT where the value never becomes known (no departure, no arrival), and for columns of the schedule, which are
+        always known.
+
+    Examples
+    --------
+    >>> str(features.known_at(flights, "IsDepDelayed").iloc[0])  # scheduled for 10:15 UTC
+    '2013-01-01 10:30:00+00:00'
     """
     import pandas as pd
 
@@ -258,16 +289,16 @@ def known_at(flights: pd.DataFrame, column: str) -> pd.Series:
     return known.rename(column)
 
 
-# --------------------------------------------------------------------------- when what is known
+# --------------------------------------------------------------------------- what is known when
 
 
 def _minutes(flights: pd.DataFrame) -> np.ndarray:
-    """Return scheduled departures in minutes since 1970, UTC."""
+    """Return the scheduled departures in minutes since 1970, UTC."""
     return datasets.scheduled_departure(flights).astype("int64").to_numpy() // (60 * 10**9)
 
 
 def _known_minute(flights: pd.DataFrame, scheduled: np.ndarray, column: str) -> np.ndarray:
-    """Return when a value of each flight becomes known, in minutes since 1970; NaN: never, or always."""
+    """Return when a value of each flight becomes known, in minutes since 1970; NaN if never, or always."""
     rule = dictionary.load().loc[column]
     anchors = {
         "schedule": lambda: np.full(len(flights), np.nan),
@@ -281,16 +312,17 @@ def _known_minute(flights: pd.DataFrame, scheduled: np.ndarray, column: str) -> 
     return minute if rule["event"] == "schedule" else minute + rule["event_minutes"]
 
 
-class _World:
-    """The flights, and the moment from which each of those to describe is looked at.
+class _Snapshot:
+    """All flights, and for each one to predict the moment of its prediction.
 
     Parameters
     ----------
     flights : DataFrame
+        All flights, as for `as_of`.
     places : array of int
-        Positions of the flights to describe.
+        Positions in `flights` of those to predict.
     horizon : float
-        Hours.
+        Hours from the prediction to the scheduled departure.
     """
 
     def __init__(self, flights: pd.DataFrame, places: np.ndarray, horizon: float) -> None:
@@ -298,17 +330,17 @@ class _World:
         self.places = places
         self.scheduled = _minutes(flights)
         self.departs = self.scheduled[places]
-        # Rounded so that a fraction of a minute never looks ahead.
+        # Rounded up, so that a fraction of a minute never looks ahead; 1e-9 absorbs rounding errors.
         self.now = self.departs - math.ceil(horizon * 60 - 1e-9)
         self._codes: dict[tuple[str, ...], np.ndarray] = {}
         self._known: dict[str, np.ndarray] = {}
         late = tables.read_toml("constants.toml")["late_minutes"]
-        # A flight that has not left is late as soon as it can be: so is one that never will. That needs nothing that
-        # is not known 15 minutes after schedule.
+        # A flight that has not departed 15 minutes after its schedule is late, whether it departs later or never. NaN
+        # compares as False, so cancelled flights count as late, and nothing from after those 15 minutes is needed.
         self.late = ~(flights["DepDelay"].to_numpy(dtype=float) < late)
 
     def codes(self, columns: tuple[str, ...]) -> np.ndarray:
-        """Return a number for each flight that those who share its values in `columns` share too."""
+        """Return a group number for each flight: the same number where all values in `columns` are the same."""
         if columns not in self._codes:
             code = np.zeros(len(self.flights), dtype=np.int64)
             for column in columns:
@@ -319,16 +351,16 @@ class _World:
         return self._codes[columns]
 
     def known(self, column: str) -> np.ndarray:
-        """Return when each flight's value in `column` becomes known to others: never before its schedule.
+        """Return when each flight's value in `column` becomes known, at the earliest at its scheduled departure.
 
-        Someone who asks about a flight that is about to leave is not told that it has left early.
+        Otherwise a flight that departed early would be a feature of its own prediction at a horizon of 0 hours.
         """
         if column not in self._known:
             self._known[column] = np.maximum(_known_minute(self.flights, self.scheduled, column), self.scheduled)
         return self._known[column]
 
     def timeline(self, columns: tuple[str, ...], minute: np.ndarray, value: np.ndarray) -> _Timeline:
-        """Return the events of each group; flights whose `minute` is NaN have none."""
+        """Return an event for each flight with a `minute`: its group by `columns`, and its `value`."""
         seen = ~np.isnan(minute)
         return _Timeline(
             self.codes(columns)[seen], minute[seen].astype(np.int64), np.rint(value[seen]).astype(np.int64)
@@ -336,30 +368,31 @@ class _World:
 
 
 class _Timeline:
-    """Events of groups in order of time, with running sums: what happened in a window costs two look-ups.
+    """Events of groups in order of time, with running sums, so that the mean over a window costs two look-ups.
 
     Parameters
     ----------
     codes, minutes, values : arrays of int
-        Group, moment and value of each event. Whole numbers, so that sums are exact and a later event cannot move an
-        earlier sum by a rounding error.
+        Group, time and value of each event. Whole numbers keep sums exact: with floats, a later event could change an
+        earlier mean by a rounding error.
     """
 
     def __init__(self, codes: np.ndarray, minutes: np.ndarray, values: np.ndarray) -> None:
         self.base = int(minutes.min(initial=0)) - 1 if len(minutes) else 0
         self.span = (int(minutes.max()) - self.base + 2) if len(minutes) else 2
+        # One key sorts by group, then by time, so that a single binary search finds both.
         key = codes * self.span + (minutes - self.base)
         self.order = np.argsort(key, kind="stable")
         self.keys = key[self.order]
         self.sums = np.concatenate([[0], np.cumsum(values[self.order])])
 
     def before(self, codes: np.ndarray, minutes: np.ndarray) -> np.ndarray:
-        """Count the events of all lower groups and those of the group that happened before `minutes`."""
+        """Return the number of events with a smaller group number, or of the same group and before `minutes`."""
         inside = np.clip(minutes - self.base, 0, self.span - 1)
         return np.searchsorted(self.keys, codes * self.span + inside, side="left")
 
     def mean(self, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Return the mean value of the group's events from `start` until just before `end`; NaN without any."""
+        """Return the mean value of the group's events from `start` to before `end`; NaN if there are none."""
         first, last = self.before(codes, start), self.before(codes, end)
         count = last - first
         total = self.sums[last] - self.sums[first]
@@ -369,10 +402,10 @@ class _Timeline:
 # --------------------------------------------------------------------------- the groups
 
 
-def _calendar(world: _World) -> dict[str, np.ndarray]:
-    """Return days to the next federal holiday and since the last, at most 7: travel shifts within a week of one."""
-    dates = splits.day(world.flights.iloc[world.places]).to_numpy("datetime64[D]")
-    years = world.flights["Year"].iloc[world.places]
+def _calendar(snapshot: _Snapshot) -> dict[str, np.ndarray]:
+    """Return days to the next federal holiday and since the last, 7 at most: holidays change travel for a week."""
+    dates = splits.day(snapshot.flights.iloc[snapshot.places]).to_numpy("datetime64[D]")
+    years = snapshot.flights["Year"].iloc[snapshot.places]
     days = _holidays(int(years.min()) - 1, int(years.max()) + 1)
     after = days[np.searchsorted(days, dates, side="left")]
     before = days[np.searchsorted(days, dates, side="right") - 1]
@@ -390,79 +423,81 @@ def _holidays(first: int, last: int) -> np.ndarray:
     return USFederalHolidayCalendar().holidays(f"{first}-01-01", f"{last}-12-31").to_numpy("datetime64[D]")
 
 
-def _volume(world: _World) -> dict[str, np.ndarray]:
-    """Count the flights scheduled to leave the same airport in the same clock hour, and on the same day."""
-    flights = world.flights
+def _volume(snapshot: _Snapshot) -> dict[str, np.ndarray]:
+    """Return the number of flights scheduled from the same airport in the same clock hour, and on the same day."""
+    flights = snapshot.flights
     day = (flights["Year"] * 400 + flights["Month"] * 32 + flights["DayofMonth"]).to_numpy(dtype=np.int64)
-    day = world.codes((_ORIGIN,)) * 10**7 + day
+    day = snapshot.codes((_ORIGIN,)) * 10**7 + day
     hour = day * 24 + flights["CRSDepTime"].to_numpy(dtype=np.int64) // 100 % 24
     counts = {}
     for name, key in (("flights_this_hour", hour), ("flights_this_day", day)):
         _, group, size = np.unique(key, return_inverse=True, return_counts=True)
-        counts[name] = size[group][world.places].astype(float)
+        counts[name] = size[group][snapshot.places].astype(float)
     return counts
 
 
-def _trailing(world: _World) -> dict[str, np.ndarray]:
-    """Return the share of late flights in the days before the flight's own: known a day ahead, and little changed."""
-    known = world.known("IsDepDelayed")
-    hhmm = world.flights["CRSDepTime"].iloc[world.places]
-    midnight = world.departs - datasets.minute_of_day(hhmm).to_numpy(dtype=np.int64)
-    end = np.minimum(world.now, midnight)
+def _trailing(snapshot: _Snapshot) -> dict[str, np.ndarray]:
+    """Return the shares of late flights in the days before the day of the flight, for each group of `_TRAILING`."""
+    known = snapshot.known("IsDepDelayed")
+    hhmm = snapshot.flights["CRSDepTime"].iloc[snapshot.places]
+    midnight = snapshot.departs - datasets.minute_of_day(hhmm).to_numpy(dtype=np.int64)
+    # Up to midnight, so that a rate is the same for all flights of a day; at long horizons up to the prediction.
+    end = np.minimum(snapshot.now, midnight)
     rates = {}
     for whose, columns in _TRAILING.items():
-        events = world.timeline(columns, known, world.late)
-        codes = world.codes(columns)[world.places]
+        events = snapshot.timeline(columns, known, snapshot.late)
+        codes = snapshot.codes(columns)[snapshot.places]
         for days in _TRAILING_DAYS:
             rates[f"late_{days}d_{whose}"] = events.mean(codes, end - days * 1440, end)
     return rates
 
 
-def _airport_today(world: _World) -> dict[str, np.ndarray]:
-    """Return, over the last hours, the share of late flights and the mean delay (minutes) of those that left."""
-    delay = world.flights["DepDelay"].to_numpy(dtype=float)
+def _airport_today(snapshot: _Snapshot) -> dict[str, np.ndarray]:
+    """Return, over the last hours, the share of late flights and the mean delay (minutes) of those that departed."""
+    delay = snapshot.flights["DepDelay"].to_numpy(dtype=float)
     rates = {}
     for whose, columns in _TODAY.items():
-        codes = world.codes(columns)[world.places]
-        late = world.timeline(columns, world.known("IsDepDelayed"), world.late)
-        delays = world.timeline(columns, world.known("DepDelay"), delay)
+        codes = snapshot.codes(columns)[snapshot.places]
+        late = snapshot.timeline(columns, snapshot.known("IsDepDelayed"), snapshot.late)
+        delays = snapshot.timeline(columns, snapshot.known("DepDelay"), delay)
         for hours in _TODAY_HOURS:
-            start = world.now - hours * 60
-            rates[f"late_{hours}h_{whose}"] = late.mean(codes, start, world.now)
-            rates[f"delay_{hours}h_{whose}"] = delays.mean(codes, start, world.now)
+            start = snapshot.now - hours * 60
+            rates[f"late_{hours}h_{whose}"] = late.mean(codes, start, snapshot.now)
+            rates[f"delay_{hours}h_{whose}"] = delays.mean(codes, start, snapshot.now)
     return rates
 
 
-def _plane(world: _World) -> dict[str, np.ndarray]:
-    """Return what the same tail number did before: its last departure known by then, and what came of it."""
-    flights, columns = world.flights, ("TailNum",)
+def _plane(snapshot: _Snapshot) -> dict[str, np.ndarray]:
+    """Return what the same aircraft did before: its last known departure, its delays, and its flights of a day."""
+    flights, columns = snapshot.flights, ("TailNum",)
     tail = flights["TailNum"].astype("category")
     certain = tail.notna().to_numpy() & ~tail.isin(_NO_TAIL).to_numpy()
-    left = np.where(certain, world.known("DepDelay"), np.nan)
-    events = world.timeline(columns, left, np.ones(len(flights)))
-    codes = world.codes(columns)[world.places]
-    last = events.before(codes, world.now)
-    legs = last - events.before(codes, world.now - 24 * 60)
+    left = np.where(certain, snapshot.known("DepDelay"), np.nan)
+    events = snapshot.timeline(columns, left, np.ones(len(flights)))
+    codes = snapshot.codes(columns)[snapshot.places]
+    last = events.before(codes, snapshot.now)
+    legs = last - events.before(codes, snapshot.now - 24 * 60)
     # Positions of the events in `flights`, in the timeline's order.
     leg = np.flatnonzero(~np.isnan(left))[events.order][np.maximum(last - 1, 0)] if len(events.keys) else last
-    none = ~certain[world.places] | (legs == 0)
+    none = ~certain[snapshot.places] | (legs == 0)
 
     def of_last(values: np.ndarray) -> np.ndarray:
         return np.where(none, np.nan, values[leg])
 
-    landed = of_last(world.known("ArrDelay")) < world.now
+    landed = of_last(snapshot.known("ArrDelay")) < snapshot.now
     elapsed = flights["CRSElapsedTime"].to_numpy(dtype=float)
     return {
-        "plane_hours_since": (world.departs - of_last(world.scheduled.astype(float))) / 60,
+        "plane_hours_since": (snapshot.departs - of_last(snapshot.scheduled.astype(float))) / 60,
         "plane_dep_delay": of_last(flights["DepDelay"].to_numpy(dtype=float)),
         "plane_arr_delay": np.where(landed, of_last(flights["ArrDelay"].to_numpy(dtype=float)), np.nan),
-        # Minutes on the ground if it flew there and straight back.
-        "plane_slack": world.departs - of_last(left) - 2 * of_last(elapsed),
+        # Minutes on the ground if the aircraft flew to its destination and straight back.
+        "plane_slack": snapshot.departs - of_last(left) - 2 * of_last(elapsed),
         "plane_legs": np.where(none, 0.0, legs).astype(float),
     }
 
 
-_MAKERS = {
+#: The groups that need nothing but the flights.
+_GROUPS = {
     "calendar": _calendar,
     "volume": _volume,
     "trailing": _trailing,
@@ -476,8 +511,8 @@ def _measurements() -> list[str]:
     return list(rows.index[rows["role"] == "input"])
 
 
-def _weather(world: _World, reports: pd.DataFrame) -> pd.DataFrame:
-    """Return the latest report of the origin's weather station, not older than a few hours."""
+def _weather(snapshot: _Snapshot, reports: pd.DataFrame) -> pd.DataFrame:
+    """Return the latest weather report of the departure airport, unless it is older than a few hours."""
     import pandas as pd
 
     names = _measurements()
@@ -485,14 +520,14 @@ def _weather(world: _World, reports: pd.DataFrame) -> pd.DataFrame:
     reports = reports.iloc[order]
     at = reports["time_hour"].to_numpy("datetime64[m]").astype(np.int64)
     measured = reports[names].to_numpy(dtype=float)
-    origins = world.flights[_ORIGIN].iloc[world.places].to_numpy(dtype=object)
+    origins = snapshot.flights[_ORIGIN].iloc[snapshot.places].to_numpy(dtype=object)
     found = np.full((len(origins), len(names)), np.nan)
     for station in reports["origin"].unique():
         here, mine = np.flatnonzero(origins == station), np.flatnonzero((reports["origin"] == station).to_numpy())
-        last = np.searchsorted(at[mine], world.now[here], side="right") - 1
-        fresh = (last >= 0) & (world.now[here] - at[mine][np.maximum(last, 0)] <= _WEATHER_HOURS * 60)
+        last = np.searchsorted(at[mine], snapshot.now[here], side="right") - 1
+        fresh = (last >= 0) & (snapshot.now[here] - at[mine][np.maximum(last, 0)] <= _WEATHER_HOURS * 60)
         found[here[fresh]] = measured[mine[last[fresh]]]
-    return pd.DataFrame(found, columns=names, index=world.flights.index[world.places])
+    return pd.DataFrame(found, columns=names, index=snapshot.flights.index[snapshot.places])
 
 
 def _chosen(
@@ -500,19 +535,19 @@ def _chosen(
 ) -> list[str]:
     """Return the groups to compute, in their order."""
     every = list(groups())
-    dataset = flights.attrs.get("dataset") or tables.active_dataset()
-    absent = set() if weather_given or dataset == "nyc2013" else {"weather"}
+    dataset = tables.dataset_of(flights)
+    absent = set() if weather_given or tables.dataset(dataset)["weather"] else {"weather"}
     if only is None:
         return [name for name in every if name not in absent and (name != "plane" or assume_tail_known)]
     asked = [only] if isinstance(only, str) else list(only)
     unknown = [name for name in asked if name not in every]
     if unknown or not asked:
-        problem = f"there is no group {unknown[0]!r}" if unknown else "no group of features is asked for"
-        raise UsageError(problem, fix=f"choose among {', '.join(every)}")
+        problem = f"there is no group {unknown[0]!r}" if unknown else "only=[] selects no group of features"
+        raise UsageError(problem, fix=f"choose from {', '.join(every)}")
     if absent & set(asked):
         raise UsageError(f"{dataset} has no weather", fix="leave 'weather' out, or pass weather=…")
     if "plane" in asked and not assume_tail_known:
         raise UsageError(
-            "the plane is certain at departure only", fix="leave 'plane' out, or state assume_tail_known=True"
+            "the aircraft is certain only at departure", fix="leave 'plane' out, or pass assume_tail_known=True"
         )
     return [name for name in every if name in asked]

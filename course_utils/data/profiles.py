@@ -1,7 +1,7 @@
-"""What is in a table, column by column, and what a profiler would warn of.
+"""Profile a table column by column, and list what a profiler warns about.
 
-`profile` and `warnings` are what the deck's profiler comes down to: run on the deck's own data they give all its
-figures again, which `deck_figures` keeps with the few that the deck printed wrong.
+`profile` and `warnings` are the core of the deck's profiler: on the deck's own data they reproduce all its figures.
+`deck_figures` has those figures, next to the few that the deck printed wrong.
 """
 
 from __future__ import annotations
@@ -33,29 +33,35 @@ __all__ = [
     "write_skrub_report",
 ]
 
-#: From where on a column is worth a warning. The deck's profiler had these for correlation, skewness and distinct
-#: values; its lists hold nothing below 1.3% missing or zero, so it is no matter where below that these two lie.
+#: The limits above which a column gets a warning. The deck's profiler had these limits for correlation, skewness and
+#: distinct values. Its warnings start at 1.3% missing or zero, so any limit below that gives the same warnings.
 LIMITS = {"missing": 0.01, "zero": 0.01, "distinct": 50, "skewness": 20.0, "correlation": 0.9}
 
 
 def profile(flights: pd.DataFrame) -> pd.DataFrame:
-    """Describe each column of a table, its row label among them.
+    """Return a profile of a table: one row per column, and one for the row label, called 'index'.
 
     Parameters
     ----------
     flights : DataFrame
-        Any table with columns of numbers and texts.
+        Any table with columns of numbers and texts, and at least one row.
 
     Returns
     -------
-    DataFrame, one row a column
-        'kind' (see `kinds`), 'missing' and 'zero' (cells), 'distinct' (values, 'missing' counting as one), 'skewness'
-        (of numbers, else NaN) and 'follows' (see `rejected_by_correlation`).
+    DataFrame
+        Indexed by column. 'kind' (see `kinds`), 'missing' and 'zero' (numbers of cells), 'distinct' (number of values,
+        where 'missing' counts as one), 'skewness' (of numbers, else NaN) and 'follows' (see
+        `rejected_by_correlation`).
 
     Raises
     ------
     DataError
-        The table has no row, or two columns of one name.
+        The table has no rows, or two columns with the same name.
+
+    Examples
+    --------
+    >>> profiles.profile(flights).loc["TailNum", ["kind", "missing", "distinct"]].astype(str).tolist()
+    ['categorical', '5', '1435']
     """
     rows = _checked(flights).reset_index(names="index")
     numbers = rows.select_dtypes("number")
@@ -70,12 +76,7 @@ def profile(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def kinds(rows: pd.DataFrame) -> pd.Series:
-    """Say what kind each column is: 'numeric', 'boolean' (numbers with two values), 'categorical' or 'constant'.
-
-    Parameters
-    ----------
-    rows : DataFrame
-    """
+    """Return the kind of each column in `rows`: 'numeric', 'boolean' (two numbers), 'categorical' or 'constant'."""
     values = rows.nunique()
     kind = pd.Series("categorical", index=rows.columns)
     kind[rows.select_dtypes("number").columns] = "numeric"
@@ -84,21 +85,27 @@ def kinds(rows: pd.DataFrame) -> pd.Series:
 
 
 def rejected_by_correlation(numbers: pd.DataFrame, limit: float = LIMITS["correlation"]) -> pd.Series:
-    """Name for each column the last column before it whose correlation with it is above a limit.
+    """Return, for each column that correlates with an earlier column, the last such earlier column.
 
-    This is the rule of the deck's profiler: what stands first stays, what follows it is 'rejected'. It knows nothing of
-    which of the two a model may use.
+    This is the rule of the deck's profiler: the first of two correlated columns stays, the second is 'rejected'. The
+    rule ignores which of the two a model may use.
 
     Parameters
     ----------
     numbers : DataFrame
-        Columns of numbers, in their order.
-    limit : float
-        Pearson's correlation above which one column follows another.
+        Columns of numbers; their order decides which one stays.
+    limit : float from -1 to 1
+        Pearson correlation above which a column is rejected.
 
     Returns
     -------
-    Series of str, one for each column that follows another
+    Series of str
+        Indexed by the rejected columns.
+
+    Examples
+    --------
+    >>> profiles.rejected_by_correlation(flights[["Distance", "AirTime"]]).to_dict()
+    {'AirTime': 'Distance'}
     """
     correlation = numbers.corr()
     above = pd.DataFrame(np.tril(correlation, k=-1) > limit, index=numbers.columns, columns=numbers.columns)
@@ -106,31 +113,37 @@ def rejected_by_correlation(numbers: pd.DataFrame, limit: float = LIMITS["correl
 
 
 def warnings(found: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """List what a profiler warns of.
+    """Return the warnings that a profiler would give, one row each.
 
     Parameters
     ----------
     found : DataFrame
-        From `profile`.
+        A profile as from `profile`.
     rows : int
-        Rows of the table that was profiled.
+        Number of rows of the table that was profiled, 1 or more.
 
     Returns
     -------
-    DataFrame, one row a warning
-        'column', 'warning' ('missing', 'zeros', 'distinct', 'skewed', 'constant' or 'rejected'), 'value' (cells,
-        values, skewness; NaN for the last two) and 'share' of the rows in percent (of cells only).
+    DataFrame
+        'column', 'warning' ('missing', 'zeros', 'distinct', 'skewed', 'constant' or 'rejected'), 'value' (number of
+        cells or values, or skewness; NaN for the last two) and 'share' (of 'missing' and 'zeros': percent of the rows).
 
     Raises
     ------
     UsageError
-        `found` is no profile, or there are no rows.
+        `found` is not a profile, or `rows` is below 1.
+
+    Examples
+    --------
+    >>> profiles.warnings(profiles.profile(flights), rows=len(flights))["warning"].unique().tolist()
+    ['constant', 'rejected', 'missing', 'zeros', 'distinct']
     """
     absent = [name for name in ("kind", "missing", "zero", "distinct", "skewness", "follows") if name not in found]
     if absent:
-        raise UsageError(f"this is no profile: it has no {absent[0]!r}", fix="make it with profiles.profile(flights)")
+        raise UsageError(f"this is not a profile: it has no {absent[0]!r}", fix="pass profiles.profile(flights)")
     if rows < 1:
-        raise UsageError(f"rows={rows} are no table", fix="give the number of rows that were profiled")
+        raise UsageError(f"rows={rows} cannot be profiled", fix="give the number of rows of the profiled table")
+    # Columns that are rejected or constant get that warning only.
     kept = found[found["follows"].isna() & (found["kind"] != "constant")]
     cells = LIMITS["missing"] * rows, LIMITS["zero"] * rows
     asked = {
@@ -149,20 +162,26 @@ def warnings(found: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def summary(flights: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.Series:
-    """Return the head of a profile: rows, columns of each kind, missing cells and size, as the deck's profiler counts.
+    """Return the head of a profile, counted as the deck's profiler does: rows, columns of each kind, missing cells.
 
     Parameters
     ----------
     flights : DataFrame
+        As for `profile`.
     found : DataFrame, optional
-        Its `profile`, if it is at hand.
+        The `profile` of `flights`, to save computing it again. Default: it is computed.
 
     Returns
     -------
     Series
-        'rows', 'variables' (the row label among them), 'numeric', 'categorical', 'boolean' and 'rejected' (those that
-        follow another one or never change), 'missing cells' in percent of all cells, and 'without rejected': the same,
-        leaving the missing cells of rejected columns out.
+        'rows', 'variables' (columns and the row label), 'numeric', 'categorical', 'boolean', 'rejected' (correlated or
+        constant columns), 'missing cells [%]' of all cells, and 'without rejected [%]': the same without the missing
+        cells of rejected columns.
+
+    Examples
+    --------
+    >>> profiles.summary(flights)[["rows", "variables", "rejected"]].tolist()
+    [3000, 32, 17]
     """
     found = profile(flights) if found is None else found
     rejected = found["follows"].notna() | (found["kind"] == "constant")
@@ -180,18 +199,23 @@ def summary(flights: pd.DataFrame, found: pd.DataFrame | None = None) -> pd.Seri
 
 
 def deck_warnings() -> pd.DataFrame:
-    """Return the warnings of the deck's profile as they turn out on its data, in the form of `warnings`.
+    """Return the warnings of the deck's profile, recomputed on the deck's data, in the form of `warnings`.
 
-    A test computes them again from the deck's file wherever that is at hand.
+    They are committed; a test recomputes them wherever the deck's file is available.
+
+    Examples
+    --------
+    >>> len(profiles.deck_warnings())
+    34
     """
     deck = tables.read_toml("deck.toml")
-    told, rows = deck["profile"], deck["data"]["rows"]
-    gone = told["rejected_columns"]
+    printed, rows = deck["profile"], deck["data"]["rows"]
+    gone = printed["rejected_columns"]
     found = [(column, "rejected", np.nan) for column in gone]
-    found += [(column, "missing", count) for column, count in told["missing"].items() if column not in gone]
-    found += [(column, "zeros", count) for column, count in told["zeros"].items() if column not in gone]
-    found += [(column, "distinct", count) for column, count in told["distinct"].items()]
-    found += [(column, "skewed", skew) for column, skew in told["skewness"].items()]
+    found += [(column, "missing", count) for column, count in printed["missing"].items() if column not in gone]
+    found += [(column, "zeros", count) for column, count in printed["zeros"].items() if column not in gone]
+    found += [(column, "distinct", count) for column, count in printed["distinct"].items()]
+    found += [(column, "skewed", skew) for column, skew in printed["skewness"].items()]
     table = pd.DataFrame(found, columns=["column", "warning", "value"])
     counted = table["warning"].isin(["missing", "zeros"])
     table["share"] = (100 * table["value"] / rows).where(counted).round(1)
@@ -199,39 +223,44 @@ def deck_warnings() -> pd.DataFrame:
 
 
 def deck_figures() -> pd.DataFrame:
-    """Return the figures of the deck's profile, one by one, beside what they are.
+    """Return the figures of the deck's profile next to the recomputed ones.
 
     Returns
     -------
-    DataFrame, index 'figure'
-        'the deck says' and 'computed again' (texts), and 'why they differ', empty where they do not.
+    DataFrame
+        Indexed by 'figure'. 'the deck says' and 'computed again' (texts), and 'why they differ', empty if they agree.
+
+    Examples
+    --------
+    >>> profiles.deck_figures().loc["TaxiIn, missing", ["the deck says", "computed again"]].tolist()
+    ['16,026 / 38.4%', '16,026 / 36.4%']
     """
     deck = tables.read_toml("deck.toml")
-    told, data = deck["profile"], deck["data"]
-    total = told["difference"][-1]
+    printed, data = deck["profile"], deck["data"]
+    total = printed["difference"][-1]
     rows: list[tuple[str, Any, Any, str]] = [
         ("rows", data["rows"], data["rows"], ""),
-        ("variables", told["variables"], data["columns"] + 1, ""),
+        ("variables", printed["variables"], data["columns"] + 1, ""),
         *[
-            (f"{kind} columns", told[kind], told[kind], "")
+            (f"{kind} columns", printed[kind], printed[kind], "")
             for kind in ("numeric", "categorical", "boolean", "rejected")
         ],
         ("cells missing in all", f"{total['printed']}%", f"{total['computed']}%", total["why"]),
         ("late (IsDepDelayed = YES)", *2 * [_counted(data["late"], data["rows"])], ""),
         ("on time (NO)", *2 * [_counted(data["on_time"], data["rows"])], ""),
     ]
-    for pair in told["correlation"]:
+    for pair in printed["correlation"]:
         one, other = pair["columns"]
         rows.append((f"{one} follows {other}", pair["value"], pair["value"], ""))
     for column, warning, value, share in deck_warnings().itertuples(index=False):
         if warning in ("missing", "zeros"):
-            slip = _slip(told["difference"], column, warning)
+            slip = _slip(printed["difference"], column, warning)
             says = f"{value:,.0f} / {slip.get('printed', share)}%"
             rows.append((f"{column}, {warning}", says, f"{value:,.0f} / {share}%", slip.get("why", "")))
         elif warning != "rejected":
             text = f"{value:,.3f}" if warning == "skewed" else f"{value:,.0f}"
             rows.append((f"{column}, {warning}", text, text, ""))
-    rows.append(("size in memory", f"{told['memory_megabytes']} MB", f"{told['memory_megabytes']} MB", ""))
+    rows.append(("size in memory", f"{printed['memory_megabytes']} MB", f"{printed['memory_megabytes']} MB", ""))
     table = pd.DataFrame(rows, columns=["figure", "the deck says", "computed again", "why they differ"])
     text = {
         name: table[name].map(lambda value: f"{value:,}" if isinstance(value, int) else str(value)) for name in table
@@ -244,7 +273,7 @@ def _counted(count: int, rows: int) -> str:
 
 
 def _slip(differences: list[dict[str, Any]], column: str, warning: str) -> dict[str, Any]:
-    """Return the printed percentage of a warning where the deck got it wrong."""
+    """Return the deck's wrong percentage for a warning, or an empty dict if the deck is right."""
     kind = {"missing": "missing", "zeros": "zero"}[warning]
     named = [slip for slip in differences if slip["what"].endswith(f" {kind}") and column in slip["what"]]
     return named[0] if named else {}
@@ -254,27 +283,44 @@ def _slip(differences: list[dict[str, Any]], column: str, warning: str) -> dict[
 
 
 def profilers() -> pd.DataFrame:
-    """Return the profilers that were weighed for the course: what they bring along, and the choice."""
+    """Return the profilers that were compared for the course: what each one installs, and the verdict.
+
+    Examples
+    --------
+    >>> profiles.profilers().loc["skrub (TableReport)", "packages"]
+    '1'
+    """
     rows = tables.read_toml("profilers.toml")["profiler"]
     return pd.DataFrame(rows).set_index("profiler")
 
 
 def skrub_profile(flights: pd.DataFrame) -> pd.DataFrame:
-    """Let a maintained profiler, skrub's TableReport, count each column's missing cells and distinct values.
+    """Return each column's missing cells and distinct values, as counted by skrub's TableReport.
 
     Parameters
     ----------
     flights : DataFrame
+        As for `profile`.
 
     Returns
     -------
-    DataFrame, one row a column
-        'missing' (cells) and 'distinct' (values, 'missing' not counted; skrub counts none in a column that is empty).
+    DataFrame
+        Indexed by column. 'missing' (number of cells) and 'distinct' (number of values, without 'missing'; skrub counts
+        none in an empty column).
 
     Raises
     ------
     DataError
-        The table has no row, or two columns of one name.
+        The table has no rows, or two columns with the same name.
+
+    See Also
+    --------
+    profile : The same counts, and more, in ten lines of pandas.
+
+    Examples
+    --------
+    >>> profiles.skrub_profile(flights[["DepDelay", "Origin"]]).loc["Origin"].tolist()
+    [0, 3]
     """
     columns = _report(flights, compute_associations=False).dict()["columns"]
     counts = {
@@ -284,23 +330,24 @@ def skrub_profile(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_skrub_report(flights: pd.DataFrame, name: str = "profile") -> str:
-    """Write skrub's report as one HTML page, to be opened in a browser.
+    """Write skrub's report as an HTML page that you can open in a browser, and return a line about it.
 
     Parameters
     ----------
     flights : DataFrame
+        As for `profile`.
     name : str
-        Of the file, without its ending; it lies in ``data/processed/reports``.
+        Name of the file in ``data/processed/reports``, without extension: letters, digits, - and _.
 
     Returns
     -------
     str
-        What was written, without the folder.
+        Name and size of the page, without the folder.
 
     Raises
     ------
     DataError
-        The table has no row, or two columns of one name.
+        The table has no rows, or two columns with the same name.
     """
     from course_utils.data import reports
 
@@ -311,7 +358,7 @@ def write_skrub_report(flights: pd.DataFrame, name: str = "profile") -> str:
 
 def _report(flights: pd.DataFrame, **options: Any) -> skrub.TableReport:
     _checked(flights)
-    # skrub makes a folder in the home directory as soon as it is imported, unless it is told another one.
+    # As soon as it is imported, skrub creates a folder in the home directory unless this variable names another one.
     os.environ.setdefault("SKB_DATA_DIRECTORY", str(datasets.data_folder().resolve() / "interim" / "skrub"))
     import skrub
 
@@ -320,8 +367,8 @@ def _report(flights: pd.DataFrame, **options: Any) -> skrub.TableReport:
 
 def _checked(flights: pd.DataFrame) -> pd.DataFrame:
     if not len(flights):
-        raise DataError("a table without rows has no profile", fix="choose flights that are there")
+        raise DataError("a table without rows has no profile", fix="pass at least one flight")
     if flights.columns.has_duplicates:
         name = flights.columns[flights.columns.duplicated()][0]
-        raise DataError("two columns have this name", column=str(name), fix="give each column a name of its own")
+        raise DataError("two columns have this name", column=str(name), fix="rename one of them")
     return flights

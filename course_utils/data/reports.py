@@ -1,7 +1,7 @@
-"""One page for the person who pays: the answer first, then what it rests on.
+"""Render one page for the sponsor: the answer first, then the evidence.
 
-A page is rendered from a template, so that the next quarter's page has the same parts in the same order; its figures
-carry words for those who do not see them. It is written under a temporary name and then renamed.
+A page is rendered from a template, so that next quarter's page has the same parts in the same order. Every figure needs
+a description for people who cannot see it. Files are written under a temporary name and then renamed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_WORDS", "Part", "SponsorPage", "save", "sponsor_page"]
 
-MOST_WORDS = 60  # of the answer: what a sponsor reads before the next call
+#: The longest answer, in words: what a sponsor reads before the next call.
+MOST_WORDS = 60
 _TEMPLATE = "sponsor.html.j2"
 
 
@@ -38,11 +39,16 @@ class Part:
     text : str
         A paragraph.
     points : sequence of str
-        A list.
+        The items of a list.
     table : DataFrame, optional
-        Its index names the rows; numbers are written as whole ones with thousands.
+        Its index names the rows; numbers are rounded to whole ones, with a comma between thousands.
     figure : str
         HTML with ``<img alt="…">``, as from `plots.as_html`.
+
+    Examples
+    --------
+    >>> reports.Part("What if we do nothing?", text="Passengers wait at the gate.").heading
+    'What if we do nothing?'
     """
 
     heading: str
@@ -63,7 +69,7 @@ class SponsorPage:
     page : Page
         The same for a notebook, which allows no style sheet.
     words, figures : int
-        How much a reader has to take in.
+        Number of words and figures on the page.
     """
 
     html: str
@@ -72,21 +78,16 @@ class SponsorPage:
     figures: int
 
     def show(self) -> None:
-        """Put the page below the running cell."""
+        """Show the page below the running cell."""
         self.page.show()
 
     def save(self, name: str = "sponsor") -> str:
-        """Write the page, and say what was written, without the folder.
-
-        Parameters
-        ----------
-        name : str
-            Of the file, see `save`.
+        """Write the page to the file `name` as `save` does, and return its name and size.
 
         Raises
         ------
         UsageError
-            The name is none for a file.
+            The name has other characters than letters, digits, - and _.
         """
         return f"{save(self.html, name).name}: {self._size}"
 
@@ -104,30 +105,36 @@ def sponsor_page(title: str, *, question: str, answer: str, parts: Sequence[Part
     Parameters
     ----------
     title : str
-        What is to be decided.
+        The decision to make; an empty text is refused, here and below.
     question : str
-        As the sponsor asked it.
+        The sponsor's question, in the sponsor's words.
     answer : str
-        The recommendation with its figure, in 60 words at most.
+        The recommendation with its main number, in 60 words at most.
     parts : sequence of Part
-        What the answer rests on.
+        The evidence for the answer, at least one part.
     source : str
-        Data, period and who made it: the last line.
+        Data, period and author: the last line of the page.
 
     Raises
     ------
     UsageError
-        A text is empty, the answer is too long, there are no parts, or a figure has no words for those who cannot see.
+        A text is empty, the answer is too long, there are no parts, or a figure has no description.
+
+    Examples
+    --------
+    >>> evidence = [reports.Part("What if we do nothing?", text="Passengers wait at the gate.")]
+    >>> reports.sponsor_page(
+    ...     "Warn passengers?", question="Does it pay?", answer="Yes.", parts=evidence, source="Flights of 2013."
+    ... )
+    a page of 19 words and 0 figures
     """
     for name, text in {"title": title, "question": question, "answer": answer, "source": source}.items():
         if not str(text).strip():
-            raise UsageError(f"the page has no {name}", fix=f"say it: {name}='…'")
+            raise UsageError(f"the page has no {name}", fix=f"pass {name}='…'")
     if (words := len(answer.split())) > MOST_WORDS:
-        raise UsageError(
-            f"the answer has {words} words", fix=f"say it in {MOST_WORDS}, and leave the rest to the parts"
-        )
+        raise UsageError(f"the answer has {words} words", fix=f"say it in {MOST_WORDS}, and move the rest to the parts")
     if not parts:
-        raise UsageError("the page has an answer and nothing that it rests on", fix="give at least one Part")
+        raise UsageError("the page has an answer but no evidence", fix="give at least one Part")
     content = {"title": title, "question": question, "answer": answer, "source": source}
     content["parts"] = [_rendered(part) for part in parts]
     html, inside = (_render(content | {"document": whole}) for whole in (True, False))
@@ -138,26 +145,27 @@ def sponsor_page(title: str, *, question: str, answer: str, parts: Sequence[Part
 
 
 def save(html: str, name: str) -> Path:
-    """Write a page to ``data/processed/reports`` under a temporary name, and rename it.
+    """Write an HTML page to ``data/processed/reports`` atomically, and return its path.
 
     Parameters
     ----------
     html : str
-        The whole document.
+        The whole document, such as `SponsorPage.html`.
     name : str
-        Of the file, without its ending.
+        Name of the file without extension: letters, digits, - and _.
 
     Returns
     -------
     Path
+        The file; if writing fails, an earlier page of that name is still complete.
 
     Raises
     ------
     UsageError
-        The name is none for a file.
+        The name has other characters than letters, digits, - and _.
     """
     if not re.fullmatch(r"[\w-]+", name):
-        raise UsageError(f"{name!r} is no name for a page", fix="use letters, digits, - and _")
+        raise UsageError(f"{name!r} is not a valid name for a page", fix="use letters, digits, - and _")
     folder = datasets.data_folder() / "processed" / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{name}.{os.getpid()}"
@@ -173,15 +181,15 @@ def _rendered(part: Part) -> dict[str, Any]:
 
     if part.figure and not re.search(r'<img\b[^>]*\balt="[^"]{20,}"', part.figure):
         raise UsageError(
-            f"the figure under {part.heading!r} has no words for those who do not see it",
-            fix="make it with plots.as_html(fig, alt='…')",
+            f"the figure under {part.heading!r} has no description for people who cannot see it",
+            fix="make it with plots.as_html(fig, alt='…'), with at least 20 characters",
         )
     return {
         "heading": part.heading,
         "text": part.text,
         "list": list(part.points),
         "table": None if part.table is None else _table(part.table),
-        # The one thing that is not escaped: it was made by plots.as_html, which escapes its words.
+        # Not escaped, unlike everything else: plots.as_html made it and escapes its texts itself.
         "figure": Markup(part.figure),
     }
 
@@ -198,7 +206,7 @@ def _cell(value: Any) -> str:
 def _render(content: Mapping[str, Any]) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    # What a figure or a person says is escaped, and a part that the template asks for and nobody gave is an error.
+    # Texts are escaped, and a value that the template uses but does not get is an error.
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(tables.read_text(_TEMPLATE)).render(content)
 

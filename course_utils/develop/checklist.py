@@ -1,8 +1,8 @@
-"""The deck's best practices as a checklist that runs, the ML Test Score of the course's case, and the rules of ML.
+"""The deck's best practices as automatic checks, the ML Test Score of the course's model, and the rules of ML.
 
-`checklist` reads files of this very repository and nothing else: it runs no lesson and no test, needs no ``.git``, and
-says the same on every machine. `ml_test_score` scores the course's case; what counts is decided by ``curriculum.toml``, so
-that a lesson earns its points when it is written.
+`checklist` only reads files of the course's repository: it runs no lesson and no test, needs no ``.git``, and has the
+same result on every machine. `ml_test_score` scores the course's own model; a lesson counts when ``curriculum.toml``
+says that it is written.
 """
 
 from __future__ import annotations
@@ -59,34 +59,34 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Repository:
-    """The course's files, read and never changed.
+    """The files of the course's repository, read and never changed.
 
     Attributes
     ----------
     root : Path
         The folder that holds ``pyproject.toml``.
     without : tuple of str
-        Patterns of files that count as if they were not there.
+        Patterns of files that are treated as missing, such as ``uv.lock``.
     """
 
     root: Path
     without: tuple[str, ...] = ()
 
     def files(self, pattern: str) -> list[str]:
-        """Return the files that match a `pattern` such as ``tests/unit/test_*.py``, in order."""
+        """Return the files that match a `pattern` such as ``tests/unit/test_*.py``, in alphabetical order."""
         found = (path.relative_to(self.root).as_posix() for path in self.root.glob(pattern) if path.is_file())
         return sorted(name for name in found if not self._hidden(name))
 
     def has(self, name: str) -> bool:
-        """Say whether there is a file of this `name`."""
+        """Return whether the file `name` exists."""
         return not self._hidden(name) and (self.root / name).is_file()
 
     def read(self, name: str) -> str:
-        """Return the text of the file of this `name`; '' where there is none."""
+        """Return the text of the file `name`, or '' if it is missing."""
         return (self.root / name).read_text(encoding="utf-8") if self.has(name) else ""
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return what the TOML file of this `name` holds; nothing where there is none, or it cannot be read."""
+        """Return the content of the TOML file `name`, or {} if it is missing or cannot be read."""
         try:
             return tomllib.loads(self.read(name))
         except tomllib.TOMLDecodeError:
@@ -97,17 +97,22 @@ class Repository:
 
 
 def repository(*, without: str | Sequence[str] = ()) -> Repository:
-    """Find the course's repository: where its code lies, else in the working folder and those above it.
+    """Return the course's repository, found beside the course's code, in the working folder or in a folder above it.
 
     Parameters
     ----------
     without : str or sequence of str
-        Files to read as if they were not there, such as ``uv.lock`` or ``tests/unit/*``.
+        Patterns of files to treat as missing, such as ``uv.lock`` or ``tests/unit/*``. Default: none.
 
     Raises
     ------
     UsageError
-        It is not there, or `without` names no file of it.
+        The repository was not found, or a pattern of `without` matches no file.
+
+    Examples
+    --------
+    >>> checklist.repository(without="uv.lock").has("uv.lock")
+    False
     """
     here = Path.cwd()
     for folder in (tables.checkout(), here, *here.parents):
@@ -115,12 +120,17 @@ def repository(*, without: str | Sequence[str] = ()) -> Repository:
             break
     else:
         raise UsageError(
-            "the course's repository is not here", fix="open the lesson inside the repository, such as with make lab"
+            "the course's repository was not found",
+            fix="open the lesson inside the repository, as with `make lab`",
         )
     patterns = (without,) if isinstance(without, str) else tuple(without)
+    # A misspelt name would leave out nothing, and every check would still pass.
     for pattern in patterns:
         if not Repository(folder).files(pattern):
-            raise UsageError(f"the repository has no file {pattern!r}", fix="name it from the repository's folder on")
+            raise UsageError(
+                f"the repository has no file {pattern!r}",
+                fix="pass a path or pattern within the repository, such as uv.lock",
+            )
     return Repository(folder, patterns)
 
 
@@ -133,11 +143,11 @@ def _is_course(folder: Path) -> bool:
 
 
 # --------------------------------------------------------------------------- one check a practice
-# Each takes the repository and returns what is wrong; '' where nothing is.
+# Each takes the repository and returns what is wrong, or '' if nothing is.
 
 
 def modules_have_tests(course: Repository) -> str:
-    """Each module of the course has tests in the file that bears its name (of the `course`'s repository)."""
+    """Check that each module of the `course` has a test file with its name; return the first that has none."""
     files = course.files("course_utils/*/*.py") + course.files("course_utils/*/*/__init__.py")
     for file in files:
         stage, module = file.split("/")[1:3]
@@ -150,40 +160,42 @@ def modules_have_tests(course: Repository) -> str:
 
 
 def baseline_comes_first(course: Repository) -> str:
-    """In lesson 12 of the `course`, a table is fitted before XGBoost is."""
+    """Check that lesson 12 of the `course` fits a table of rates before XGBoost."""
     lesson = "lessons/12_static_training.py"
     table, boosted = (_first_call(course.read(lesson), name) for name in ("train_rate_table", "train_xgboost"))
-    return "" if table < boosted < float("inf") else f"{lesson} fits no table before XGBoost"
+    return "" if table < boosted < float("inf") else f"{lesson} does not fit a table before XGBoost"
 
 
 def columns_are_known(course: Repository) -> str:
-    """Each column has a meaning, a type and an hour at which it is known, and loading validates (in the `course`)."""
+    """Check that each column of the `course` has a meaning, a type and a known hour, and that loading validates."""
     file = "course_utils/tables/data/dictionary.csv"
     rows = _rows(course.read(file))
     for row in rows:
-        known = row.get("known_hours_before") or row.get("event")  # weather: when it is observed
+        known = row.get("known_hours_before") or row.get("event")  # weather is known when it is observed
         for field, value in (("meaning", row.get("meaning")), ("type", row.get("type")), ("hour when known", known)):
             if not value:
                 return f"{file}: {row.get('column') or 'a column'} has no {field}"
     if not rows:
         return f"{file} is missing or empty"
-    code = "course_utils/data/datasets.py"
-    return "" if _first_call(course.read(code), "validate") < float("inf") else f"{code} does not validate"
+    code = "course_utils/data/datasets"  # a module or a package
+    sources = course.files(f"{code}.py") + course.files(f"{code}/*.py")
+    validates = any(_first_call(course.read(source), "validate") < float("inf") for source in sources)
+    return "" if validates else f"{code} does not validate"
 
 
 def inputs_are_watched(course: Repository) -> str:
-    """Watching has tests, and the `course`'s benchmark shows that it costs less beside the call than inside it."""
+    """Check that the `course`'s input monitor has tests, and costs less beside the call than inside it."""
     tests, table = "tests/unit/operate/test_input_monitoring.py", "course_utils/tables/operate/benchmark_watching.csv"
     if not course.has(tests):
         return f"{tests} is missing"
     ratios = {row["watch"]: float(row["p99_ratio"]) for row in _rows(course.read(table))}
     if not {"inside", "beside"} <= ratios.keys():
         return f"{table} is missing or has no measurement"
-    return "" if ratios["beside"] < ratios["inside"] else f"{table}: it costs no less beside than inside"
+    return "" if ratios["beside"] < ratios["inside"] else f"{table}: beside the call it does not cost less"
 
 
 def data_are_pinned(course: Repository) -> str:
-    """Each source file has its SHA-256, and the data themselves stay out of Git (in the `course`)."""
+    """Check that each data source of the `course` has a SHA-256, and that Git ignores the data."""
     file = "course_utils/tables/data/checksums.csv"
     rows = _rows(course.read(file))
     if not rows:
@@ -197,14 +209,15 @@ def data_are_pinned(course: Repository) -> str:
 
 
 def packages_are_pinned(course: Repository) -> str:
-    """Whatever the `course` asks for is locked, each file of it with its hash."""
+    """Check that the `course`'s lock has each dependency, and a hash for each file."""
     project, lock = course.table("pyproject.toml"), course.table("uv.lock")
     if not lock:
         return "uv.lock is missing or cannot be read"
     groups = project.get("dependency-groups", {}).values()
-    asked = [*project.get("project", {}).get("dependencies", []), *(line for group in groups for line in group)]
+    required = [*project.get("project", {}).get("dependencies", []), *(line for group in groups for line in group)]
     packages = {package["name"]: package for package in lock.get("package", [])}
-    for line in asked:
+    for line in required:
+        # The part before the version, normalised as in the lock.
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0].lower().replace("_", "-")
         if name not in packages:
             return f"uv.lock does not lock {name}"
@@ -216,31 +229,32 @@ def packages_are_pinned(course: Repository) -> str:
 
 
 def results_come_from_one_run(course: Repository) -> str:
-    """Each notebook's outputs in the `course` come from one run, top to bottom, without an error."""
+    """Check that the outputs of each notebook in the `course` come from one run, in order and without an error."""
     files = [file for folder in ("notebooks", "solutions") for file in course.files(f"{folder}/[0-9][0-9]_*.ipynb")]
     for file in files:
         cells = _code_cells(course.read(file))
+        # Cells that were skipped on purpose, such as those marked `live`, have no count.
         counts = [cell["execution_count"] for cell in cells if cell["execution_count"] is not None]
         if not counts:
             return f"{file} was never run"
         if counts != list(range(1, len(counts) + 1)):
             return f"{file}: its cells were not run in order"
         if any(output["output_type"] == "error" for cell in cells for output in cell["outputs"]):
-            return f"{file} holds an error"
+            return f"{file} has an error"
     return "" if files else "no lesson was built"
 
 
 def changes_meet_a_gate(course: Repository) -> str:
-    """Every proposed change of the `course` runs all its tests."""
+    """Check that each pull request of the `course` runs all tests."""
     workflow, gate = ".github/workflows/ci.yml", ".ci/run"
-    said = course.read(workflow)
-    if "pull_request" not in said or gate not in said:
+    text = course.read(workflow)
+    if "pull_request" not in text or gate not in text:
         return f"{workflow} does not run {gate} on every pull request"
     return "" if "make test" in course.read(gate) else f"{gate} does not run the tests"
 
 
 def predictions_have_reasons(course: Repository) -> str:
-    """Reasons have tests, and every figure of the `course` has words for who cannot see it."""
+    """Check that reasons have tests, and that each figure in the `course` has an alternative text."""
     lesson, tests = "lessons/07_interpretability.py", "tests/unit/model/test_explain.py"
     for file in (lesson, tests):
         if not course.has(file):
@@ -249,24 +263,25 @@ def predictions_have_reasons(course: Repository) -> str:
         pages = [_html(output) for cell in _code_cells(course.read(file)) for output in cell["outputs"]]
         pictures = [picture for page in pages for picture in re.findall(r"<img\b[^>]*>", page)]
         if any(not re.search(r'\balt="[^"]+"', picture) for picture in pictures):
-            return f"{file} has a figure without words"
+            return f"{file} has a figure without an alternative text"
     return ""
 
 
 def worth_is_stated(course: Repository) -> str:
-    """Each payoff values all four things that can happen, and the `course`'s lessons about money claim dollars."""
+    """Check that each payoff of the `course` has all four outcomes, and that lessons about money claim dollars."""
     file = "course_utils/tables/model/payoffs.toml"
     payoffs = course.table(file)
     for name, payoff in payoffs.items():
         for cell in ("warned, late", "warned, on time", "not warned, late", "not warned, on time"):
             if not isinstance(payoff.get(cell), int | float):
-                return f"{file}: {name} gives no dollars for '{cell}'"
+                return f"{file}: {name} has no amount for '{cell}'"
     if not payoffs:
         return f"{file} is missing or empty"
     for number in _practice("dollars")["lessons"]:
         source = "".join(course.read(name) for name in course.files(f"lessons/{number}_*.py"))
+        # From the call up to its unit, but not past a comment, which may contain any text.
         if not re.search(r"claim\((?:[^#]*?)unit=\"\$\"", source):
-            return f"lesson {number} claims no dollars"
+            return f"lesson {number} has no claim in dollars"
     return ""
 
 
@@ -291,17 +306,23 @@ def checklist(course: Repository | None = None) -> pd.DataFrame:
     Parameters
     ----------
     course : Repository, optional
-        Default: that of the course, as `repository` finds it.
+        The repository to check. Default: as from `repository`.
 
     Returns
     -------
-    DataFrame
-        A row for each practice: 'lesson' (where it is done), 'checked' and 'verdict': `PASSED`, or what is wrong.
+    DataFrame, one row a practice
+        'lesson' (where it is applied), 'checked' and 'verdict': `PASSED`, or what is wrong.
 
     Raises
     ------
     UsageError
-        The repository is not there.
+        The repository was not found.
+
+    Examples
+    --------
+    >>> without_lock = checklist.repository(without="uv.lock")
+    >>> checklist.checklist(without_lock).loc["Pin packages like code", "verdict"]
+    '✗ uv.lock is missing or cannot be read'
     """
     import pandas as pd
 
@@ -331,17 +352,18 @@ def _practice(key: str) -> dict[str, Any]:
 def _rows(text: str) -> list[dict[str, str]]:
     import csv
 
+    # The course's tables begin with comment lines: where the numbers are from.
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 def _first_call(source: str, name: str) -> float:
-    """Return the line in which a function of that name is first called; infinity where it never is."""
+    """Return the line of the first call of a function, or infinity if it is never called."""
     calls = (node for node in ast.walk(_parsed(source)) if isinstance(node, ast.Call))
     lines = [node.lineno for node in calls if getattr(node.func, "attr", getattr(node.func, "id", None)) == name]
     return min(lines, default=float("inf"))
 
 
-@cache
+@cache  # several checks search the same files
 def _parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
@@ -362,18 +384,23 @@ def _html(output: Mapping[str, Any]) -> str:
 
 
 def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the ML Test Score's 28 tests with what the course's own case can show for each.
+    """Return the 28 tests of the ML Test Score, with the points and the evidence of the course's own model.
 
     Parameters
     ----------
     written : sequence of str, optional
-        Numbers of the lessons that count; default those that the curriculum says are written.
+        Numbers of the lessons that count, such as ``["09", "10"]``. Default: those that are written.
 
     Returns
     -------
-    DataFrame
-        A row for each test by its key: 'section', 'ask', 'points' (0, 0.5 or 1), 'lesson' (which earned them, or will)
-        and 'evidence' (what it shows, or why there is nothing).
+    DataFrame, one row a test by its key
+        'section', 'ask', 'points' (0, 0.5 or 1), 'lesson' (which earns the points, or will) and 'evidence' (what it
+        shows, or why there is none).
+
+    Examples
+    --------
+    >>> len(checklist.ml_test_score()), float(checklist.ml_test_score(written=[])["points"].sum())
+    (28, 0.0)
     """
     import pandas as pd
 
@@ -388,7 +415,7 @@ def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
 
 
 def _best(test: Mapping[str, Any], written: Sequence[str]) -> dict[str, Any]:
-    """Return the best evidence that counts, or what is missing."""
+    """Return points, lesson and text of the best evidence of the written lessons, or why there is none."""
     counting = [one for one in test["evidence"] if one["lesson"] in written and one["points"]]
     if counting:
         best = max(counting, key=lambda one: one["points"])
@@ -409,7 +436,7 @@ def section_scores(points: Mapping[str, float] | pd.Series) -> pd.Series:
     Parameters
     ----------
     points : mapping or Series of str to number
-        Points by the key of the test; a test that is not there has none.
+        0, 0.5 or 1 by the key of the test; a missing test counts as 0.
 
     Returns
     -------
@@ -419,7 +446,12 @@ def section_scores(points: Mapping[str, float] | pd.Series) -> pd.Series:
     Raises
     ------
     UsageError
-        A key is no test, or its points are none of 0, 0.5 and 1.
+        A key is not a test, or its points are not 0, 0.5 or 1.
+
+    Examples
+    --------
+    >>> checklist.section_scores({"age": 0.5}).to_dict()
+    {'Data and features': 0.0, 'Model development': 0.0, 'Infrastructure': 0.0, 'Monitoring': 0.5}
     """
     import pandas as pd
 
@@ -428,44 +460,51 @@ def section_scores(points: Mapping[str, float] | pd.Series) -> pd.Series:
     total = {section["name"]: 0.0 for section in table["section"]}
     for key, value in dict(points).items():
         if key not in place:
-            raise UsageError(f"there is no test {key!r}", fix="take the names of checklist.blank_score_sheet()")
+            raise UsageError(f"there is no test {key!r}", fix="use the names in checklist.blank_score_sheet()")
         if value not in (0, 0.5, 1):
-            raise UsageError(f"{key} cannot have {value!r} points", fix="give 0, 0.5 or 1")
+            raise UsageError(f"{key} cannot have {value!r} points", fix="pass 0, 0.5 or 1")
         total[place[key]] += float(value)
     return pd.Series({section["title"]: total[section["name"]] for section in table["section"]}, name="points")
 
 
 def score_meaning(score: float) -> str:
-    """Return in words what a final ML Test Score says.
-
-    Parameters
-    ----------
-    score : float
-        From 0 to 7.
+    """Return the meaning of a final ML Test Score, `score`, from 0 to 7.
 
     Raises
     ------
     UsageError
-        There is no such score.
+        The score is not between 0 and 7.
+
+    Examples
+    --------
+    >>> checklist.score_meaning(0)
+    'research, not yet a product'
     """
     for line in tables.read_toml("ml_test_score.toml")["reading"]:
         if 0 <= score <= line["most"]:
             return line["means"]
-    raise UsageError(f"{score!r} is no ML Test Score", fix="give the lowest of the four sections, from 0 to 7")
+    raise UsageError(
+        f"{score!r} is not an ML Test Score", fix="pass the lowest of the four section scores, from 0 to 7"
+    )
 
 
 def blank_score_sheet(section: str | None = None) -> pd.DataFrame:
-    """Return the ML Test Score as an empty sheet: the questions by the key of the test.
+    """Return the questions of the ML Test Score, by the key of the test.
 
     Parameters
     ----------
-    section : str, optional
-        'data', 'model', 'infrastructure' or 'monitoring'; default all of them.
+    section : {'data', 'model', 'infrastructure', 'monitoring'}, optional
+        Only the questions of this section. Default: all of them.
 
     Raises
     ------
     UsageError
         There is no such section.
+
+    Examples
+    --------
+    >>> len(checklist.blank_score_sheet("monitoring"))
+    7
     """
     import pandas as pd
 
@@ -481,7 +520,13 @@ def blank_score_sheet(section: str | None = None) -> pd.DataFrame:
 
 
 def rule_categories() -> pd.DataFrame:
-    """Return the four piles on which the rules of machine learning lie: their names, and what they are about."""
+    """Return the four categories of the rules of machine learning, the piles of exercise 09.2: name and subject.
+
+    Examples
+    --------
+    >>> list(checklist.rule_categories().index)
+    ['before', 'pipeline', 'inputs', 'slow growth']
+    """
     import pandas as pd
 
     rows = tables.read_toml("rules_of_ml.toml")["pile"]
@@ -489,7 +534,13 @@ def rule_categories() -> pd.DataFrame:
 
 
 def rule_cards() -> pd.DataFrame:
-    """Return the cards of exercise 09.2, sorted by their names: what a rule says of the airline."""
+    """Return the cards of exercise 09.2, each a situation at the airline that a rule is about, by name.
+
+    Examples
+    --------
+    >>> checklist.rule_cards().index[0]
+    'a new source'
+    """
     import pandas as pd
 
     found = [rule["card"] for rule in tables.read_toml("rules_of_ml.toml")["rule"] if "card" in rule]
@@ -497,17 +548,22 @@ def rule_cards() -> pd.DataFrame:
 
 
 def rules_of_ml(pile: str | None = None) -> pd.DataFrame:
-    """Return the 43 rules of machine learning in our own words, and where the course keeps each.
+    """Return the 43 rules of machine learning in our own words, and the lessons that apply each.
 
     Parameters
     ----------
     pile : str, optional
-        One of `rule_categories`; default all of them.
+        Only the rules of this category, one of `rule_categories`. Default: all of them.
 
     Raises
     ------
     UsageError
         There is no such pile.
+
+    Examples
+    --------
+    >>> checklist.rules_of_ml().loc[1, "rule"]
+    'Launch without machine learning if you can.'
     """
     import pandas as pd
 

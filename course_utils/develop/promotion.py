@@ -1,6 +1,6 @@
-"""Decide by rule which model replaces the one in service, and write the reasons where everybody finds them.
+"""Decide by rule which model replaces the one in service, and record the reasons in the model registry.
 
-Versions stand in MLflow's registry under two aliases: 'champion' is in service, 'challenger' has passed the gate.
+MLflow's registry has an alias for two of the versions: 'champion' is in service, 'challenger' has passed the gate.
 """
 
 from __future__ import annotations
@@ -38,13 +38,19 @@ __all__ = [
 MODEL = "delays"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-#: What is measured of a version before it is judged.
+#: The measurements of a version that a gate decides on; see `measure_candidates`.
 EVIDENCE = ("validation_loss", "out_of_time_loss", "known_hours", "carrier_harm", "time_ratio")
 _Gate = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[str]]
 
 
 def promotion_policy() -> dict[str, float]:
-    """Return what the airline asks of a model that is to replace the one in service."""
+    """Return the airline's limits for a model that replaces the one in service.
+
+    Examples
+    --------
+    >>> promotion.promotion_policy()
+    {'known_hours': 3, 'carrier_harm': 0.02, 'carrier_flights': 300, 'time_ratio': 3}
+    """
     return dict(tables.read_toml("tracking.toml")["policy"])
 
 
@@ -52,28 +58,30 @@ def promotion_policy() -> dict[str, float]:
 
 
 def candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
-    """Train and register the model in service, as version 1 and champion, and five that want its place.
+    """Train and register the model in service, as version 1 and champion, and five candidates.
 
     Parameters
     ----------
-    data : Delivery
+    data : TrainingSnapshot
+        The data that the models are trained on, of the open store.
 
     Returns
     -------
-    DataFrame
-        One row a version: its name and what is said of it.
+    DataFrame, one row a version
+        'name' and 'said of it', a short description.
 
     Raises
     ------
     UsageError
-        The runs that the committee is made of have not been logged.
+        The runs that the committee consists of are not logged.
     ModelError
-        The registry has lost what was registered.
+        No version was registered.
     """
     import mlflow
 
     table = tables.read_toml("tracking.toml")
     client = mlflow.MlflowClient()
+    # Start again, so that running the cell twice does not register everything twice.
     if client.search_registered_models(f"name = '{MODEL}'"):
         client.delete_registered_model(MODEL)
     client.create_registered_model(MODEL, description="Probability that a flight leaves late")
@@ -97,12 +105,14 @@ def _register(run: str, entry: Mapping[str, Any]) -> None:
 
 
 def _committee(data: tracking.TrainingSnapshot, name: str, members: str) -> str:
-    """Log the mean of all runs whose name begins with some letters, as one model."""
+    """Log the mean of the models of all runs whose names begin with `members` as one model, and return the run's id."""
     import mlflow
 
     names = [run for run in tracking.search_runs().index if run.startswith(members)]
     if not names:
-        raise UsageError(f"no run begins with {members!r}", fix="log the ten runs of the sweep first")
+        raise UsageError(
+            f"there is no run with a name that begins with {members!r}", fix="log the ten runs of the sweep first"
+        )
     scorers = []
     for member in names:
         model = mlflow.get_run(tracking.run_id(member)).outputs.model_outputs[0].model_id
@@ -119,17 +129,17 @@ def _committee(data: tracking.TrainingSnapshot, name: str, members: str) -> str:
 
 
 def _versions() -> list[ModelVersion]:
-    """Return the versions of the model, the oldest first."""
+    """Return the registered versions of the model, the oldest first."""
     import mlflow
 
     found = mlflow.MlflowClient().search_model_versions(f"name = '{MODEL}'")
     if not found:
-        raise ModelError("no version is registered", fix="register some with promotion.candidates")
+        raise ModelError("no version is registered", fix="run promotion.candidates first")
     return sorted(found, key=lambda version: int(version.version))
 
 
 def registry() -> pd.DataFrame:
-    """Return what the registry says: one row a version, with its name, aliases, verdict and the reasons for it.
+    """Return the registry as a table: one row a version, with name, aliases, verdict and reasons.
 
     Raises
     ------
@@ -138,7 +148,7 @@ def registry() -> pd.DataFrame:
     """
     import mlflow
 
-    # A search does not bring the aliases along.
+    # The results of a search have no aliases.
     found = [mlflow.MlflowClient().get_model_version(MODEL, version.version) for version in _versions()]
     rows = {
         str(version.version): {
@@ -156,19 +166,20 @@ def registry() -> pd.DataFrame:
 
 
 def measure_candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
-    """Measure every version beside the champion, on flights that neither was chosen by as well, and note it there.
+    """Measure each version against the champion, and save the results as tags in the registry.
 
     Parameters
     ----------
-    data : Delivery
+    data : TrainingSnapshot
+        The data whose validation and test flights are scored.
 
     Returns
     -------
-    DataFrame
-        One row a version, by name: 'validation_loss' and 'out_of_time_loss' (log-loss, September and October,
-        November and December), 'known_hours' (before departure, of the last known input of its signature),
-        'carrier_harm' (what the carrier that fares worst loses against the champion in log-loss, out of time),
-        'worst_carrier' and 'time_ratio' (to score one flight, the champion's time = 1).
+    DataFrame, one row a version, by name
+        'validation_loss' (log-loss in September and October, by which models were chosen), 'out_of_time_loss' (in
+        November and December), 'known_hours' (before departure, when all its inputs are known), 'carrier_harm' (the
+        increase of the worst-affected carrier's log-loss over the champion's, out of time), 'worst_carrier' and
+        'time_ratio' (latency for one flight, relative to the champion's).
 
     Raises
     ------
@@ -182,11 +193,11 @@ def measure_candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
     champion = client.get_model_version_by_alias(MODEL, CHAMPION).version
     models = {v.version: mlflow.pyfunc.load_model(f"models:/{MODEL}/{v.version}") for v in versions}
     inputs = {version: model.metadata.get_input_schema().input_names() for version, model in models.items()}
-    # Past MLflow's checks of the signature, which take longer than a model does for one flight.
-    asked = {version: model.get_raw_model() for version, model in models.items()}
-    losses = {version: _losses(data, model, inputs[version]) for version, model in asked.items()}
+    # Without MLflow's check of the signature, which takes longer than the prediction for one flight.
+    scorers = {version: model.get_raw_model() for version, model in models.items()}
+    losses = {version: _losses(data, model, inputs[version]) for version, model in scorers.items()}
     one = data.split.test.head(1)
-    seconds = _seconds({version: (model, one[inputs[version]]) for version, model in asked.items()})
+    seconds = _seconds({version: (model, one[inputs[version]]) for version, model in scorers.items()})
     rows = {}
     for version in versions:
         v = version.version
@@ -206,24 +217,25 @@ def measure_candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
 
 
 def _losses(data: tracking.TrainingSnapshot, model: Any, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each flight's loss, in the months of choosing and in those of judging."""
+    """Return the log-loss of each flight, of the validation and of the test months."""
     parts = (data.split.validation, data.split.test)
     validation, test = (metrics.log_losses(features.label(rows), model.predict(rows[inputs])) for rows in parts)
     return validation, test
 
 
 def _worst_carrier(data: tracking.TrainingSnapshot, change: np.ndarray) -> tuple[str, float]:
-    """Return the carrier whose flights fare worst, of those that have enough of them, and by how much."""
+    """Return the carrier with the largest mean increase of loss, of those with enough flights, and the increase."""
     by = pd.Series(change).groupby(data.split.test["UniqueCarrier"].to_numpy()).agg(["mean", "size"])
     mean = by.loc[by["size"] >= promotion_policy()["carrier_flights"], "mean"]
     return str(mean.idxmax()), float(mean.max())
 
 
-def _seconds(asked: Mapping[str, tuple[Any, pd.DataFrame]], times: int = 30) -> dict[str, float]:
-    """Return how long each model takes for one flight: the quickest of many, asked in turn, since others work too."""
-    best = dict.fromkeys(asked, float("inf"))
+def _seconds(calls: Mapping[str, tuple[Any, pd.DataFrame]], times: int = 30) -> dict[str, float]:
+    """Return the latency of each model for one flight, in seconds."""
+    # The minimum of many, with the models in turn: other programs on this machine slow down all of them alike.
+    best = dict.fromkeys(calls, float("inf"))
     for _ in range(times):
-        for version, (model, row) in asked.items():
+        for version, (model, row) in calls.items():
             start = time.perf_counter()
             model.predict(row)
             best[version] = min(best[version], time.perf_counter() - start)
@@ -234,19 +246,29 @@ def _seconds(asked: Mapping[str, tuple[Any, pd.DataFrame]], times: int = 30) -> 
 
 
 def one_score_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
-    """Return why a candidate may not replace the champion, as most teams would have it: by one score.
+    """Return why a candidate may not replace the champion, judged by a single score, as in most teams.
 
     Parameters
     ----------
     candidate, champion : mapping
-        Their evidence; see `EVIDENCE`.
+        As for `promotion_gate`.
     policy : mapping
-        See `promotion_policy`.
+        As for `promotion_gate`; not used here.
 
     Returns
     -------
     list of str
-        The reasons; empty: it passes.
+        The reasons; empty if it passes.
+
+    See Also
+    --------
+    promotion_gate : The gate that checks the whole policy.
+
+    Examples
+    --------
+    >>> champion = {"validation_loss": 0.42}
+    >>> promotion.one_score_gate({"validation_loss": 0.45}, champion, {})
+    ['no better on the months it was chosen by']
     """
     reasons = []
     if candidate["validation_loss"] >= champion["validation_loss"]:
@@ -255,21 +277,33 @@ def one_score_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], po
 
 
 def promotion_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], policy: Mapping[str, Any]) -> list[str]:
-    """Return why a candidate may not replace the champion.
+    """Return why a candidate may not replace the champion, judged by the whole policy.
 
     Parameters
     ----------
-    candidate, champion : mapping
-        Their evidence; see `EVIDENCE`. What was not measured does not pass.
-    policy : mapping
-        See `promotion_policy`.
+    candidate, champion : mapping of str to float
+        The measurements of `EVIDENCE` for each. A missing value (NaN) does not pass.
+    policy : mapping of str to float
+        The limits, as from `promotion_policy`.
 
     Returns
     -------
     list of str
-        The reasons; empty: it passes.
+        The reasons; empty if it passes.
+
+    See Also
+    --------
+    one_score_gate : A gate that checks one score only.
+
+    Examples
+    --------
+    >>> champion = dict(validation_loss=0.42, out_of_time_loss=0.5, known_hours=3, carrier_harm=0.0, time_ratio=1.0)
+    >>> late = {**champion, "validation_loss": 0.36, "out_of_time_loss": 0.45, "known_hours": -1}
+    >>> promotion.promotion_gate(late, champion, promotion.promotion_policy())
+    ['looks ahead: an input is known too late']
     """
     reasons = []
+    # `not a < b` and not `a >= b`: a comparison with NaN is always false, and what was not measured must not pass.
     for loss, months in (("validation_loss", "months it was chosen by"), ("out_of_time_loss", "later months")):
         if not candidate[loss] < champion[loss]:
             reasons.append(f"no better on the {months}: log-loss {candidate[loss]:.3f}, not under {champion[loss]:.3f}")
@@ -284,29 +318,29 @@ def promotion_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], po
 
 
 def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
-    """Hold every version but the champion to a gate, and write verdict and reasons on it.
+    """Judge each version except the champion by a gate, and save verdict and reasons in the registry.
 
-    The best out of time of those that pass gets the alias 'challenger'; the champion stays until somebody moves its
-    alias.
+    Of the versions that pass, the one with the lowest out-of-time loss gets the alias 'challenger'. The champion stays
+    in service until the team moves its alias.
 
     Parameters
     ----------
     evidence : DataFrame
-        From `measure_candidates`.
+        Measurements of all versions, as from `measure_candidates`.
     gate : callable
-        Takes the evidence of candidate and champion and the policy, and returns the reasons for refusing.
+        Takes the measurements of candidate and champion and the policy, and returns reasons, as `promotion_gate` does.
 
     Returns
     -------
     DataFrame
-        From `registry`.
+        The registry, as from `registry`.
 
     Raises
     ------
     ModelError
-        Nothing is registered.
+        No version is registered.
     UsageError
-        A version was not measured, or the gate returns something else than texts.
+        A version was not measured, or the gate does not return texts.
     """
     import mlflow
 
@@ -317,15 +351,14 @@ def promote(evidence: pd.DataFrame, gate: _Gate) -> pd.DataFrame:
     for version in versions:
         name = version.tags["name"]
         if name not in evidence.index:
-            raise UsageError(f"{name!r} was not measured", fix="measure all versions with promotion.evidence")
+            raise UsageError(f"{name!r} was not measured", fix="measure all versions with promotion.measure_candidates")
         if version.version == champion.version:
             continue
         reasons = gate(evidence.loc[name].to_dict(), evidence.loc[champion.tags["name"]].to_dict(), promotion_policy())
+        # A learner's gate may return one text, or None to pass.
         reasons = [reasons] if isinstance(reasons, str) else list(reasons or [])
         if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
-            raise UsageError(
-                "the gate returned something else than texts", fix="return a list of reasons, empty to pass"
-            )
+            raise UsageError("the gate did not return a list of texts", fix="return a list of reasons, empty to pass")
         client.set_model_version_tag(MODEL, version.version, "verdict", "refused" if reasons else "passed")
         client.update_model_version(MODEL, version.version, "; ".join(reasons))
         if not reasons:

@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any
 
 from course_utils.errors import ClaimError, UsageError
-from course_utils.tables import DATASETS, active_dataset
+from course_utils.tables import DATASETS, dataset_of
 
 __all__ = ["ALWAYS", "as_text", "claim"]
 
@@ -33,14 +33,14 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
     unit : str, optional
         ``"$"`` is printed before the number, any other unit after it; default: no unit.
     **stated
-        At least one of ``nyc2013=``, ``allyears2k=`` and ``always=`` (for data sets without a keyword of their own).
-        Each is a range ``(low, high)`` that includes both ends, with ``None`` for an open end; or a number, which the
-        measured one must equal when rounded to the decimals stated; or ``True`` or ``False``.
+        ``always=``, or the name of a data set, such as ``nyc2013=``, which counts before ``always=``. Each is a range
+        ``(low, high)`` that includes both ends, with ``None`` for an open end; or a number, which the measured one must
+        equal when rounded to the decimals stated; or ``True`` or ``False``.
 
     Raises
     ------
     ClaimError
-        The measured value is not as stated for the active data set.
+        The measured value is not as stated for the data set: that of `measured` if it is a Series, else the active one.
     UsageError
         A keyword is not a data set, nothing is stated, or a value is not a number, a range or a boolean.
 
@@ -58,10 +58,11 @@ def claim(statement: str, measured: Any, *, unit: str = "", **stated: Any) -> No
     value = _scalar(measured)
     # All of them are read, also those of other data sets, so that a mistake in one does not wait for its data set.
     checks = {name: _Stated(wanted, value, unit) for name, wanted in stated.items()}
-    dataset = active_dataset()
+    dataset = dataset_of(measured)
     check = checks.get(dataset) or checks.get(ALWAYS)
     if check is None:
-        print(f"· {statement}: not claimed on this data set")
+        # A data set of your own: the lesson shows what it measures there, and has no value to compare it with.
+        print(f"· {statement}: {_with_unit(as_text(value), unit)} on {dataset}, for which the lesson states no value")
         return
     if not check.holds:
         found = _with_unit(as_text(value), unit)

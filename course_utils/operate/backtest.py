@@ -176,8 +176,11 @@ class Backtest:
         predict: _Answer | None = None,
         scores: pd.Series | None = None,
     ) -> None:
-        if (flights.attrs.get("dataset") or tables.active_dataset()) != "nyc2013":
-            raise UsageError("a sample of single days cannot be replayed", fix="use the flights of nyc2013")
+        if not tables.dataset(tables.dataset_of(flights))["complete"]:
+            complete = [name for name in tables.DATASETS if tables.dataset(name)["complete"]]
+            raise UsageError(
+                "a sample of single days cannot be replayed", fix=f"use the flights of {' or '.join(complete)}"
+            )
         if label_delay_days != int(label_delay_days) or label_delay_days < 1:
             raise UsageError(f"label_delay_days={label_delay_days!r} cannot be waited for", fix="give 1 or more")
         dictionary.admissible(horizon)  # refuses hours after departure

@@ -26,6 +26,8 @@ __all__ = [
     "canvas",
     "checkout",
     "curriculum",
+    "dataset",
+    "dataset_of",
     "find",
     "read_csv",
     "read_notes",
@@ -34,10 +36,25 @@ __all__ = [
     "workflow",
 ]
 
-#: Data sets that lessons can run on, the default first.
-DATASETS = ("nyc2013", "allyears2k")
 #: Folders of tables, one for each stage of the course.
 _STAGES = ("data", "model", "develop", "serve", "operate")
+#: What a row of datasets.toml must state, and what the rest is where it is not stated.
+_DATASET_NEEDS = ("title", "years", "validation", "test", "file")
+_DATASET_DEFAULTS: dict[str, Any] = {
+    "flights": None,
+    "source": "",
+    "terms": "",
+    "compare_from": "",
+    "complete": False,
+    "weather": False,
+    "absent": [],
+    "unsuited": "",
+    "package": "",
+    "url": "",
+    "bytes": None,
+    "sha256": "",
+    "variable": "",
+}
 
 
 def checkout() -> Path:
@@ -261,6 +278,62 @@ def canvas() -> pd.DataFrame:
     return pd.DataFrame({"question": {field["key"]: field["question"] for field in fields}}).rename_axis("key")
 
 
+def dataset(name: str) -> dict[str, Any]:
+    """Return the facts about a data set: its row of ``datasets.toml``, completed with the defaults.
+
+    Parameters
+    ----------
+    name : str
+        One of `DATASETS`; any other name is refused.
+
+    Returns
+    -------
+    dict
+        Keys as explained at the top of ``datasets.toml``; ``compare_from`` is the start of validation if not stated.
+
+    Raises
+    ------
+    UsageError
+        There is no such data set, or its row lacks a key or has an unknown one.
+
+    Examples
+    --------
+    >>> tables.dataset("nyc2013")["validation"]
+    '2013-09'
+    """
+    rows = read_toml("datasets.toml")
+    if name not in rows:
+        raise UsageError(f"there is no data set {name!r}", fix=f"choose one of {', '.join(rows)}")
+    row = rows[name]
+    if absent := [key for key in _DATASET_NEEDS if not row.get(key)]:
+        raise UsageError(f"datasets.toml: [{name}] does not state {absent[0]!r}", fix=f"add a line {absent[0]} = …")
+    known = (*_DATASET_NEEDS, *_DATASET_DEFAULTS)
+    if unknown := [key for key in row if key not in known]:
+        raise UsageError(
+            f"datasets.toml: [{name}] has the unknown key {unknown[0]!r}", fix=f"choose from {', '.join(known)}"
+        )
+    return {**_DATASET_DEFAULTS, **row, "compare_from": row.get("compare_from") or row["validation"]}
+
+
+def dataset_of(rows: Any) -> str:
+    """Return the name of the data set that a frame or series is from: its ``attrs['dataset']``, else the active one.
+
+    pandas keeps ``attrs`` when you filter, sort, sample or copy rows, and loses them in a merge. Whatever has none in
+    `rows`, such as a number, counts as from the active data set.
+
+    Raises
+    ------
+    UsageError
+        ``COURSE_DATASET`` names a data set that the course does not have.
+
+    Examples
+    --------
+    >>> tables.dataset_of(flights.head(3))
+    'nyc2013'
+    """
+    return getattr(rows, "attrs", {}).get("dataset") or active_dataset()
+
+
 def active_dataset() -> str:
     """Return the name of the active data set: environment variable ``COURSE_DATASET``, by default ``nyc2013``.
 
@@ -281,3 +354,7 @@ def active_dataset() -> str:
             fix=f"set it to one of {', '.join(DATASETS)}, or unset it",
         )
     return name
+
+
+#: Names of the data sets, the default first; read at import, so it comes after the function that reads them.
+DATASETS: tuple[str, ...] = tuple(read_toml("datasets.toml"))

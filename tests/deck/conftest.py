@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pandas as pd
@@ -21,8 +20,6 @@ def deck() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def allyears() -> pd.DataFrame:
     """Return the deck's 43,978 flights, their checksum verified; skip where they are not on this machine."""
-    named = os.environ.get("COURSE_ALLYEARS2K", "").strip()
-    kept = datasets.data_folder() / "external" / "allyears2k.csv"
-    if not kept.is_file() and (not named or "://" in named):
+    if not datasets.is_available("allyears2k"):
         pytest.skip("the deck's data is not on this machine: set COURSE_ALLYEARS2K to a copy, or fetch it")
     return datasets.load_flights("allyears2k")

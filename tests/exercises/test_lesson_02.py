@@ -124,7 +124,7 @@ WHERE = {
 RAW, HOLIDAYS, INTERIM, TABLE, FUNCTION, MEANING, LOSSES, KEY = WHERE
 
 RIGHT = {
-    "02.1": [by_prefix, by_parts, by_loop, by_yield, by_pandas, project_structure.tables_lie_in_data],
+    "02.1": [by_prefix, by_parts, by_loop, by_yield, by_pandas, project_structure.tables_are_in_data],
     "02.2": [
         WHERE,
         pd.Series(WHERE),

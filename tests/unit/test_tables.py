@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from course_utils import tables
@@ -95,6 +96,54 @@ def test_the_active_data_set(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_DATASET", "nyc2031")
     with pytest.raises(UsageError, match=r"'nyc2031'.*nyc2013, allyears2k"):
         tables.active_dataset()
+
+
+@pytest.mark.parametrize("name", tables.DATASETS)
+def test_the_facts_about_a_data_set_are_complete(name: str):
+    """Each row of datasets.toml can be loaded, split and, where it has an address, verified."""
+    facts, columns = tables.dataset(name), set(tables.read_csv("dictionary.csv")["column"])
+    first, last = facts["years"]
+    assert first <= last
+    assert facts["validation"] < facts["test"]
+    assert set(facts["absent"]) <= columns
+    assert not facts["url"] or (facts["bytes"] and len(facts["sha256"]) == 64)
+    assert bool(facts["package"]) + bool(facts["url"]) <= 1
+    own = tables.read_csv("dictionary_by_dataset.csv")
+    assert set(own["dataset"]) <= set(tables.DATASETS)
+    assert set(own["column"]) <= columns
+
+
+def test_the_numbers_of_flights_are_stated_alike():
+    """The tables that count flights for lessons and for the deck agree with datasets.toml."""
+    assert tables.dataset("nyc2013")["flights"] == tables.read_toml("constants.toml")["flights_2013"]
+    assert tables.dataset("allyears2k")["flights"] == tables.read_toml("deck.toml")["data"]["rows"]
+
+
+def test_an_incomplete_row_of_a_data_set_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """A key that is missing or misspelt is named, and a data set that is not there gets the right names."""
+    row = {"title": "flights", "years": [2014, 2014], "validation": "2014-09", "test": "2014-11", "file": "mine.csv"}
+    read = tables.read_toml
+    for wrong, says in (
+        ({**row, "test": ""}, r"\[mine\] does not state 'test'"),
+        ({**row, "wether": True}, r"\[mine\] has the unknown key 'wether'"),
+    ):
+        monkeypatch.setattr(tables, "read_toml", lambda name, wrong=wrong: {**read(name), "mine": wrong})
+        with pytest.raises(UsageError, match=says):
+            tables.dataset("mine")
+    monkeypatch.setattr(tables, "read_toml", lambda name: {**read(name), "mine": row})
+    assert tables.dataset("mine")["compare_from"] == "2014-09"
+    assert tables.dataset("mine")["weather"] is False
+    with pytest.raises(UsageError, match=r"no data set 'nyc2031'.*choose one of nyc2013, allyears2k"):
+        tables.dataset("nyc2031")
+
+
+def test_rows_know_their_data_set(monkeypatch: pytest.MonkeyPatch):
+    """A frame that names its data set counts for that one; anything else counts for the active one."""
+    rows = pd.DataFrame({"DepDelay": [1.0]})
+    monkeypatch.delenv("COURSE_DATASET", raising=False)
+    assert tables.dataset_of(rows) == tables.dataset_of(0.5) == "nyc2013"
+    rows.attrs["dataset"] = "allyears2k"
+    assert tables.dataset_of(rows) == tables.dataset_of(rows["DepDelay"]) == "allyears2k"
 
 
 BENCHMARKS = tables.read_toml("benchmarks.toml")

@@ -12,7 +12,6 @@ from course_utils.model.online_learning.progressive import compare_label_delays,
 from course_utils.model.online_learning.streams import (
     NAMESPACES,
     OPTIONS,
-    START,
     Stream,
     comparison_start,
     every_nth_flight,
@@ -24,7 +23,6 @@ from course_utils.model.online_learning.streams import (
 __all__ = [
     "NAMESPACES",
     "OPTIONS",
-    "START",
     "GuardedRun",
     "Learner",
     "Stream",

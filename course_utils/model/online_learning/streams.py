@@ -20,7 +20,6 @@ from course_utils.model import vowpal
 __all__ = [
     "NAMESPACES",
     "OPTIONS",
-    "START",
     "Stream",
     "comparison_start",
     "every_nth_flight",
@@ -42,9 +41,6 @@ NAMESPACES: dict[str, list[str]] = {
     "dest": ["Dest"],
     "numbers": ["CRSElapsedTime", "Distance"],
 }
-
-#: The first day on which the learners are compared, by data set.
-START = {"nyc2013": "2013-04-01", "allyears2k": "1996-01-01"}
 
 # Numbers whose order means nothing to a linear model: 23 h is not 23 times 1 h, so each gets a weight of its own.
 _TEXT = ("hour", "arrival_hour", "DayOfWeek")
@@ -228,4 +224,4 @@ def comparison_start(flights: pd.DataFrame) -> str:
     >>> online_learning.comparison_start(flights)
     '2013-04-01'
     """
-    return START[flights.attrs.get("dataset") or tables.active_dataset()]
+    return tables.dataset(tables.dataset_of(flights))["compare_from"]

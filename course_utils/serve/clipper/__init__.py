@@ -1,4 +1,4 @@
-"""Clipper on a laptop: what the unmodified ``clipper_admin`` client starts, as processes instead of containers.
+"""Clipper on a laptop: the unmodified client ``clipper_admin`` runs a cluster as processes instead of containers.
 
 >>> from clipper_admin import ClipperConnection                        # doctest: +SKIP
 >>> from course_utils.serve.clipper import LocalContainerManager             # doctest: +SKIP
@@ -10,14 +10,15 @@
        │  a pipe: when it breaks, everything stops
        └─ supervisor                                     supervisor.py
             ├─ management front end ── state.json        management.py, state.py
-            ├─ query front end                           frontend.py
+            ├─ query front end                           frontend.py, counters.py
             └─ zygote                                    replicas.py
                  ├─ replica  my-model:1  0
                  └─ replica  my-model:1  1
 
-The two front ends speak HTTP (web.py); among themselves the processes talk over Unix sockets (wire.py) in a folder
-that only their user may enter. `LocalContainerManager` is imported when it is asked for, as `clipper_admin` takes a
-second to import, which the other processes do not need.
+The two front ends speak HTTP (web.py); the processes talk to each other over Unix sockets (wire.py) in a folder that
+only their user may enter. queries.py parses queries, images.py and docker_shim.py build models, user_metrics.py holds a
+model's own metrics. `LocalContainerManager` is imported on first use: `clipper_admin` takes a second to import, and the
+other processes do not need it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Build the models of a local cluster in the place where `clipper_admin` would ask Docker.
+"""Build the models of a local cluster where `clipper_admin` would call Docker.
 
 `ClipperConnection.build_model` asks Docker, whatever its container manager is: it calls ``docker.from_env()``, then
 ``images.build`` and ``images.push``. While a local cluster is started, a shim replaces the name ``docker`` in the
@@ -42,8 +42,8 @@ from course_utils.serve.clipper.images import Image, Images
 
 __all__ = ["LIMIT_BYTES", "Builder"]
 
-#: The largest build context that is accepted by default. A larger closure has captured something by mistake: one around
-#: a `training.Fit`, which holds the inputs of all flights, takes twice as much; one around its scorer takes 0.4 MB.
+#: The largest build context that is accepted by default, in bytes. A larger closure has captured something by mistake:
+#: a `training.Fit`, with the inputs of all flights, takes twice as much; its scorer takes 0.4 MB.
 LIMIT_BYTES = 100_000_000
 
 _lock = threading.RLock()
@@ -51,7 +51,7 @@ _started: list[Builder] = []
 
 
 class Builder:
-    """Builds the models of one local cluster while it is started.
+    """A builder of models for one local cluster, active between `start` and `stop`.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Builder:
     images : Images
         The store that keeps the images.
     limit_bytes : int
-        The largest build context that is accepted.
+        The largest build context that is accepted, in bytes.
     """
 
     def __init__(self, manager: ContainerManager, images: Images, *, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -71,7 +71,7 @@ class Builder:
         weakref.finalize(manager, self.stop)
 
     def start(self) -> None:
-        """Build what is meant for this cluster, and let ``import clipper_admin.metrics`` work without a Redis server.
+        """Build this cluster's models from now on; let ``import clipper_admin.metrics`` work without a Redis server.
 
         Starting a second time does nothing.
         """
@@ -109,8 +109,8 @@ class Builder:
         try:
             if size > self.limit_bytes:
                 raise UsageError(
-                    f"the model takes {size / 1e6:,.0f} MB; {self.limit_bytes / 1e6:,.0f} MB are accepted",
-                    fix="look at what the function captures: training data does not belong there",
+                    f"the model takes {size / 1e6:,.0f} MB; at most {self.limit_bytes / 1e6:,.0f} MB are accepted",
+                    fix="check which variables the function captures: it must not hold training data",
                 )
             built = self.images.build(context, tag, say=lambda line: log.append({"stream": line}))
             return self.images.find(built), log

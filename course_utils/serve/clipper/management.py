@@ -1,7 +1,7 @@
-"""Clipper's management front end: applications, models, links and versions, over HTTP, for who knows the secret.
+"""Clipper's management front end: HTTP calls for applications, models, links and versions, protected by a secret.
 
-Every change is written to the state's file, then told to the query front end; the answer goes out when that has taken
-it in. So a query that is sent after a version switch has returned meets the new version.
+Every change is saved, then sent to the query front end, then answered. So when a version switch has returned, the next
+query is answered by the new version.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from course_utils.serve.clipper.state import State, StateError
 
 __all__ = ["main"]
 
-#: Calls that change the state, and those that read it: each is a method of `State`.
+#: Calls that change the state, and calls that read it; each is a method of `State`.
 _CHANGES = (
     "add_app", "delete_app", "add_model_links", "delete_model_links",
     "add_model", "set_model_version", "delete_versioned_model",
 )  # fmt: skip
-_LOOKS = ("get_linked_models", "get_application", "get_all_applications", "get_model", "get_all_models")
+_READS = ("get_linked_models", "get_application", "get_all_applications", "get_model", "get_all_models")
 
 
 class _Management:
@@ -38,26 +38,27 @@ class _Management:
         self.folder = folder
         self.file = folder / "state.json"
         self.state = State.load(self.file)
-        self.turn = asyncio.Lock()
-        self.key = b"Basic " + base64.b64encode(f"clipper:{secret}".encode())
+        self.lock = asyncio.Lock()
+        self.authorization = b"Basic " + base64.b64encode(f"clipper:{secret}".encode())
         self.clients: set[web.Connection] = set()
 
     async def answer(self, call: str, request: dict[str, Any]) -> Any:
-        """Do what a call asks for."""
-        if call in _LOOKS:
+        """Execute a call and return its answer."""
+        if call in _READS:
             return getattr(self.state, call)(request)
         if call in ("get_all_containers", "get_container"):
             return await self.replicas(call, request)
-        async with self.turn:  # one change after the other
+        async with self.lock:  # one change at a time
+            # A copy: if the rules refuse the call, or saving fails, the state stays as it was.
             changed = State(json.loads(json.dumps(self.state.as_dict())))
             answer = getattr(changed, call)(request)
             changed.save(self.file)
             self.state = changed
-            await self.tell()
+            await self.send_state()
         return answer
 
-    async def tell(self) -> None:
-        """Tell the query front end the state, and wait until it has taken it in; it may be starting anew."""
+    async def send_state(self) -> None:
+        """Send the state to the query front end until it has accepted it; the front end may be restarting."""
         async with asyncio.timeout(30):
             while True:
                 try:
@@ -67,7 +68,7 @@ class _Management:
                     await asyncio.sleep(0.02)
 
     async def replicas(self, call: str, request: dict[str, Any]) -> Any:
-        """Return what is known of the replicas, Clipper's 'containers'."""
+        """Return the running replicas, which Clipper calls containers."""
         running = (await wire.ask_async(self.folder / "supervisor.sock", {"call": "replicas"}))["replicas"]
         known = [
             {
@@ -101,16 +102,16 @@ class _Client(web.Connection):
 
     def handle(self, request: web.Request) -> None:
         path = request.path.partition(b"?")[0].decode("ascii", "replace").removeprefix("/admin/").rstrip("/")
-        if not hmac.compare_digest(request.headers.get(b"authorization", b""), self.management.key):
+        if not hmac.compare_digest(request.headers.get(b"authorization", b""), self.management.authorization):
             self.respond(
                 401,
-                b"The management address holds a secret; only the manager that started the cluster knows it.\n",
+                b"The secret is missing or wrong: use the address that get_admin_addr() returns.\n",
                 "text/plain",
             )
         elif request.method == b"GET" and path == "ping":
             self.respond(200, b"PONG", "text/plain")
-        elif path not in (*_CHANGES, *_LOOKS, "get_all_containers", "get_container"):
-            self.respond(404, b"There is no such call.\n", "text/plain")
+        elif path not in (*_CHANGES, *_READS, "get_all_containers", "get_container"):
+            self.respond(404, b"There is no call of this name.\n", "text/plain")
         elif request.method != b"POST":
             self.respond(405, b"Send a POST request.\n", "text/plain")
         else:
@@ -138,7 +139,7 @@ async def _serve(folder: Path, secret: str, port: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     management = _Management(folder, secret)
     await loop.create_server(lambda: _Client(management), sock=port)
-    web.close_slow(management.clients, loop)
+    web.close_slow_clients(management.clients, loop)
     print("ready", flush=True)
     await wire.wait_for_parent_exit()
 

@@ -1,4 +1,4 @@
-"""The container manager that makes the unmodified ``clipper_admin`` client run Clipper as processes of this machine."""
+"""The container manager with which the unmodified ``clipper_admin`` runs Clipper as processes on this machine."""
 
 from __future__ import annotations
 
@@ -28,31 +28,34 @@ from course_utils.serve.clipper.images import Images
 
 __all__ = ["LocalContainerManager"]
 
-#: The supervisors that this process has started, by cluster. The pipe to each lives as long as the process: a manager
-#: that is forgotten, as when a notebook's cell is run again, does not stop its cluster.
+#: The supervisors that this process has started, by cluster. They are kept here, so that the pipe to each stays open
+#: even if its manager is garbage-collected, for example when a notebook's cell is run again.
 _owned: dict[str, subprocess.Popen[bytes]] = {}
 
 
 class LocalContainerManager(ContainerManager):
-    """Runs a Clipper cluster on this machine, without Docker.
+    """A container manager that runs a Clipper cluster on this machine, without Docker.
 
-    Give it to ``clipper_admin.ClipperConnection`` in the place of ``DockerContainerManager``; everything else stays
-    as it is. The cluster ends with the process that started it.
+    Pass it to ``clipper_admin.ClipperConnection`` instead of ``DockerContainerManager``; everything else stays the
+    same. The cluster stops when the process that started it ends.
 
     Parameters
     ----------
     cluster_name : str
-        Clusters of different names do not know of each other. A Docker cluster that you use in the same process needs a
-        name that does not begin with this one: images are built where their tag says.
+        Up to 32 lower-case letters, digits and hyphens. Clusters with different names are independent. If you use a
+        Docker cluster in the same process, its name must not begin with this one: the tag of an image decides where it
+        is built.
     clipper_query_port, clipper_management_port : int
-        Where the front ends listen on 127.0.0.1; 0 for any free port, which is in the same attribute after the start.
+        Ports of the front ends on 127.0.0.1. With 0 the system chooses a free port, and `start_clipper` stores it in
+        the attribute of the same name.
     start_method : {'fork', 'spawn'}, optional
-        How replicas are made: forks of a warm process where that is safe (Linux), or fresh Pythons.
+        How replicas start: as forks of a process that has imported the libraries (the default on Linux), or as new
+        Python processes (the default elsewhere).
 
     Raises
     ------
     UsageError
-        On Windows, or where the cluster's name cannot name a folder.
+        The system is Windows, or the cluster's name or the start method is not allowed.
     """
 
     def __init__(
@@ -65,22 +68,24 @@ class LocalContainerManager(ContainerManager):
     ) -> None:
         if sys.platform == "win32":
             raise UsageError(
-                "Clipper's processes need Unix sockets, which Python has not got on Windows",
-                fix="run this lesson in WSL, on Binder, or with Docker by DockerContainerManager",
+                "Clipper's processes need Unix sockets, which Python does not support on Windows",
+                fix="run this lesson in WSL or on Binder, or use DockerContainerManager with Docker",
             )
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", cluster_name):
             raise UsageError(
-                f"cluster_name {cluster_name!r} cannot name a cluster",
-                fix="use up to 32 lower-case letters, digits and -",
+                f"cluster_name={cluster_name!r} is not allowed",
+                fix="use up to 32 lower-case letters, digits and hyphens, such as 'my-cluster'",
             )
         if start_method not in (None, "fork", "spawn"):
-            raise UsageError(f"start_method is {start_method!r}", fix="use 'fork', 'spawn' or leave it out")
+            raise UsageError(
+                f"start_method={start_method!r} does not exist", fix="pass 'fork' or 'spawn', or leave it out"
+            )
         self.cluster_name = self.cluster_identifier = cluster_name
         self.clipper_query_port = clipper_query_port
         self.clipper_management_port = clipper_management_port
         self.start_method = start_method
         self.secret = ""
-        self.folder = _home() / cluster_name
+        self.folder = _clusters_folder() / cluster_name
         self.logger = ClusterAdapter(_logger(), {"cluster_name": cluster_name})
         self._builder: Builder | None = None
 
@@ -102,18 +107,18 @@ class LocalContainerManager(ContainerManager):
         Parameters
         ----------
         query_frontend_image, mgmt_frontend_image, frontend_exporter_image : str
-            Images of Clipper's; nothing here runs in an image.
+            Clipper's own images; accepted and ignored, because nothing runs in an image here.
         cache_size, qf_http_thread_pool_size, qf_http_timeout_request, qf_http_timeout_content : int
-            Of Clipper's query front end; this one keeps no predictions, and has limits of its own.
+            Settings of Clipper's query front end; accepted and ignored: this one has no cache and its own limits.
         num_frontend_replicas : int
-            One only, as with Docker.
+            Must be 1, as with Docker.
 
         Raises
         ------
         UsageError
-            A port is in use.
+            A port is already in use.
         ClipperException
-            A cluster of this name is running, or the start failed.
+            A cluster of this name is already running, or the start failed.
         """
         if num_frontend_replicas != 1:
             raise ClipperException(
@@ -121,34 +126,49 @@ class LocalContainerManager(ContainerManager):
                 "Please set num_frontend_replicas=1 or use Kubernetes."
             )
         ports = {"frontend": self.clipper_query_port, "management": self.clipper_management_port}
-        asked = {"folder": str(self.folder), "ports": ports, "secret": secrets.token_urlsafe(24), "owner": os.getpid()}
+        request = {
+            "folder": str(self.folder),
+            "ports": ports,
+            "secret": secrets.token_urlsafe(24),
+            "owner": os.getpid(),
+        }
+        supervisor, answer = self._start_supervisor(request)
+        if "refused" in answer:
+            supervisor.stdin.close()
+            supervisor.wait()
+            self._raise_start_error(answer)
+        _owned[self.cluster_name] = supervisor
+        self.connect()
+
+    def _start_supervisor(self, request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+        """Start a supervisor for a cluster (`request`); return its process and its answer."""
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": "1"}
         if self.start_method:
             environment["CLIPPER_START"] = self.start_method
+        # A session of its own: Ctrl-C in the notebook's terminal must not end the cluster, and its group ends together.
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "course_utils.serve.clipper.supervisor"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment, start_new_session=True,
         )  # fmt: skip
-        supervisor.stdin.write(json.dumps(asked).encode() + b"\n")
+        supervisor.stdin.write(json.dumps(request).encode() + b"\n")
         supervisor.stdin.flush()
-        told = supervisor.stdout.readline()
+        written = supervisor.stdout.readline()
         supervisor.stdout.close()
-        answer = json.loads(told) if told else {"refused": "start", "why": supervisor.stderr.read().decode()[-2000:]}
+        if written:
+            answer = json.loads(written)
+        else:  # it ended before it could answer: report the end of its traceback
+            answer = {"refused": "start", "why": supervisor.stderr.read().decode()[-2000:]}
         supervisor.stderr.close()
-        if "refused" in answer:
-            supervisor.stdin.close()
-            supervisor.wait()
-            self._refuse(answer)
-        _owned[self.cluster_name] = supervisor
-        self.connect()
+        return supervisor, answer
 
-    def _refuse(self, answer: dict[str, Any]) -> None:
+    def _raise_start_error(self, answer: dict[str, Any]) -> None:
+        """Raise the error for an answer of the supervisor that refuses the start."""
         if answer["refused"] == "port":
             what = "query" if answer["module"] == "frontend" else "management"
             raise UsageError(
-                f"port {answer['port']}, Clipper's {what} address, cannot be opened: {answer['why']}",
-                fix=f"stop what listens there, or give clipper_{what}_port=0 for any free port",
+                f"port {answer['port']} for Clipper's {what} address cannot be opened: {answer['why']}",
+                fix=f"stop the program that uses it, or pass clipper_{what}_port=0 for any free port",
             )
         if answer["refused"] == "exists":
             raise ClipperException(
@@ -158,12 +178,12 @@ class LocalContainerManager(ContainerManager):
         raise ClipperException(f"Cluster {self.cluster_name} did not start: {answer['why']}")
 
     def connect(self) -> None:
-        """Connect to the running cluster of this name, also from another process of the same user.
+        """Connect to the running cluster of this name, which another process of the same user may have started.
 
         Raises
         ------
         ClipperException
-            There is none.
+            No cluster of this name is running.
         """
         try:
             about = json.loads((self.folder / "cluster.json").read_text(encoding="utf-8"))
@@ -179,12 +199,12 @@ class LocalContainerManager(ContainerManager):
         self._builder.start()
 
     def stop_all(self, graceful: bool = True) -> None:
-        """Stop every process of the cluster, close its ports and remove its files.
+        """Stop all processes of the cluster, close its ports and remove its files.
 
         Parameters
         ----------
         graceful : bool
-            Taken, as by `DockerContainerManager`; the processes keep nothing that would be lost.
+            Accepted as by `DockerContainerManager`, and ignored: the processes hold nothing that could be lost.
         """
         if self._builder is not None:
             self._builder.stop()
@@ -196,11 +216,11 @@ class LocalContainerManager(ContainerManager):
             supervisor.stdin.close()
             supervisor.wait(30)
         deadline = time.monotonic() + 30
-        while not self._swept() and time.monotonic() < deadline:
+        while not self._remove_leftovers() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _swept(self) -> bool:
-        """Say whether no supervisor runs; remove what one has left that was killed."""
+    def _remove_leftovers(self) -> bool:
+        """Return whether the supervisor has ended, and remove the files that a killed one has left."""
         import fcntl
 
         lock = self.folder.with_name(f"{self.folder.name}.lock")
@@ -218,19 +238,20 @@ class LocalContainerManager(ContainerManager):
     def deploy_model(self, name: str, version: str, input_type: str, image: str, num_replicas: int = 1) -> None:
         """Start the replicas of a new version of a model.
 
-        A version that is registered is left alone: the client asks for its replicas before Clipper tells it that
-        versions are never used again. What is left of a deployment that was refused is replaced.
+        If the version is registered already, nothing happens: the client calls this before it registers the version,
+        and then gets Clipper's error that a version cannot be used twice. Replicas of a deployment that was refused are
+        replaced.
 
         Parameters
         ----------
         name, version : str
-            Of the model.
+            Name and version of the model.
         input_type : str
-            Of the model.
+            Input type of the model, as for `queries.parse`.
         image : str
-            What `build_model` returned.
+            Image of the model, as `build_model` returns it.
         num_replicas : int
-            How many to start.
+            How many replicas to start, from 0 to 100.
 
         Raises
         ------
@@ -241,29 +262,29 @@ class LocalContainerManager(ContainerManager):
             self._scale(name, version, input_type, image, num_replicas, replace=True)
 
     def set_num_replicas(self, name: str, version: str, input_type: str, image: str, num_replicas: int) -> None:
-        """Bring a version to a number of replicas; each runs what the version was first deployed with.
+        """Start or stop replicas of a version until there are `num_replicas`; all run the image of its deployment.
 
         Parameters
         ----------
         name, version : str
-            Of the model.
+            Name and version of the model.
         input_type : str
-            Of the model.
+            As for `deploy_model`.
         image : str
-            The name of its image; looked at only where the version has no replicas yet.
+            Image of the model; used only if the version has no replicas yet.
         num_replicas : int
-            How many there shall be.
+            How many replicas there should be, from 0 to 100.
 
         Raises
         ------
         ClipperException
-            It is no number of replicas, there is no such image, or its model cannot be loaded.
+            The number is not allowed, there is no such image, or its model cannot be loaded.
         """
         self._scale(name, version, input_type, image, num_replicas, replace=False)
 
     def _scale(self, name: str, version: str, input_type: str, image: str, number: int, *, replace: bool) -> None:
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 100:
-            raise ClipperException(f"num_replicas is {number!r}; please give a number from 0 to 100")
+            raise ClipperException(f"num_replicas={number!r} is not allowed. Please give a number from 0 to 100")
         try:
             found = Images(self.folder / "store").find(image)
         except CourseError as error:
@@ -276,48 +297,37 @@ class LocalContainerManager(ContainerManager):
         )  # fmt: skip
 
     def get_num_replicas(self, name: str, version: str) -> int:
-        """Return how many replicas of a version answer queries.
-
-        Parameters
-        ----------
-        name, version : str
-            Of the model.
-
-        Returns
-        -------
-        int
-            Those that are ready.
-        """
+        """Return how many replicas of the model `name` in a `version` are ready to answer queries."""
         return len([one for one in self.replicas() if (one["name"], one["version"]) == (name, str(version))])
 
     def replicas(self) -> list[dict[str, Any]]:
-        """Return the replicas that answer queries.
+        """Return the replicas that are ready to answer queries.
 
         Returns
         -------
         list of dict
-            name, version, input_type, replica (its number) and pid of each.
+            'name', 'version' and 'input_type' of the model, 'replica' (its number) and 'pid' of its process.
         """
         return self._ask({"call": "replicas"})["replicas"]
 
     def processes(self) -> dict[str, int]:
-        """Return the process ids of the supervisor and of what it started beside the replicas.
+        """Return the process ids of the supervisor and of its children, without the replicas.
 
         Returns
         -------
-        dict
-            Of 'supervisor', 'frontend' (queries), 'management' and 'replicas' (what they are forked from).
+        dict of str to int
+            'supervisor', 'frontend' (of queries), 'management' and 'replicas' (the zygote, which they are forked from).
         """
         about = json.loads((self.folder / "cluster.json").read_text(encoding="utf-8"))
         return {"supervisor": about["supervisor"]} | self._ask({"call": "replicas"})["children"]
 
     def stop_models(self, models: Mapping[str, Sequence[str]]) -> None:
-        """Stop all replicas of some versions, once they have answered the queries that they have.
+        """Stop all replicas of some versions after they have answered the queries that they already have.
 
         Parameters
         ----------
         models : mapping of str to sequence of str
-            Versions by model name.
+            The versions to stop, by the name of the model.
         """
         self._ask({"call": "stop_models", "models": {name: list(map(str, models[name])) for name in models}})
 
@@ -326,9 +336,9 @@ class LocalContainerManager(ContainerManager):
         self._ask({"call": "stop_models", "models": None})
 
     def _registered(self, name: str, version: str) -> bool:
-        """Say whether the management front end knows a version."""
-        asked = {"model_name": name, "model_version": str(version)}
-        answer = requests.post(f"http://{self.get_admin_addr()}/admin/get_model", json=asked, timeout=30)
+        """Return whether a version is registered with the management front end."""
+        wanted = {"model_name": name, "model_version": str(version)}
+        answer = requests.post(f"http://{self.get_admin_addr()}/admin/get_model", json=wanted, timeout=30)
         return answer.ok and bool(answer.json())
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -342,43 +352,38 @@ class LocalContainerManager(ContainerManager):
     # ------------------------------------------------------------------ logs and addresses
 
     def get_logs(self, logging_dir: str) -> list[str]:
-        """Copy the logs of the front ends and of all replicas.
+        """Copy the logs of all processes, replicas included, and return the paths of the copies.
 
         Parameters
         ----------
         logging_dir : str
-            Where to; made if absent.
-
-        Returns
-        -------
-        list of str
-            The files.
+            The folder for the copies, created if it does not exist.
         """
         target = Path(logging_dir).absolute()
         target.mkdir(parents=True, exist_ok=True)
         return [str(shutil.copy(log, target / log.name)) for log in sorted((self.folder / "logs").glob("*.log"))]
 
     def get_admin_addr(self) -> str:
-        """Return the management address, with the secret that its calls need."""
+        """Return the management address, with the secret that each call needs."""
         return f"clipper:{self.secret}@127.0.0.1:{self.clipper_management_port}"
 
     def get_query_addr(self) -> str:
-        """Return the query address."""
+        """Return the query address, such as '127.0.0.1:1337'."""
         return f"127.0.0.1:{self.clipper_query_port}"
 
     def get_metric_addr(self) -> str:
-        """Return where Prometheus finds ``/metrics``: the query address."""
+        """Return the address at which Prometheus finds ``/metrics``: the query address."""
         return self.get_query_addr()
 
 
-def _home() -> Path:
-    """Return the folder of this user's clusters, which nobody else may enter."""
+def _clusters_folder() -> Path:
+    """Return the folder of this user's clusters, which no other user may enter."""
     home = Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         home.mkdir(mode=0o700)
-    seen = home.lstat()
+    seen = home.lstat()  # not stat: another user may have put a link there
     if not home.is_dir() or home.is_symlink() or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
-        raise UsageError(f"the folder {home.name} of temporary files is not this user's alone", fix="remove it")
+        raise UsageError(f"other users could use the folder {home}", fix=f"remove it: rm -r {home}")
     return home
 
 
@@ -389,8 +394,8 @@ def _logger() -> Any:
 
 
 @atexit.register
-def _close() -> None:
-    """Let the supervisors go: the pipes would break in any case."""
+def _stop_supervisors() -> None:
+    """Close the pipes to the supervisors and wait for them, so that their ports are free when Python ends."""
     for supervisor in _owned.values():
         with contextlib.suppress(OSError):
             supervisor.stdin.close()

@@ -1,4 +1,4 @@
-"""A query's body read as Clipper reads it, and a model's outputs written as Clipper writes them."""
+"""Parse the bodies of queries and write the outputs of models, both with Clipper's rules and messages."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _INT32 = range(-(2**31), 2**31)
 
 
 class QueryError(Exception):
-    """A query's JSON, or the type of its input, is wrong; the text is Clipper's cause."""
+    """A query has invalid JSON or the wrong type of input; the text is what Clipper sends as the cause."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"Error parsing JSON: {problem}. Expected JSON schema: {_SCHEMA}")
 
 
 def parse(body: bytes, input_type: str) -> tuple[list[Any], bool]:
-    """Read a query.
+    """Return the inputs of a query, and whether they came as a batch.
 
     Parameters
     ----------
     body : bytes
-        JSON with `input` or `input_batch`.
-    input_type : str
-        The application's: 'integers', 'floats', 'doubles', 'bytes' or 'strings'.
+        A JSON object with the key 'input' or 'input_batch'.
+    input_type : {'integers', 'floats', 'doubles', 'bytes', 'strings'}
+        The input type of the application.
 
     Returns
     -------
     tuple of list and bool
-        The inputs, still as JSON has them, each of the type; whether they came as a batch.
+        The inputs as Python's JSON types, each checked; whether the key was 'input_batch'.
 
     Raises
     ------
     QueryError
-        It is no JSON, has no input, or an input is of another type.
+        The body is not JSON, has no input, or an input has another type.
     """
     try:
         query = orjson.loads(body)
@@ -49,53 +49,45 @@ def parse(body: bytes, input_type: str) -> tuple[list[Any], bool]:
     if not isinstance(query, dict):
         raise QueryError("the query is not an object")
     if "input" in query:
-        rows, many = [query["input"]], False
+        rows, is_batch = [query["input"]], False
     elif isinstance(query.get("input_batch"), list):
-        rows, many = query["input_batch"], True
+        rows, is_batch = query["input_batch"], True
     else:
         raise QueryError('JSON object does not have required key: "input"')
     check = _check_numbers if input_type in _NUMBERS else _check_text
     for row in rows:
         check(row, input_type)
-    return rows, many
+    return rows, is_batch
 
 
 def _check_numbers(row: Any, input_type: str) -> None:
-    """Refuse an input that is no list of numbers of its application's type."""
+    """Raise an error unless an input is a list of numbers of the application's type."""
     if not isinstance(row, list):
         raise QueryError(f"input of type {type(row).__name__} is not a list of {input_type}")
-    odd = set(map(type, row)) - ({int} if input_type == "integers" else {int, float})
-    if odd:
-        raise QueryError(f"an element of type {odd.pop().__name__} is not one of {input_type}")
+    # A set of types, not a loop over values: a row may have hundreds of numbers. bool is no int here.
+    wrong = set(map(type, row)) - ({int} if input_type == "integers" else {int, float})
+    if wrong:
+        raise QueryError(f"an element of type {wrong.pop().__name__} is not one of {input_type}")
     if input_type == "integers" and not all(number in _INT32 for number in row):
         raise QueryError("an integer has more than 32 bits")
 
 
 def _check_text(row: Any, input_type: str) -> None:
-    """Refuse an input that is no text, or no bytes written as base64."""
+    """Raise an error unless an input is a text, or for 'bytes' a base64 text."""
     if not isinstance(row, str):
         raise QueryError(f"input of type {type(row).__name__} is not a string")
     if input_type == "bytes":
         try:
             base64.b64decode(row, validate=True)
         except ValueError:
-            raise QueryError("bytes are to be sent as base64") from None
+            raise QueryError("bytes must be sent as base64") from None
 
 
 def as_inputs(rows: list[Any], input_type: str) -> list[Any]:
-    """Turn what `parse` returned into what Clipper hands to a model.
+    """Return inputs in the types in which Clipper passes them to a model.
 
-    Parameters
-    ----------
-    rows : list
-        The inputs.
-    input_type : str
-        As for `parse`.
-
-    Returns
-    -------
-    list
-        Texts as they are; numpy arrays of int8 for bytes, int32 for integers, float32 and float64.
+    `rows` are the inputs from `parse`, and `input_type` is as for `parse`. Strings stay as they are; other types become
+    numpy arrays: int8 for bytes, int32 for integers, float32 for floats, float64 for doubles.
     """
     import numpy as np
 
@@ -108,17 +100,9 @@ def as_inputs(rows: list[Any], input_type: str) -> list[Any]:
 
 
 def as_json(output: Any) -> bytes:
-    """Write one output: what reads as JSON is passed on as that, anything else as a string.
+    """Return one `output` of a model as JSON in one line.
 
-    Parameters
-    ----------
-    output : object
-        Of the model; Clipper takes its text.
-
-    Returns
-    -------
-    bytes
-        JSON in one line.
+    Clipper takes the text of the output. If that is JSON, it is passed on as it is; any other text becomes a string.
     """
     text = output if isinstance(output, str) else str(output)
     try:
@@ -128,20 +112,9 @@ def as_json(output: Any) -> bytes:
 
 
 def outputs_as_json(outputs: Iterable[Any]) -> list[bytes]:
-    """Write a model's outputs.
-
-    Parameters
-    ----------
-    outputs : iterable
-        As the model returned them.
-
-    Returns
-    -------
-    list of bytes
-        JSON, a line each.
-    """
+    """Return the `outputs` of a model as JSON, one line each."""
     kind = getattr(getattr(outputs, "dtype", None), "char", "")
-    if kind in ("f", "d") and outputs.ndim == 1 and len(outputs):  # the usual case, ten times as fast
+    if kind in ("f", "d") and outputs.ndim == 1 and len(outputs):  # the usual case, ten times faster in one call
         import numpy as np
 
         if np.isfinite(outputs).all():

@@ -1,7 +1,7 @@
-"""What Clipper knows: applications, models, versions, links. Real Clipper keeps it in Redis, this one in a file.
+"""The state of a cluster: applications, models, versions and links. Clipper keeps it in Redis, this one in a file.
 
-The rules are Clipper's: a name is used once, a version of a model once, an application has one model at most, whose
-input type is the application's. What breaks a rule is refused, and changes nothing.
+The rules and messages are Clipper's: names of applications and versions of a model are unique, and an application has
+at most one model, with the same input type. A call that breaks a rule is refused and changes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["INPUT_TYPES", "State", "StateError"]
 
-#: Clipper's input types, with the short names that it takes for them.
+#: Clipper's input types, by each name that it accepts for them.
 INPUT_TYPES = {
     "bytes": "bytes", "byte": "bytes", "b": "bytes",
     "integers": "integers", "ints": "integers", "int": "integers", "i": "integers",
@@ -24,11 +24,11 @@ INPUT_TYPES = {
 
 
 class StateError(Exception):
-    """What was asked breaks one of Clipper's rules; the text is Clipper's own answer."""
+    """A call breaks one of Clipper's rules; the text is Clipper's own answer."""
 
 
 def _typed(request: dict[str, Any], key: str, kind: type) -> Any:
-    """Return a field of a request, or refuse."""
+    """Return a field of a request, or raise an error if it is missing or of another type."""
     if key not in request:
         raise StateError(f'Error parsing JSON: JSON object does not have required key: "{key}"')
     value = request[key]
@@ -50,17 +50,16 @@ class State:
     Parameters
     ----------
     known : dict, optional
-        What `as_dict` of an earlier state returned.
+        A state as from `as_dict`; by default the new state is empty.
 
     Attributes
     ----------
     apps : dict
-        By name: name, input type, default output, latency objective in microseconds and linked models of each
-        application.
+        Applications by name: input type, default output, latency objective in microseconds, linked models.
     models : dict
-        By name, then version: what was registered.
+        Models by name, then version: what was registered.
     current : dict
-        By model name: its current version.
+        The current version of each model, by its name.
     """
 
     def __init__(self, known: dict[str, Any] | None = None) -> None:
@@ -70,17 +69,17 @@ class State:
         self.current: dict[str, str] = known.get("current", {})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as what JSON can hold."""
+        """Return the whole state in types that JSON can represent."""
         return {"apps": self.apps, "models": self.models, "current": self.current}
 
     @classmethod
     def load(cls, file: str | PathLike[str]) -> State:
-        """Read a state from a `file`, or start with an empty one where there is none."""
+        """Return the state in a `file`, or an empty one if the file does not exist."""
         path = Path(file)
         return cls(json.loads(path.read_text(encoding="utf-8")) if path.exists() else None)
 
     def save(self, file: str | PathLike[str]) -> None:
-        """Write the state to a `file`, whole or not at all."""
+        """Write the state to a `file` atomically."""
         path = Path(file)
         new = path.with_suffix(".new")
         new.write_text(json.dumps(self.as_dict()), encoding="utf-8")
@@ -97,7 +96,7 @@ class State:
             "linked_models": [],
         }
         if not name or not name.isprintable() or set(name) & set("/?# %"):
-            raise StateError(f"Error application name {name!r} cannot stand in an address")
+            raise StateError(f"Error application name {name!r} cannot be part of an address")
         if app["latency_slo_micros"] <= 0:
             raise StateError("Error latency_slo_micros is not above 0")
         if name in self.apps:
@@ -111,7 +110,7 @@ class State:
         return "Success!"
 
     def add_model_links(self, request: dict[str, Any]) -> str:
-        """Link an application to a model, the only one it may have (`request`: app_name, model_names)."""
+        """Link an application to a model; it may have only one (`request`: app_name, model_names)."""
         app, names = self._app(_typed(request, "app_name", str)), _typed(request, "model_names", list)
         for name in names:
             if not isinstance(name, str) or not self.models.get(name):
@@ -172,7 +171,7 @@ class State:
         return "SUCCESS"
 
     def delete_versioned_model(self, request: dict[str, Any]) -> str:
-        """Forget a version of a model (`request`: model_name and model_version)."""
+        """Remove a version of a model (`request`: model_name and model_version)."""
         name, version = _typed(request, "model_name", str), _typed(request, "model_version", str)
         versions = self.models.get(name, {})
         if version not in versions:
@@ -189,7 +188,7 @@ class State:
         return self.apps.get(_typed(request, "app_name", str), {}).get("linked_models", [])
 
     def get_application(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return what is known of an application (`request`: its name)."""
+        """Return an application, or an empty dict if there is none (`request`: its name)."""
         return self.apps.get(_typed(request, "name", str), {})
 
     def get_all_applications(self, request: dict[str, Any]) -> list[Any]:
@@ -197,7 +196,7 @@ class State:
         return list(self.apps.values()) if _typed(request, "verbose", bool) else list(self.apps)
 
     def get_model(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return what is known of a version of a model (`request`: model_name and model_version)."""
+        """Return a version of a model, or an empty dict if there is none (`request`: model_name and model_version)."""
         name, version = _typed(request, "model_name", str), _typed(request, "model_version", str)
         info = self.models.get(name, {}).get(version)
         return info | {"is_current_version": self.current.get(name) == version} if info else {}

@@ -1,9 +1,9 @@
-"""Clipper's metrics for users, inside a deployed closure and without a Redis server.
+"""Clipper's API for a model's own metrics, without a Redis server.
 
-In Clipper, importing `clipper_admin.metrics` starts ``redis-server``, which hands what a closure reports to a second
-process that Prometheus asks. It sends custom buckets under a name that the other side does not read, so they are lost.
-Here the same two calls write to a Prometheus registry of the replica itself; `install` makes
-``import clipper_admin.metrics`` find them.
+In Clipper, importing `clipper_admin.metrics` starts ``redis-server``, which passes the values to a second process that
+Prometheus scrapes. Custom buckets are lost: the client sends them under a name that the other side does not read.
+Here the same two functions write to a Prometheus registry in the replica; `install` lets ``import
+clipper_admin.metrics`` find them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BUCKETS", "add_metric", "install", "merge", "render", "report_metric", "uninstall"]
 
-#: Clipper's own, made for milliseconds.
+#: Clipper's default buckets, meant for milliseconds.
 DEFAULT_BUCKETS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 250, 300, 400, 500, float("inf"))
 
 _MODULES = ("clipper_admin.metrics", "clipper_admin.metrics.client")
-#: How a value is reported to each type.
+#: The method of prometheus_client that reports a value, by type of metric.
 _REPORT = {"Gauge": "set", "Counter": "inc", "Histogram": "observe", "Summary": "observe"}
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -37,21 +37,23 @@ _log = logging.getLogger(__name__)
 
 
 def add_metric(name: str, metric_type: str, description: str, buckets: Sequence[float] = DEFAULT_BUCKETS) -> None:
-    """Add a metric to this replica; a second time it is left alone.
+    """Add a metric to this replica; if it exists already, nothing happens.
 
     Parameters
     ----------
     name : str
         Letters, digits and '_'. Prometheus shows a counter as ``name_total``.
     metric_type : {'Gauge', 'Counter', 'Histogram', 'Summary'}
+        The type of the metric; see Prometheus' documentation.
     description : str
+        One line of help text, which Prometheus shows.
     buckets : sequence of float
-        Upper bounds of a histogram's buckets, ascending.
+        Upper bounds of a histogram's buckets, ascending; other types ignore them.
 
     Raises
     ------
     ClipperException
-        There is no such type, or Prometheus takes no such name or buckets.
+        There is no such type, or Prometheus does not accept the name or the buckets.
     """
     global _registry
     if metric_type not in _REPORT:
@@ -59,7 +61,7 @@ def add_metric(name: str, metric_type: str, description: str, buckets: Sequence[
     if name in _metrics:
         return
     if not _NAME.fullmatch(name):
-        raise _clipper_exception(f"{name!r} is no name of a metric: use letters, digits and _")
+        raise _clipper_exception(f"{name!r} cannot name a metric: use letters, digits and _")
 
     import prometheus_client
 
@@ -73,16 +75,17 @@ def add_metric(name: str, metric_type: str, description: str, buckets: Sequence[
 
 
 def report_metric(name: str, val: float) -> None:
-    """Report a value: a counter grows by it, a gauge is set to it, histogram and summary count it.
+    """Report a value: add it to a counter, set a gauge to it, or observe it in a histogram or summary.
 
-    A value that Prometheus refuses, such as a negative one for a counter, is logged and left out: it must not cost a
-    prediction.
+    A value that Prometheus refuses, such as a negative one for a counter, is logged and ignored: a wrong metric must
+    not make a prediction fail.
 
     Parameters
     ----------
     name : str
-        As given to `add_metric`.
+        The name of a metric, as for `add_metric`.
     val : float
+        The value, or anything that ``float`` accepts.
 
     Raises
     ------
@@ -99,33 +102,30 @@ def report_metric(name: str, val: float) -> None:
 
 
 def _clipper_exception(text: str) -> Exception:
-    """Make the error that Clipper's own client raises."""
+    """Return the type of error that Clipper's own client raises."""
     from clipper_admin.exceptions import ClipperException
 
     return ClipperException(text)
 
 
 def render() -> bytes:
-    """Return what this process has reported, as Prometheus' text; nothing if nothing was added."""
+    """Return the metrics of this process in Prometheus' text format; empty if none was added."""
     if _registry is None:
         return b""
     from prometheus_client import generate_latest
 
-    return generate_latest(_Page(list(_registry.collect())))
+    return generate_latest(_Collector(list(_registry.collect())))
 
 
 def merge(pages: Iterable[tuple[Mapping[str, str], bytes]]) -> bytes:
-    """Put the pages of several replicas on one, so that each value says whose it is.
+    """Return the metrics of several replicas as one page in Prometheus' text format, with labels for each replica.
+
+    If replicas disagree about the type of a metric, the first type counts, and values of another type are dropped.
 
     Parameters
     ----------
     pages : iterable of (mapping of str to str, bytes)
-        Labels to add, such as model, version and replica, and what `render` returned there.
-
-    Returns
-    -------
-    bytes
-        Prometheus' text. Where replicas disagree about a metric's type, the first one counts.
+        For each replica, the labels to add (such as model, version and replica) and the page from `render`.
     """
     from prometheus_client import generate_latest
     from prometheus_client.parser import text_string_to_metric_families
@@ -139,12 +139,12 @@ def merge(pages: Iterable[tuple[Mapping[str, str], bytes]]) -> bytes:
                 kept.samples = samples
             elif kept.type == family.type:
                 kept.samples += samples
-    return generate_latest(_Page(list(families.values())))
+    return generate_latest(_Collector(list(families.values())))
 
 
 @dataclass(frozen=True)
-class _Page:
-    """What prometheus_client writes out: metrics without the time they were made at, which would differ in each run."""
+class _Collector:
+    """A collector of prometheus_client that leaves out creation times: they would differ in each run."""
 
     metrics: list[Metric]
 
@@ -158,7 +158,7 @@ class _Page:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Give these functions to whoever imports Clipper's module of that name."""
+    """An import hook: ``import clipper_admin.metrics`` finds the functions of this module."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -167,7 +167,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return importlib.machinery.ModuleSpec(fullname, self, is_package=fullname == _MODULES[0])
         spec = importlib.machinery.PathFinder.find_spec(fullname) if fullname == "clipper_admin" else None
         if spec is not None and spec.loader is not None:
-            spec.loader = _Lazy(spec.loader)
+            spec.loader = _LazyLoader(spec.loader)
         return spec
 
     def exec_module(self, module: ModuleType) -> None:
@@ -177,10 +177,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 @dataclass(frozen=True)
-class _Lazy(importlib.abc.Loader):
-    """Run the package around the metrics once something of it is asked for.
+class _LazyLoader(importlib.abc.Loader):
+    """A loader that runs the package clipper_admin only when one of its names is used.
 
-    It imports the clients of Docker and Kubernetes, half a second that the first query to a replica would have to wait.
+    The package imports the clients of Docker and Kubernetes, which takes half a second; without this, the first query
+    to a replica would wait for it.
     """
 
     loader: Any
@@ -198,7 +199,7 @@ _FINDER = _Finder()
 
 
 def install() -> None:
-    """Let ``import clipper_admin.metrics`` find these functions; what was imported before stays as it was."""
+    """Let ``import clipper_admin.metrics`` find these functions; modules that were imported before do not change."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 

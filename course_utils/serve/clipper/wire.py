@@ -1,4 +1,4 @@
-"""How the processes of a cluster talk: a line of JSON, or frames of queries and answers, over Unix sockets."""
+"""How the processes of a cluster talk over Unix sockets: calls as lines of JSON, batches of queries as frames."""
 
 from __future__ import annotations
 
@@ -13,54 +13,52 @@ from typing import Any
 
 __all__ = ["ANSWER", "BATCH", "CallError", "Kind", "ask", "ask_async", "listen", "pack_batch", "wait_for_parent_exit"]
 
-#: Head of a batch of queries: how many, how many rows at most in one predict (0: any), bytes of the bodies. The
-#: length of each body follows, then the bodies. A head of zeros asks for the metrics.
+#: Header of a batch of queries: number of queries, most rows per call of the model (0: no limit), bytes of all bodies.
+#: The length of each body follows, then the bodies. A header of zeros asks for the replica's metrics.
 BATCH = struct.Struct("<III")
-#: Head of one answer: its kind, its rows, its bytes. As many as there were queries follow a BATCH head.
+#: Header of one answer: kind, rows, bytes. After a BATCH header there is one per query, then the answers.
 ANSWER = struct.Struct("<BII")
+
+#: The longest line of a call, in bytes: a state with thousands of applications fits.
+_MAX_LINE = 1 << 26
 
 _Handler = Callable[[dict[str, Any], asyncio.StreamReader, asyncio.StreamWriter], Awaitable[dict[str, Any] | None]]
 
 
 class Kind:
-    """What a replica's answer to one query is."""
+    """The kind of a replica's answer to one query."""
 
     ONE = 0
     """One output."""
     MANY = 1
-    """Outputs of several rows, a line each."""
+    """Outputs of several rows, one per line."""
     INVALID = 2
-    """The query is at fault: its JSON or its input type."""
+    """The query is wrong: its JSON or its input type."""
     FAILED_ONE = 3
-    """The model raised an error for a query of one row."""
+    """The model raised an error for a query with one row."""
     FAILED_MANY = 4
-    """The model raised an error for a query of several rows."""
+    """The model raised an error for a query with several rows."""
 
 
 class CallError(Exception):
-    """Another process of the cluster said no; the text says why."""
+    """Another process of the cluster refused a call; the text says why."""
 
 
-def pack_batch(bodies: list[bytes], most: int = 0) -> list[bytes]:
-    """Write a batch of queries as a replica reads it.
+def pack_batch(bodies: list[bytes], max_rows: int = 0) -> list[bytes]:
+    """Return the frame of a batch of queries, in pieces.
 
     Parameters
     ----------
     bodies : list of bytes
-        The bodies of the queries, unparsed.
-    most : int
-        How many rows the model may get in one call; 0 for any number.
-
-    Returns
-    -------
-    list of bytes
-        The frame, in pieces.
+        The HTTP bodies of the queries, not parsed.
+    max_rows : int
+        The most rows that the model may get in one call; 0 (the default) for no limit.
     """
     sizes = [len(body) for body in bodies]
-    return [BATCH.pack(len(bodies), most, sum(sizes)), struct.pack(f"<{len(sizes)}I", *sizes), *bodies]
+    return [BATCH.pack(len(bodies), max_rows, sum(sizes)), struct.pack(f"<{len(sizes)}I", *sizes), *bodies]
 
 
-def _checked(line: bytes) -> dict[str, Any]:
+def _parse_answer(line: bytes) -> dict[str, Any]:
     if not line:
         raise CallError("the other process ended before it answered")
     answer = json.loads(line)
@@ -70,67 +68,60 @@ def _checked(line: bytes) -> dict[str, Any]:
 
 
 def ask(path: str | PathLike[str], request: dict[str, Any], *, seconds: float = 60) -> dict[str, Any]:
-    """Ask another process of the cluster and wait for its answer.
+    """Call another process of the cluster, wait for its answer and return it.
 
     Parameters
     ----------
     path : path
-        Its Unix socket.
+        The Unix socket of the other process.
     request : dict
-        What to ask, as JSON.
+        The call, with values that JSON can represent.
     seconds : float
-        How long to wait.
+        Timeout of each step, in seconds.
 
-    Returns
-    -------
-    dict
-        The answer.
+    See Also
+    --------
+    ask_async : The same inside an event loop.
     """
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(seconds)
-        line.connect(fspath(path))
-        line.sendall(json.dumps(request).encode() + b"\n")
-        with line.makefile("rb") as answer:
-            return _checked(answer.readline())
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        connection.connect(fspath(path))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        with connection.makefile("rb") as answer:
+            return _parse_answer(answer.readline())
 
 
 async def ask_async(path: str | PathLike[str], request: dict[str, Any], *, seconds: float = 60) -> dict[str, Any]:
-    """Ask as `ask` does, inside an event loop.
+    """Call another process as `ask` does, inside an event loop.
 
     Parameters
     ----------
-    path, request, seconds
+    path : path
         As for `ask`.
-
-    Returns
-    -------
-    dict
-        The answer.
+    request : dict
+        As for `ask`.
+    seconds : float
+        Timeout of the whole call, in seconds.
     """
     async with asyncio.timeout(seconds):
-        reader, writer = await asyncio.open_unix_connection(fspath(path), limit=1 << 26)
+        reader, writer = await asyncio.open_unix_connection(fspath(path), limit=_MAX_LINE)
         try:
             writer.write(json.dumps(request).encode() + b"\n")
-            return _checked(await reader.readline())
+            return _parse_answer(await reader.readline())
         finally:
             writer.close()
 
 
 async def listen(path: str | PathLike[str], handler: _Handler) -> asyncio.Server:
-    """Answer what other processes ask.
+    """Create a Unix socket and answer the calls of other processes; return the running server.
 
     Parameters
     ----------
     path : path
-        The Unix socket to make.
+        The Unix socket to create.
     handler : coroutine function
-        Takes the request, the reader and the writer; returns the answer, or None when it has answered itself. A
-        `CallError` is passed on to who asked.
-
-    Returns
-    -------
-    asyncio.Server
-        Answering.
+        Gets the call, the reader and the writer. Returns the answer, or None if it has answered itself. A `CallError`
+        is passed on to the caller.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,15 +135,15 @@ async def listen(path: str | PathLike[str], handler: _Handler) -> asyncio.Server
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
-            pass  # who asked has gone, or sent no JSON: nobody to answer
+            pass  # the caller has gone or sent no JSON, so there is no one to answer
         finally:
             writer.close()
 
-    return await asyncio.start_unix_server(serve, fspath(path), limit=1 << 26)
+    return await asyncio.start_unix_server(serve, fspath(path), limit=_MAX_LINE)
 
 
 async def wait_for_parent_exit() -> None:
-    """Wait until the pipe that this process reads from breaks: whoever started it has ended."""
+    """Wait until the pipe to standard input breaks, because the process that started this one has ended."""
     pipe = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin)
     await pipe.read()

@@ -1,4 +1,4 @@
-"""Getting the data: mapped right, kept whole, refused when damaged."""
+"""Load the data: correct columns, complete files, and errors for damaged ones."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ FAULTS = [
     ("missing_column.csv", "Distance", None, "is missing"),
     ("extra_column.csv", "Gate", None, "not in the data dictionary"),
     ("text_in_number.csv", "DepDelay", 1, "'late' where a number belongs"),
-    ("time_2460.csv", "DepTime", 5, "2460, which is no clock time"),
-    ("scheduled_time_1875.csv", "CRSDepTime", 4, "1875, which is no clock time"),
+    ("time_2460.csv", "DepTime", 5, "2460, which is not a clock time"),
+    ("scheduled_time_1875.csv", "CRSDepTime", 4, "1875, which is not a clock time"),
     ("negative_distance.csv", "Distance", 2, "-719, outside the range 10 to 6000 miles"),
-    ("unknown_carrier.csv", "UniqueCarrier", 6, "'ZZ', which is none of 9E AA"),
-    ("date_30_february.csv", "DayofMonth", 0, "2013-2-30 is no date"),
+    ("unknown_carrier.csv", "UniqueCarrier", 6, "'ZZ', which is not one of 9E AA"),
+    ("date_30_february.csv", "DayofMonth", 0, "2013-2-30 is not a date"),
     ("wrong_weekday.csv", "DayOfWeek", 2, "holds 5, but 2013-01-01 is 2"),
-    ("duplicate_rows.csv", None, 8, "an earlier row holds already"),
-    ("half_missing.csv", "DepDelay", 0, "is missing on 50.0% of the rows"),
+    ("duplicate_rows.csv", None, 8, "repeats the flight of an earlier row"),
+    ("half_missing.csv", "DepDelay", 0, "is missing in 50.0% of the rows"),
 ]
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_file_is_refused_by_name(name: str, column: str | None, row: i
 
 
 def test_every_fixture_is_tested():
-    """No fault lies in the folder without a test that says what its error is."""
+    """Every damaged file in the folder has a test of its error."""
     assert {path.name for path in FIXTURES.iterdir()} == {fault[0] for fault in FAULTS} | {"whole.csv", "time_2400.csv"}
 
 
@@ -78,8 +78,8 @@ def test_midnight_as_2400_is_legal_for_what_happened():
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
-    """A wrong path gives a clear word, no traceback of the library."""
-    with pytest.raises(DataError, match=r"nowhere\.csv: is not there"):
+    """A wrong path gets an error that names the file and says what to do."""
+    with pytest.raises(DataError, match=r"nowhere\.csv: does not exist"):
         datasets.read_flights(tmp_path / "nowhere.csv")
 
 
@@ -106,7 +106,7 @@ def test_cancelled_and_diverted_flights(flights: pd.DataFrame):
 
 
 def test_late_means_fifteen_minutes(flights: pd.DataFrame):
-    """IsDepDelayed is YES from 15 minutes on, as the industry has it."""
+    """IsDepDelayed is YES from 15 minutes on, the definition of the industry."""
     departed = flights[flights["DepDelay"].notna()]
     assert ((departed["IsDepDelayed"] == "YES") == (departed["DepDelay"] >= 15)).all()
     assert (departed["IsDepDelayed"] == "YES").mean() == pytest.approx(0.222, abs=0.001)
@@ -145,14 +145,14 @@ def test_scheduled_departure_is_utc():
 
 
 def test_an_airport_without_a_zone_is_named():
-    """An origin that nobody knows cannot have a departure time."""
+    """An unknown airport has no time zone, so no departure time: the error names it."""
     rows = pd.DataFrame({"Year": [2013], "Month": [1], "DayofMonth": [1], "CRSDepTime": [515], "Origin": ["QQQ"]})
-    with pytest.raises(DataError, match="column Origin, row 0: the time zone of 'QQQ' is not known"):
+    with pytest.raises(DataError, match="column Origin, row 0: the time zone of 'QQQ' is unknown"):
         datasets.scheduled_departure(rows)
 
 
 def test_weather_airports_and_planes_come_along():
-    """The other tables load, with the weather's columns as the dictionary has them and times in UTC."""
+    """The other tables load; the weather has the columns of the dictionary, and times in UTC."""
     weather = datasets.load_weather()
     assert list(weather.columns) == list(dictionary.load("weather").index)
     assert str(weather["time_hour"].max()) == "2013-12-30 23:00:00+00:00"
@@ -162,7 +162,7 @@ def test_weather_airports_and_planes_come_along():
 
 @pytest.mark.slow
 def test_the_kept_copy_is_the_same_data(flights: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What a second load reads from disk equals what the first made, and nothing temporary stays."""
+    """A second load reads the same data from disk, and no temporary file is left."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     cold = datasets.load_flights("nyc2013")
     (kept,) = (tmp_path / "interim").iterdir()
@@ -186,7 +186,7 @@ print(len(datasets.read_parquet(sys.argv[1])), psutil.Process().num_threads() - 
 
 
 def test_a_parquet_file_is_read_without_threads(tmp_path: Path):
-    """A program of mine that reads a table and ends at once ends well: no thread is left that could abort it."""
+    """A short program that reads a table exits cleanly: no thread is left that could abort it."""
     made = pd.DataFrame({"hour": np.arange(2000.0), "carrier": pd.Categorical(["AA", "UA"] * 1000)})[::2]
     made.attrs["horizon"] = 3
     made.to_parquet(tmp_path / "rows.parquet")
@@ -200,7 +200,7 @@ def test_a_parquet_file_is_read_without_threads(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: Path
 ):
-    """Where no copy can be kept, the flights are loaded all the same."""
+    """In a read-only folder the flights load too, without a kept copy."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "interim").write_text("a file where a folder should be")
     monkeypatch.setenv("COURSE_ALLYEARS2K", str(standin))
@@ -219,7 +219,9 @@ def standin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = tmp_path / "source" / "tiny.csv"
     source.parent.mkdir()
     source.write_bytes(text.encode("iso-8859-1"))
-    monkeypatch.setattr(datasets, "ALLYEARS2K_SHA256", hashlib.sha256(source.read_bytes()).hexdigest())
+    published, checksum = tables.dataset, hashlib.sha256(source.read_bytes()).hexdigest()
+    facts = {**published("allyears2k"), "sha256": checksum}
+    monkeypatch.setattr(tables, "dataset", lambda name: facts if name == "allyears2k" else published(name))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("COURSE_ALLYEARS2K", raising=False)
     return source
@@ -259,7 +261,7 @@ def test_a_mirror_named_by_the_environment(standin: Path, mirror: str, tmp_path:
 
 
 def test_a_local_zip_named_as_an_option(standin: Path, tmp_path: Path):
-    """A zip of the file on this machine does as well as the file."""
+    """A local zip of the file is as good as the file."""
     packed = tmp_path / "source" / "tiny.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(standin, "inside/tiny.csv")
@@ -282,7 +284,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(standin: Path, mirror: str
     [(b"PK\x03\x04 and then nothing", "damaged zip"), (b"<html>sign in</html>", "not the published file")],
 )
 def test_what_is_no_data_is_refused(standin: Path, tmp_path: Path, content: bytes, says: str):
-    """Half a zip and a log-in page are told from the file."""
+    """Half a zip or a log-in page is refused."""
     other = tmp_path / "source" / "other"
     other.write_bytes(content)
     with pytest.raises(DataError, match=says):
@@ -291,18 +293,18 @@ def test_what_is_no_data_is_refused(standin: Path, tmp_path: Path, content: byte
 
 
 def test_a_source_that_does_not_answer(standin: Path, mirror: str, tmp_path: Path):
-    """A missing file, a missing page and an odd address each get a word on what to do."""
+    """A missing file, a missing page and an unsupported address each get an error with a fix."""
     with pytest.raises(DataError, match=r"cannot be read.*check the path"):
         datasets.fetch_flights("allyears2k", source=tmp_path / "nowhere.csv")
     with pytest.raises(DataError, match=r"(?i)cannot be fetched.*not found.*COURSE_ALLYEARS2K"):
         datasets.fetch_flights("allyears2k", source=f"{mirror}/nowhere.csv")
-    with pytest.raises(UsageError, match="no web address"):
+    with pytest.raises(UsageError, match="not a web address"):
         datasets.fetch_flights("allyears2k", source="ftp://example.org/tiny.csv")
     assert kept(tmp_path / "data") == []
 
 
 def test_a_kept_file_that_was_altered_is_noticed(standin: Path, tmp_path: Path):
-    """Someone who edits the kept file is told, not served."""
+    """If someone edits the kept file, loading it is refused."""
     path = datasets.fetch_flights("allyears2k", source=standin)
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(DataError, match=r"allyears2k\.csv: was altered"):
@@ -310,14 +312,58 @@ def test_a_kept_file_that_was_altered_is_noticed(standin: Path, tmp_path: Path):
 
 
 def test_a_data_set_that_the_course_does_not_have():
-    """A misspelt name is answered with the right ones."""
+    """A misspelt name gets an error with the right names."""
     with pytest.raises(UsageError, match=r"no data set 'nyc2014'.*choose one of nyc2013, allyears2k"):
         datasets.load_flights("nyc2014")
-    with pytest.raises(UsageError, match="comes with the environment"):
+    with pytest.raises(UsageError, match="is installed with the course"):
         datasets.fetch_flights("nyc2013")
 
 
-def test_the_data_may_lie_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_flights_keep_their_data_set_when_rows_are_taken(flights: pd.DataFrame, tmp_path: Path):
+    """However a lesson takes rows, they still know which data set they are from."""
+    few = flights.head(500)
+    taken = {
+        "mask": few[few["DepDelay"] > 15],
+        "isin": few[few["Origin"].isin(["JFK"])],
+        "loc": few.loc[few.index[:5]],
+        "iloc": few.iloc[::7],
+        "query": few.query("Distance > 500"),
+        "sample": few.sample(20, random_state=0),
+        "sort": few.sort_values("DepDelay").tail(9),
+        "assign": few.assign(late=1),
+        "columns": few[["Origin", "DepDelay"]],
+        "one column": few["DepDelay"],
+        "dropna": few.dropna(subset="DepDelay"),
+        "reset": few.reset_index(drop=True),
+        "copy": few.copy(),
+        "astype": few.astype({"Origin": object}),
+        "concat": pd.concat([few.head(3), few.tail(3)]),
+        "group": next(iter(few.groupby("Month")))[1],
+    }
+    few.to_parquet(tmp_path / "few.parquet")
+    taken["parquet"] = datasets.read_parquet(tmp_path / "few.parquet")
+    assert {how for how, rows in taken.items() if rows.attrs.get("dataset") != "nyc2013"} == set()
+
+
+def test_a_loader_is_for_one_data_set_of_the_table():
+    """A loader for a data set without a row, or a second one for the same name, is refused when it is defined."""
+    with pytest.raises(UsageError, match="no data set 'mine'"):
+        datasets.loader("mine")
+    with pytest.raises(UsageError, match="'nyc2013' has a loader already"):
+        datasets.loader("nyc2013")
+
+
+def test_what_is_on_this_machine(standin: Path, monkeypatch: pytest.MonkeyPatch):
+    """A data set is available when it is installed, kept, or named as a local copy; a mirror needs the network."""
+    assert datasets.is_available("nyc2013")
+    assert not datasets.is_available("allyears2k")
+    monkeypatch.setenv("COURSE_ALLYEARS2K", "https://example.org/allyears2k.csv")
+    assert not datasets.is_available("allyears2k")
+    monkeypatch.setenv("COURSE_ALLYEARS2K", str(standin))
+    assert datasets.is_available("allyears2k")
+
+
+def test_the_data_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """COURSE_DATA names the folder of the data; without it, it is the course's own."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     assert datasets.data_folder() == tmp_path

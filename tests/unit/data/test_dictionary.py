@@ -1,4 +1,4 @@
-"""The data dictionary: one table that the code obeys."""
+"""The data dictionary: one table that validation and features follow."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_known_afterwards_is_never_admissible(column: str):
 
 
 def test_a_horizon_after_departure_is_refused():
-    """Nobody predicts a flight that has left."""
+    """A horizon after departure is refused."""
     for horizon in (-1, float("nan")):
         with pytest.raises(UsageError, match="after departure"):
             dictionary.admissible(horizon)
@@ -74,7 +74,7 @@ def test_code_calls_no_column_admissible_that_the_dictionary_does_not(flights: p
 def test_a_column_that_the_dictionary_bars_disappears_from_the_features(
     flights: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
-    """Say in the dictionary that arrival times are known two hours ahead, and three hours ahead they are gone."""
+    """If the dictionary says that arrival times are known two hours ahead, they are no feature three hours ahead."""
     changed = dictionary.load()
     changed.loc["CRSArrTime", "known_hours_before"] = 2
     monkeypatch.setattr(dictionary, "load", lambda table="flights": changed)
@@ -84,7 +84,7 @@ def test_a_column_that_the_dictionary_bars_disappears_from_the_features(
 
 
 def test_validation_leaves_good_flights_alone(flights: pd.DataFrame):
-    """Good rows come back themselves, whatever their row labels and their order of columns."""
+    """Valid rows come back unchanged, for any row labels and any order of columns."""
     few = flights.tail(100)[flights.columns[::-1]]
     assert dictionary.validate(few) is few
 
@@ -94,10 +94,10 @@ def test_validation_leaves_good_flights_alone(flights: pd.DataFrame):
     [
         ("Month", 13, r"column Month, row 3: holds 13, outside the range 1 to 12"),
         ("CRSDepTime", 2400, r"column CRSDepTime, row 3: holds 2400, outside the range 0 to 2359 hhmm"),
-        ("DepTime", 1299.0, r"column DepTime, row 3: holds 1299, which is no clock time"),
+        ("DepTime", 1299.0, r"column DepTime, row 3: holds 1299, which is not a clock time"),
         ("Cancelled", 2, r"column Cancelled, row 3: holds 2, outside"),
-        ("FlightNum", 7.5, r"column FlightNum, row 3: holds 7.5, which is no whole number"),
-        ("IsDepDelayed", "MAYBE", r"column IsDepDelayed, row 3: holds 'MAYBE', which is none of NO YES"),
+        ("FlightNum", 7.5, r"column FlightNum, row 3: holds 7.5, which is not a whole number"),
+        ("IsDepDelayed", "MAYBE", r"column IsDepDelayed, row 3: holds 'MAYBE', which is not one of NO YES"),
         ("Distance", "far", r"column Distance, row 3: holds 'far' where a number belongs"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_bad_value_is_named_with_its_row(flights: pd.DataFrame, column: str, v
 
 
 def test_validation_counts_the_rows_at_fault(flights: pd.DataFrame):
-    """Whoever has a thousand bad rows is told so at the first."""
+    """If a thousand rows have the same fault, the first error says how many."""
     rows = flights.head(2_000).assign(Distance=lambda rows: -rows["Distance"])
     with pytest.raises(DataError, match=r"holds -1400, outside .* \(and 1,999 more rows\)"):
         dictionary.validate(rows)
@@ -123,16 +123,31 @@ def test_validation_counts_the_rows_at_fault(flights: pd.DataFrame):
 def test_a_column_given_twice_or_renamed(flights: pd.DataFrame):
     """A doubled column is named; a renamed one is recognised as the one that is missing."""
     few = flights.head(10)
-    with pytest.raises(DataError, match="column Origin: is there more than once"):
+    with pytest.raises(DataError, match="column Origin: is present more than once"):
         dictionary.validate(pd.concat([few, few[["Origin"]]], axis=1))
     with pytest.raises(DataError, match=r"column Dest: is missing.*is it 'Destination' by another name"):
         dictionary.validate(few.rename(columns={"Dest": "Destination"}))
 
 
 def test_numbers_for_names_are_refused(flights: pd.DataFrame):
-    """A carrier sent as its number in some table is no carrier."""
+    """A carrier given as a number is refused."""
     with pytest.raises(DataError, match="column UniqueCarrier: holds numbers where text belongs"):
         dictionary.validate(flights.head(10).assign(UniqueCarrier=7))
+
+
+def test_a_data_set_differs_where_its_own_rows_say_so():
+    """Shares of missing values are the data set's own; a column that it does not have may be all missing."""
+    ours, deck = (dictionary.load(dataset=name)["missing"] for name in ("nyc2013", "allyears2k"))
+    assert (ours["TailNum"], deck["TailNum"]) == (0.02, 0.5)
+    assert (ours["TaxiIn"], deck["TaxiIn"]) == (1, 0.5)
+    assert (ours["IsDepDelayed"], deck["IsDepDelayed"]) == (0.05, 0)
+    with pytest.raises(UsageError, match="no data set 'mine'"):
+        dictionary.load(dataset="mine")
+
+
+def test_the_years_are_those_of_all_data_sets():
+    """A flight of a year that no data set has is refused."""
+    assert dictionary.load().loc["Year", ["low", "high"]].tolist() == [1987, 2013]
 
 
 def test_the_readme_shows_every_column():
@@ -147,19 +162,19 @@ def test_the_readme_shows_every_column():
 
 
 def test_a_table_that_does_not_exist():
-    """A wrong table name is answered with the right ones."""
+    """A wrong table name gets an error with the right names."""
     with pytest.raises(UsageError, match="choose one of flights, weather"):
         dictionary.load("planes")
 
 
-def test_columns_are_held_to_the_dictionary():
-    """In any order they are good; a column too few, too many or twice is named."""
+def test_columns_are_checked_against_the_dictionary():
+    """Any order is valid; a missing, unknown or duplicate column is named."""
     names = list(dictionary.load().index)
     dictionary.check_columns(names[::-1])
     for sent, words in (
         (names[1:], "column Year: is missing"),
         ([*names, "Colour"], "column Colour: is not in the data dictionary"),
-        ([*names, "Year"], "column Year: is there more than once"),
+        ([*names, "Year"], "column Year: is present more than once"),
         ([*names[1:], "year"], "is it 'year' by another name"),
     ):
         with pytest.raises(DataError, match=words):

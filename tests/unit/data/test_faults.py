@@ -1,4 +1,4 @@
-"""Faults planted on purpose: where they are said to be, and nowhere else."""
+"""Injected faults: in the recorded rows and columns, and nowhere else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def different(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fault_is_where_its_truth_says_and_nowhere_else(clean: faults.Delivery, name: str):
-    """What I am told afterwards is what was done to the rows."""
+    """The record of a fault is what changed in the rows."""
     rows, truth = faults.plant(name, clean.rows, 7)
     changed = different(clean.rows, rows)
     touched = set(changed.columns[changed.any()])
@@ -44,7 +44,7 @@ def test_a_fault_is_where_its_truth_says_and_nowhere_else(clean: faults.Delivery
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_rows_given_are_left_alone_and_a_seed_is_a_fault(clean: faults.Delivery, name: str):
-    """Planting changes no table of mine, and the same seed plants the same fault again."""
+    """Injecting a fault changes no input, and the same seed injects the same fault."""
     before = clean.rows.copy()
     one, first = faults.plant(name, clean.rows, 3)
     other, second = faults.plant(name, clean.rows, np.random.default_rng(3))
@@ -65,11 +65,11 @@ def test_what_cannot_be_planted_is_refused(clean: faults.Delivery):
     """An unknown fault, no strength, no rows and rows that cannot hold it are named."""
     with pytest.raises(UsageError, match="no fault 'gremlins'"):
         faults.plant("gremlins", clean.rows, 0)
-    with pytest.raises(UsageError, match="plants nothing"):
+    with pytest.raises(UsageError, match="injects nothing"):
         faults.plant("outliers", clean.rows, 0, 0)
     with pytest.raises(UsageError, match="no fault 'gremlins'"):
         faults.contaminate(clean, 0, ["gremlins"])
-    with pytest.raises(DataError, match="no flights"):
+    with pytest.raises(DataError, match="are no flights"):
         faults.plant("outliers", clean.rows.head(0), 0)
     with pytest.raises(DataError, match="rarer than that"):
         faults.plant("imbalanced", clean.rows, 0, 0.9)
@@ -164,7 +164,7 @@ def test_what_is_true_of_clean_flights_is_neither_right_nor_wrong():
 
 
 def test_findings_without_check_or_place_are_refused():
-    """A list that does not say where is no list of findings."""
+    """Findings without `where` are refused."""
     with pytest.raises(UsageError, match="no 'where'"):
         faults.score([{"check": "labels"}], TRUTH)
 

@@ -1,4 +1,4 @@
-"""Features: right by hand on small worlds, and blind to everything that was not known yet."""
+"""Features: correct on small examples, and independent of everything that was not known yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = int(os.environ.get("COURSE_EXAMPLES", "200"))
 
 @pytest.fixture(scope="module")
 def world(flights: pd.DataFrame) -> pd.DataFrame:
-    """Take three stormy days out of the year, thinned to a size that a property test can afford."""
+    """Return four stormy days of the year, thinned to a size that suits a property test."""
     days = flights[(flights["Month"] == 2) & flights["DayofMonth"].isin([7, 8, 9, 10])]
     busy = days["UniqueCarrier"].isin(["EV", "B6", "MQ"])
     return days[busy].iloc[::2].reset_index(drop=True).astype({"TailNum": object})
@@ -169,11 +169,11 @@ def test_the_property_test_can_fail(world: pd.DataFrame, moments: pd.DataFrame, 
         future = another_future(world, moments, own, 6, "change all", rng, tail_held=True)
         now = datasets.scheduled_departure(world)[own] - pd.Timedelta(hours=6)
         weather = other_weather(reports, now, "change all", rng)
-        told = [
+        found = [
             features.as_of(flights, 0, assume_tail_known=True, rows=[own], weather=hourly).iloc[0]
             for flights, hourly in ((world, reports), (future, weather))
         ]
-        moved |= set(differing(*told))
+        moved |= set(differing(*found))
     families = {family for family, names in features.groups().items() if moved & set(names)}
     assert families >= {"airport_today", "weather", "plane"}
     assert not families & {"schedule", "calendar", "volume"}
@@ -245,12 +245,12 @@ def small(*rows: tuple[int, int, float, str]) -> pd.DataFrame:
 
 
 def test_lateness_is_known_a_quarter_of_an_hour_after_schedule():
-    """At 8:15 nobody knows that the 8:00 is late; at 8:16 everyone does, though it leaves at 10."""
+    """At 8:15 it is not yet known that the 8:00 flight is late; at 8:16 it is, though the flight departs at 10:00."""
     world = small((5, 800, 120, "N1"), (5, 1115, 0, "N2"), (5, 1116, 0, "N3"))
-    told = features.as_of(world, 3, only=["airport_today"])
-    assert told["late_1h_origin"].isna().tolist() == [True, True, False]
-    assert told["late_1h_origin"].iloc[2] == 1
-    assert told["delay_6h_origin"].isna().all()
+    found = features.as_of(world, 3, only=["airport_today"])
+    assert found["late_1h_origin"].isna().tolist() == [True, True, False]
+    assert found["late_1h_origin"].iloc[2] == 1
+    assert found["delay_6h_origin"].isna().all()
     afternoon = features.as_of(world.assign(CRSDepTime=[800, 1115, 1301]), 3, only=["airport_today"])
     assert afternoon["delay_6h_origin"].iloc[2] == 120
 
@@ -258,9 +258,9 @@ def test_lateness_is_known_a_quarter_of_an_hour_after_schedule():
 def test_cancelled_counts_as_late():
     """A flight that never leaves raises the share of late flights, and has no delay."""
     world = small((5, 800, np.nan, "N1"), (5, 805, 0, "N2"), (5, 1200, 0, "N3"))
-    told = features.as_of(world, 3, only=["airport_today"]).iloc[2]
-    assert told["late_3h_all"] == 0.5
-    assert told["delay_3h_all"] == 0
+    found = features.as_of(world, 3, only=["airport_today"]).iloc[2]
+    assert found["late_3h_all"] == 0.5
+    assert found["delay_3h_all"] == 0
 
 
 def test_trailing_rates_end_with_the_day_before():
@@ -279,15 +279,15 @@ def test_trailing_rates_end_with_the_day_before():
 def test_volume_counts_the_schedule():
     """Flights of the same airport, day and clock hour are counted, also those still to come and cancelled ones."""
     world = small((5, 800, 0, "N1"), (5, 859, np.nan, "N2"), (5, 900, 0, "N3"), (6, 800, 0, "N4"))
-    told = features.as_of(world, 48, only=["volume"])
-    assert told["flights_this_hour"].tolist() == [2, 2, 1, 1]
-    assert told["flights_this_day"].tolist() == [3, 3, 3, 1]
+    found = features.as_of(world, 48, only=["volume"])
+    assert found["flights_this_hour"].tolist() == [2, 2, 1, 1]
+    assert found["flights_this_day"].tolist() == [3, 3, 3, 1]
 
 
 def test_the_calendar_knows_independence_day(flights: pd.DataFrame):
     """Days to the next and since the last federal holiday, at most seven."""
-    told = features.as_of(flights, only=["calendar"], rows=flights[flights["Month"] == 7].index)
-    days = told.groupby(flights["DayofMonth"].loc[told.index]).first()
+    found = features.as_of(flights, only=["calendar"], rows=flights[flights["Month"] == 7].index)
+    days = found.groupby(flights["DayofMonth"].loc[found.index]).first()
     assert days.loc[[1, 4, 5, 31], "days_to_holiday"].tolist() == [3, 0, 7, 7]
     assert days.loc[[4, 6, 20], "days_since_holiday"].tolist() == [0, 2, 7]
 
@@ -311,31 +311,31 @@ def test_weather_is_the_last_report_and_never_an_old_one():
 def test_the_planes_earlier_leg():
     """The last known departure of the same tail number, its delays once known, and the time to turn around."""
     world = small((5, 800, 20, "N1"), (5, 1200, 0, "N1"), (5, 1230, 0, "N2"), (5, 1300, 0, None))
-    told = features.as_of(world, 3, assume_tail_known=True, only=["plane"])
-    assert told["plane_legs"].tolist() == [0, 1, 0, 0]
-    leg = told.iloc[1]
+    found = features.as_of(world, 3, assume_tail_known=True, only=["plane"])
+    assert found["plane_legs"].tolist() == [0, 1, 0, 0]
+    leg = found.iloc[1]
     assert leg["plane_hours_since"] == 4
     assert leg["plane_dep_delay"] == 20
     assert np.isnan(leg["plane_arr_delay"])
     assert leg["plane_slack"] == 240 - 20 - 160
     assert features.as_of(world, 2, assume_tail_known=True)["plane_arr_delay"].iloc[1] == 30
-    assert told.iloc[[0, 2, 3]].drop(columns="plane_legs").isna().all(axis=None)
+    assert found.iloc[[0, 2, 3]].drop(columns="plane_legs").isna().all(axis=None)
     assert "plane_legs" not in features.as_of(world, 3)
 
 
-def test_a_flight_never_tells_on_itself():
-    """At departure the flight's own early leaving is not among the news."""
-    told = features.as_of(small((5, 800, -10, "N1")), 0, assume_tail_known=True).iloc[0]
+def test_a_flight_is_no_feature_of_itself():
+    """At a horizon of 0, a flight's own early departure is not in its features."""
+    found = features.as_of(small((5, 800, -10, "N1")), 0, assume_tail_known=True).iloc[0]
     names = [name for family in ("trailing", "airport_today", "plane") for name in features.groups()[family]]
-    assert told[names].drop("plane_legs").isna().all()
-    assert told["plane_legs"] == 0
+    assert found[names].drop("plane_legs").isna().all()
+    assert found["plane_legs"] == 0
 
 
 # --------------------------------------------------------------------------- labels and columns
 
 
 def test_the_label_is_fifteen_minutes_or_the_decks():
-    """15 minutes is late, 14 is not unless every minute counts; who never left is neither."""
+    """15 minutes is late, 14 is not unless every minute counts; a cancelled flight is neither."""
     rows = small((5, 800, 15, "N1"), (5, 900, 14, "N2"), (5, 930, 0, "N3"), (5, 1000, np.nan, "N4"))
     assert features.label(rows).tolist()[:3] == [1, 0, 0]
     assert features.label(rows, minutes=features.DECK_LATE_MINUTES).tolist()[:3] == [1, 1, 0]
@@ -393,20 +393,20 @@ def test_known_at_follows_the_dictionary():
     [
         ({"horizon": -1}, "horizon=-1 cannot be used"),
         ({"horizon": float("nan")}, "horizon=nan cannot be used"),
-        ({"only": ["wether"]}, "no group 'wether'.*choose among schedule"),
-        ({"rows": []}, "no flight to describe"),
-        ({"only": []}, "no group of features is asked for"),
-        ({"only": ["plane"]}, "certain at departure only.*assume_tail_known=True"),
+        ({"only": ["wether"]}, "no group 'wether'.*choose from schedule"),
+        ({"rows": []}, "no flight to compute features for"),
+        ({"only": []}, "selects no group of features"),
+        ({"only": ["plane"]}, "certain only at departure.*assume_tail_known=True"),
     ],
 )
 def test_questions_that_cannot_be_answered(options: dict, says: str):
-    """A wrong option is named, with what would be right."""
+    """A wrong option is named, with a valid one."""
     with pytest.raises(UsageError, match=says):
         features.as_of(small((5, 800, 0, "N1")), **options)
 
 
 def test_a_data_set_without_weather():
-    """Without weather the other groups are given; only who asks for weather is refused."""
+    """Without weather you get the other groups; only asking for weather is refused."""
     world = small((5, 800, 0, "N1"))
     world.attrs["dataset"] = "allyears2k"
     assert "weather" not in features.groups(features.as_of(world))
@@ -415,9 +415,9 @@ def test_a_data_set_without_weather():
 
 
 def test_rows_that_are_not_there():
-    """A row to describe must be among the flights, and labels must be unique."""
+    """A row label must be in the flights, and row labels must be unique."""
     world = small((5, 800, 0, "N1"), (5, 900, 0, "N2"))
-    with pytest.raises(DataError, match="row 7 is not among the flights"):
+    with pytest.raises(DataError, match="row 7 is not in `flights`"):
         features.as_of(world, rows=[7])
     with pytest.raises(DataError, match="row labels are not unique"):
         features.as_of(pd.concat([world, world]))

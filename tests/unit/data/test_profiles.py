@@ -1,4 +1,4 @@
-"""What a profiler says of a table, and of which columns it is blind."""
+"""What a profile counts, and what it warns about."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_warnings_name_column_count_and_share(flights, found):
 
 
 def test_a_rejected_column_is_warned_of_once(flights):
-    """Of a column that is thrown out anyway I do not hear that cells are missing as well."""
+    """A rejected column gets no second warning about missing cells."""
     turned = flights[["CRSDepTime", "DepTime"]]
     table = profiles.warnings(profiles.profile(turned), len(turned))
     assert table[["warning", "column"]].to_numpy().tolist() == [["rejected", "DepTime"]]
@@ -112,7 +112,7 @@ def test_the_head_counts_with_and_without_what_is_rejected(flights, found):
 
 
 def test_the_decks_figures_stand_beside_what_they_are():
-    """Each figure of the deck's profile is there once, and where it differs I am told why."""
+    """Each figure of the deck's profile is there once, and where it differs I see why."""
     table = profiles.deck_figures()
     assert table.index.is_unique
     says, computed = table["the deck says"], table["computed again"]
@@ -154,7 +154,7 @@ def test_a_maintained_profiler_counts_alike(flights, found, monkeypatch, tmp_pat
 
 
 def test_the_full_report_is_a_page_of_its_own(flights, monkeypatch, tmp_path):
-    """The maintained profiler's report is written whole, and I am told its name and size, not where it lies."""
+    """The maintained profiler's report is written whole, and I get its name and size without its folder."""
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path)
     assert profiles.write_skrub_report(flights, "mine") == "mine.html: 8 columns, 200 rows"
     text = (tmp_path / "processed" / "reports" / "mine.html").read_text(encoding="utf-8")
@@ -177,7 +177,7 @@ def test_two_columns_of_one_name_are_refused(flights):
 
 
 def test_warnings_are_made_from_a_profile(flights, found):
-    """The flights themselves are no profile, and no rows are no table."""
+    """Flights instead of a profile, or zero rows, are refused."""
     with pytest.raises(UsageError, match=r"profiles\.profile"):
         profiles.warnings(flights, 200)
     with pytest.raises(UsageError, match="rows=0"):

@@ -1,4 +1,4 @@
-"""The page for the person who pays."""
+"""The page for the sponsor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_page_knows_how_much_there_is_to_read(page):
 
 
 def test_the_page_is_written_whole(page, monkeypatch, tmp_path):
-    """The file is the page, I am told its name without its folder, and nothing else is left beside it."""
+    """The file is the page, I get its name without its folder, and nothing else is left beside it."""
     monkeypatch.setattr(datasets, "data_folder", lambda: tmp_path)
     assert page.save("mine") == "mine.html: 47 words and 1 figure"
     (file,) = (tmp_path / "processed" / "reports").iterdir()
@@ -91,8 +91,8 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(page, monkeypatch, tm
 
 @pytest.mark.parametrize("figure", ["<img src='x.png'>", '<img alt="" src="x">', '<img alt="a plot" src="x">', "words"])
 def test_a_figure_without_words_is_refused(figure):
-    """A figure that says nothing to those who do not see it does not get onto the page."""
-    with pytest.raises(UsageError, match=r"'Money' has no words.*plots\.as_html"):
+    """A figure without a description for people who cannot see it is refused."""
+    with pytest.raises(UsageError, match=r"'Money' has no description.*plots\.as_html"):
         reports.sponsor_page("Warn?", parts=[reports.Part("Money", figure=figure)], **SAYS)
 
 
@@ -112,7 +112,7 @@ def test_an_unfinished_page_is_refused(changed, words):
 
 
 def test_an_answer_rests_on_something():
-    """An answer with no parts is refused."""
+    """An answer without evidence is refused."""
     with pytest.raises(UsageError, match="at least one Part"):
         reports.sponsor_page("Warn?", parts=[], **SAYS)
 
@@ -120,5 +120,5 @@ def test_an_answer_rests_on_something():
 @pytest.mark.parametrize("name", ["../sponsor", "a/b", "", "a b", ".hidden"])
 def test_a_page_stays_in_its_folder(name):
     """A name that would lead elsewhere is refused."""
-    with pytest.raises(UsageError, match="is no name for a page"):
+    with pytest.raises(UsageError, match="is not a valid name"):
         reports.save("<p>", name)

@@ -41,21 +41,21 @@ def test_other_starts(flights: pd.DataFrame):
     ("starts", "says"),
     [
         ({"validation": "2013-11", "test": "2013-09"}, "does not come before"),
-        ({"validation": "September"}, "'September' is no month"),
-        ({"validation": "2013-13"}, "is no month"),
-        ({"test": "2014"}, "no flight falls into test"),
-        ({"validation": "2013-01"}, "no flight falls into train"),
+        ({"validation": "September"}, "'September' is not a month"),
+        ({"validation": "2013-13"}, "is not a month"),
+        ({"test": "2014"}, "no flight is in test"),
+        ({"validation": "2013-01"}, "no flight is in train"),
     ],
 )
 def test_starts_that_cannot_be_used(flights: pd.DataFrame, starts: dict[str, str], says: str):
-    """Swapped, misspelt or empty parts are refused in words."""
+    """Swapped, misspelt or empty parts are refused."""
     with pytest.raises(UsageError, match=says):
         splits.split_by_time(flights, **starts)
 
 
 @pytest.mark.parametrize("by", ["flight", "day"])
 def test_a_random_split_is_a_split(flights: pd.DataFrame, by: str):
-    """All departed flights are dealt out once, in the stated shares, the same way for the same seed."""
+    """Each departed flight is in one part; the parts have the stated shares, and the same seed gives the same split."""
     split = splits.split_at_random(flights, seed=3, by=by)
     assert share_nothing(split)
     sizes = [len(part) for part in parts(split)]
@@ -68,7 +68,7 @@ def test_a_random_split_is_a_split(flights: pd.DataFrame, by: str):
 
 
 def test_by_day_keeps_days_together(flights: pd.DataFrame):
-    """With by='day' no day is on two sides; by flight nearly every day is."""
+    """With by='day' each day is in one part; by flight, nearly every day is in several."""
     days = [set(splits.day(part)) for part in parts(splits.split_at_random(flights, by="day"))]
     assert not (days[0] & days[1] or days[0] & days[2] or days[1] & days[2])
     mixed = [set(splits.day(part)) for part in parts(splits.split_at_random(flights))]
@@ -95,14 +95,14 @@ def test_rolling_months_never_look_ahead(flights: pd.DataFrame):
 
 
 def test_rolling_months_start_at_the_fourth_whatever_the_years(flights: pd.DataFrame):
-    """On data that have other months I need not say where to start, and too few months are refused."""
+    """The default start works for other months too, and too few months are refused."""
     autumn = flights[flights["Month"] >= 8]
     assert [split.name for split in splits.rolling_months(autumn)] == ["2013-11", "2013-12"]
     with pytest.raises(UsageError, match="3 months of flights are too few"):
         list(splits.rolling_months(flights[flights["Month"] >= 10]))
 
 
-def test_a_smaller_split_keeps_what_it_is_judged_on(flights: pd.DataFrame):
+def test_a_smaller_split_keeps_validation_and_test(flights: pd.DataFrame):
     """Fewer training flights, in order; the same validation and test flights."""
     split = splits.split_by_time(flights)
     small = splits.smaller(split, rows=1_000)

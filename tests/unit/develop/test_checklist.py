@@ -1,4 +1,4 @@
-"""The checklist on the course's own repository, the ML Test Score of its case, and the rules of machine learning."""
+"""The checklist on the course's own repository, the ML Test Score of its model, and the rules of machine learning."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ COURSE = {
     "course_utils/tables/data/dictionary.csv": "column,meaning,type,known_hours_before,event\n"
     "Year,the year,integer,4320,\ntemp,air temperature,number,,observation\n",
     "course_utils/tables/data/checksums.csv": f"file,sha256\nflights.csv,{'0' * 64}\n",
-    "course_utils/tables/model/payoffs.toml": '[one]\n"warned, late" = 1\n"warned, on time" = -1\n"not warned, late" = -5\n'
-    '"not warned, on time" = 1\n',
-    "course_utils/tables/operate/benchmark_watching.csv": "# measured\nwatch,p99_ratio\nwithout,1\ninside,1.8\nbeside,1.05\n",
+    "course_utils/tables/model/payoffs.toml": '[one]\n"warned, late" = 1\n"warned, on time" = -1\n'
+    '"not warned, late" = -5\n"not warned, on time" = 1\n',
+    "course_utils/tables/operate/benchmark_watching.csv": "# measured\nwatch,p99_ratio\nwithout,1\ninside,1.8\n"
+    "beside,1.05\n",
     "tests/unit/data/test_datasets.py": "",
     "tests/unit/operate/test_input_monitoring.py": "",
     "tests/unit/model/test_explain.py": "",
@@ -92,7 +93,7 @@ def verdicts(course: Repository) -> dict[str, str]:
 
 
 def test_every_point_of_the_decks_list_is_a_practice_with_a_check():
-    """The deck's seven points are all there, in its order, and each is checked by a function that I can look up."""
+    """The deck's seven points are all there, in its order, and a function checks each of them."""
     points = [practice["deck"] for practice in PRACTICES]
     assert sorted(set(points)) == [1, 2, 3, 4, 5, 6, 7] and points == sorted(points)
     assert [practice["key"] for practice in PRACTICES] == [*checklist.CHECKS]
@@ -100,7 +101,7 @@ def test_every_point_of_the_decks_list_is_a_practice_with_a_check():
 
 
 def test_the_course_keeps_what_it_teaches():
-    """Each practice whose lessons are written passes on this repository, and says so with one sign."""
+    """Each practice whose lessons are written passes on this repository, with the same sign."""
     table = checklist.checklist()
     written = [practice["practice"] for practice in PRACTICES if all(LESSONS[n] for n in practice["lessons"])]
     assert {name: table["verdict"][name] for name in written} == dict.fromkeys(written, PASSED)
@@ -114,7 +115,7 @@ def test_files_are_enough(good, monkeypatch):
 
 
 def test_the_table_says_the_same_on_every_machine(good):
-    """No path of this machine, no date and no time stands in the table, whatever is wrong."""
+    """The table has no path of this machine, no date and no time, whatever is wrong."""
     for file in [*COURSE][1:]:
         (good.root / file).unlink()
     text = checklist.checklist(good).to_csv()
@@ -125,8 +126,18 @@ def test_the_table_says_the_same_on_every_machine(good):
 #: What goes wrong: the practice, the file, its new text (None: gone; a pair: replaced in the old), and what is said.
 FAULTS = [
     ("template", "tests/unit/data/test_datasets.py", None, "datasets.py has no tests/unit/data/test_datasets.py"),
-    ("baseline", "lessons/12_static_training.py", ("train_rate_table", "train_forest"), "no table before XGBoost"),
-    ("baseline", "lessons/12_static_training.py", ("train_xgboost", "train_forest"), "no table before XGBoost"),
+    (
+        "baseline",
+        "lessons/12_static_training.py",
+        ("train_rate_table", "train_forest"),
+        "does not fit a table before XGBoost",
+    ),
+    (
+        "baseline",
+        "lessons/12_static_training.py",
+        ("train_xgboost", "train_forest"),
+        "does not fit a table before XGBoost",
+    ),
     (
         "baseline",
         "lessons/12_static_training.py",
@@ -141,12 +152,17 @@ FAULTS = [
         "pipeline",
         "course_utils/data/datasets.py",
         ("dictionary.validate(rows)", "rows"),
-        "datasets.py does not validate",
+        "data/datasets does not validate",
     ),
-    ("pipeline", "course_utils/data/datasets.py", "def load(:", "datasets.py does not validate"),
+    ("pipeline", "course_utils/data/datasets.py", "def load(:", "data/datasets does not validate"),
     ("inputs", "tests/unit/operate/test_input_monitoring.py", None, "test_input_monitoring.py is missing"),
     ("inputs", "course_utils/tables/operate/benchmark_watching.csv", None, "missing or has no measurement"),
-    ("inputs", "course_utils/tables/operate/benchmark_watching.csv", ("1.05", "1.8"), "costs no less beside"),
+    (
+        "inputs",
+        "course_utils/tables/operate/benchmark_watching.csv",
+        ("1.05", "1.8"),
+        "beside the call it does not cost less",
+    ),
     ("data", "course_utils/tables/data/checksums.csv", ("0000", ""), "flights.csv has no SHA-256"),
     ("data", "course_utils/tables/data/checksums.csv", None, "checksums.csv is missing or empty"),
     ("data", ".gitignore", "/data/processed/\n# /data/raw/\n", "does not name /data/raw/"),
@@ -161,23 +177,33 @@ FAULTS = [
         "results",
         "notebooks/01_data_science_workflow.ipynb",
         notebook(cell(1, {"output_type": "error"})),
-        "holds an error",
+        "has an error",
     ),
     ("gate", ".github/workflows/ci.yml", ("pull_request", "workflow_dispatch"), "on every pull request"),
     ("gate", ".github/workflows/ci.yml", (".ci/run", "make check"), "on every pull request"),
     ("gate", ".ci/run", "exit 0\n", "does not run the tests"),
     ("reasons", "tests/unit/model/test_explain.py", None, "test_explain.py is missing"),
-    ("reasons", "notebooks/12_static_training.ipynb", BUILT.replace("Ten bars.", ""), "a figure without words"),
-    ("reasons", "notebooks/12_static_training.ipynb", BUILT.replace("alt=", "title="), "a figure without words"),
-    ("dollars", "course_utils/tables/model/payoffs.toml", ("-5", '"?"'), "one gives no dollars for 'not warned, late'"),
+    (
+        "reasons",
+        "notebooks/12_static_training.ipynb",
+        BUILT.replace("Ten bars.", ""),
+        "a figure without an alternative text",
+    ),
+    (
+        "reasons",
+        "notebooks/12_static_training.ipynb",
+        BUILT.replace("alt=", "title="),
+        "a figure without an alternative text",
+    ),
+    ("dollars", "course_utils/tables/model/payoffs.toml", ("-5", '"?"'), "one has no amount for 'not warned, late'"),
     ("dollars", "course_utils/tables/model/payoffs.toml", None, "payoffs.toml is missing or empty"),
-    ("dollars", "lessons/06_business_data_analysis.py", ('unit="$"', 'unit="%"'), "lesson 06 claims no dollars"),
+    ("dollars", "lessons/06_business_data_analysis.py", ('unit="$"', 'unit="%"'), "lesson 06 has no claim in dollars"),
 ]
 
 
 @pytest.mark.parametrize(("key", "file", "text", "said"), FAULTS)
 def test_each_fault_fails_its_own_practice_and_no_other(good, key, file, text, said):
-    """When something slips, I read which practice is broken and where; the others still pass."""
+    """For each fault the table names the broken practice and the file; the others still pass."""
     if text is None:
         (good.root / file).unlink()
     else:
@@ -188,12 +214,12 @@ def test_each_fault_fails_its_own_practice_and_no_other(good, key, file, text, s
 
 
 def test_every_practice_was_seen_to_fail():
-    """No practice passes whatever happens."""
+    """Each practice fails for at least one fault."""
     assert {fault[0] for fault in FAULTS} == {practice["key"] for practice in PRACTICES}
 
 
 def test_what_would_happen_without_a_file_can_be_seen_without_touching_it():
-    """I can ask what the checklist would say if a file were gone; the file stays."""
+    """I can see the checklist as if a file were missing, without deleting it."""
     course = checklist.repository(without="uv.lock")
     assert verdicts(course)["environment"] == "✗ uv.lock is missing or cannot be read"
     assert (ROOT / "uv.lock").is_file()
@@ -210,7 +236,7 @@ def test_each_check_can_be_asked_by_itself():
     assert checklist.changes_meet_a_gate(course) == ".ci/run does not run the tests"
     assert checklist.modules_have_tests(course) == "course_utils is empty"
     assert checklist.baseline_comes_first(course) == checklist.packages_are_pinned(course) == ""
-    assert checklist.columns_are_known(course) == "course_utils/data/datasets.py does not validate"
+    assert checklist.columns_are_known(course) == "course_utils/data/datasets does not validate"
     no_lessons = checklist.repository(
         without=["*/[0-9][0-9]_*", "tests/unit/*", "course_utils/tables/model/payoffs.toml"]
     )
@@ -221,13 +247,13 @@ def test_each_check_can_be_asked_by_itself():
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
-    """A misspelt file is told, so that I do not believe in a check that looked at nothing."""
+    """A misspelt file is an error, since a check without it would look at nothing."""
     with pytest.raises(UsageError, match=r"no file 'uv\.lok'"):
         checklist.repository(without="uv.lok")
 
 
 def test_an_installed_course_finds_the_repository_around_a_learners_copy(good, tmp_path, monkeypatch):
-    """With the course installed as a package, my notebook in my_lessons finds the repository that it lies in."""
+    """With the course installed as a package, a notebook in my_lessons finds the repository around it."""
     monkeypatch.setattr(tables, "checkout", lambda: tmp_path / "site-packages")
     mine = good.root / "my_lessons"
     mine.mkdir()
@@ -236,11 +262,11 @@ def test_an_installed_course_finds_the_repository_around_a_learners_copy(good, t
 
 
 def test_where_there_is_no_repository_i_am_told(tmp_path, monkeypatch):
-    """Far from any repository, or in another project's, I get a word and no table."""
+    """Outside of the repository, or in another project's, I get an error and no table."""
     monkeypatch.setattr(tables, "checkout", lambda: tmp_path / "site-packages")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "another"\n')
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="repository is not here"):
+    with pytest.raises(UsageError, match="repository was not found"):
         checklist.checklist()
 
 
@@ -250,7 +276,7 @@ CLAIMED = [(test["key"], one) for test in SCORE["test"] for one in test["evidenc
 
 
 def test_the_score_has_four_sections_of_seven_tests():
-    """The 28 tests of the paper are all there, each asked once."""
+    """All 28 tests of the paper are there, each of them once."""
     found = checklist.ml_test_score()
     assert found.groupby("section", sort=False).size().to_dict() == {
         "Data and features": 7, "Model development": 7, "Infrastructure": 7, "Monitoring": 7,
@@ -260,7 +286,7 @@ def test_the_score_has_four_sections_of_seven_tests():
 
 @pytest.mark.parametrize(("key", "one"), CLAIMED, ids=[f"{key}-{one['lesson']}" for key, one in CLAIMED])
 def test_a_lesson_that_is_written_has_earned_its_points(key, one):
-    """A written lesson's row has points, words and a file that is there: a test for 1, a notebook for 0.5."""
+    """A written lesson's row has points, a text and an existing file: a test for 1 point, a notebook for 0.5."""
     assert one["lesson"] in LESSONS
     if not LESSONS[one["lesson"]]:
         return
@@ -277,13 +303,13 @@ def test_a_lesson_that_is_written_has_earned_its_points(key, one):
 
 
 def test_a_row_without_evidence_says_why():
-    """Where nobody tests anything, I read why, and nothing is claimed."""
+    """A row without evidence says why, and has no points."""
     for test in SCORE["test"]:
         assert bool(test["evidence"]) is not bool(test.get("none")), test["key"]
 
 
 def test_points_count_once_their_lesson_is_written():
-    """Before any lesson there are no points and each row names the lesson it waits for; a lesson brings its own."""
+    """Without a written lesson there are no points, and each row names the lesson that will earn them."""
     nothing = checklist.ml_test_score(written=[])
     assert nothing["points"].sum() == 0
     assert nothing.loc["schema", ["lesson", "evidence"]].tolist() == ["01", "nothing before lesson 01 is written"]
@@ -294,7 +320,7 @@ def test_points_count_once_their_lesson_is_written():
 
 
 def test_the_better_evidence_counts():
-    """Of two lessons with evidence for one row, the one that earns more is shown; what is planned earns nothing."""
+    """Of two lessons with evidence for a row, the one with more points is shown; planned lessons earn none."""
     row = {"evidence": [{"lesson": "04", "points": 0.5, "file": "notebooks/04_x.ipynb", "says": "by hand"}]}
     row["evidence"].append(
         {"lesson": "15", "points": 1, "file": "tests/unit/serve/test_clipper.py::test_x", "says": "runs"}
@@ -308,7 +334,7 @@ def test_the_better_evidence_counts():
 
 
 def test_sections_add_up_their_seven_tests():
-    """Points are added by section; what I leave out has none."""
+    """Points are added by section; a missing test counts as 0."""
     assert checklist.section_scores({}).tolist() == [0, 0, 0, 0]
     assert checklist.section_scores({"schema": 1, "quality": 0.5, "age": 1}).to_dict() == {
         "Data and features": 1, "Model development": 0, "Infrastructure": 0, "Monitoring": 1.5,
@@ -318,7 +344,7 @@ def test_sections_add_up_their_seven_tests():
 
 @pytest.mark.parametrize(("points", "said"), [({"drift": 1}, "no test 'drift'"), ({"age": 0.7}, "0.7 points")])
 def test_points_that_do_not_exist_are_refused(points, said):
-    """A test that is none, or points in between, are named."""
+    """The error names an unknown test, or points other than 0, 0.5 and 1."""
     with pytest.raises(UsageError, match=re.escape(said)):
         checklist.section_scores(points)
 
@@ -335,8 +361,8 @@ def test_a_score_is_read_as_the_paper_reads_it(score, said):
 
 @pytest.mark.parametrize("score", [-0.5, 7.5, float("nan")])
 def test_a_score_that_cannot_be_is_refused(score):
-    """Nobody has less than nothing, or more than seven."""
-    with pytest.raises(UsageError, match="no ML Test Score"):
+    """A score below 0 or above 7 is refused."""
+    with pytest.raises(UsageError, match="is not an ML Test Score"):
         checklist.score_meaning(score)
 
 
@@ -351,8 +377,8 @@ def test_the_sheet_is_empty_and_can_be_had_by_section():
 # --------------------------------------------------------------------------- rules of ML
 
 
-def test_the_43_rules_lie_on_four_piles():
-    """All the rules are there, in order, on the piles that their author has them on."""
+def test_the_43_rules_are_on_four_piles():
+    """All rules are there, in order, in their author's categories."""
     found = checklist.rules_of_ml()
     assert found.index.tolist() == list(range(1, 44))
     ends = {pile: (rows.index.min(), rows.index.max()) for pile, rows in found.groupby("pile", sort=False)}
@@ -364,7 +390,7 @@ def test_the_43_rules_lie_on_four_piles():
 
 
 def test_each_rule_is_kept_in_a_lesson_or_says_why_not():
-    """For each rule I read where the course keeps it, or why this case has no use for it."""
+    """Each rule names the lessons that apply it, or says why none does."""
     for rule in RULES["rule"]:
         assert set(rule["lessons"]) <= LESSONS.keys()
         assert bool(rule["lessons"]) is not bool(rule.get("none")), rule["number"]
@@ -372,7 +398,7 @@ def test_each_rule_is_kept_in_a_lesson_or_says_why_not():
 
 
 def test_the_cards_are_two_of_each_pile_and_do_not_give_their_pile_away():
-    """I get eight cards in an order that says nothing, and the name of no pile stands on one."""
+    """There are eight cards in alphabetical order, and none has the name of its pile in it."""
     shown = checklist.rule_cards()
     assert shown.index.is_monotonic_increasing
     laid = {rule["card"]["name"]: rule["pile"] for rule in RULES["rule"] if "card" in rule}

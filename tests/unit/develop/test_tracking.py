@@ -1,8 +1,9 @@
-"""Runs that can be found, compared and built again."""
+"""Runs that can be found, compared and rebuilt."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from course_utils.model import metrics
 
 mlflow = pytest.importorskip("mlflow", reason="the tracking group is not installed")
 from course_utils.develop import tracking  # noqa: E402 (it needs MLflow)
+from course_utils.develop.tracking.models import MeanModel, model_hash  # noqa: E402
+from course_utils.develop.tracking.snapshots import plain_text  # noqa: E402
+from course_utils.develop.tracking.store import quiet_mlflow, store_folder  # noqa: E402
 
 pytestmark = pytest.mark.slow  # MLflow and its stores: seconds to begin with
 
@@ -33,7 +37,7 @@ def store():
 
 @pytest.fixture(scope="module")
 def data(store, flights):
-    """Deliver the lesson's flights once."""
+    """Save the lesson's snapshot once."""
     return tracking.save_snapshot(store, flights)
 
 
@@ -47,7 +51,7 @@ def logged(data):
 
 
 def test_settings_are_parameters_and_scores_are_metrics(logged, data):
-    """A stranger finds my run by its score, which is a number, and reads off every setting."""
+    """Scores are logged as numbers, by which a run can be found, and each setting as a parameter."""
     usual = tables.read_toml("tracking.toml")["settings"]
     assert logged.data.params == {name: str(value) for name, value in {**usual, **FEW}.items()}
     assert set(logged.data.metrics) == {"train_log_loss", "validation_log_loss", "validation_auc"}
@@ -57,7 +61,7 @@ def test_settings_are_parameters_and_scores_are_metrics(logged, data):
 
 
 def test_a_record_names_data_code_packages_and_model_by_hash(logged, data):
-    """What my run saw and what it ran on is on record, not in my memory."""
+    """The record of a run identifies its data, code, packages and model."""
     dataset = logged.inputs.dataset_inputs[0].dataset
     assert dataset.digest == data.md5 == data.file.parent.name + data.file.stem
     assert "DepDelay" in dataset.schema
@@ -68,7 +72,7 @@ def test_a_record_names_data_code_packages_and_model_by_hash(logged, data):
 
 
 def test_the_logged_model_scores_as_the_fitted_one_and_knows_its_inputs(logged, data):
-    """Whoever loads my model from the store gets my probabilities, and hears of a column that is missing."""
+    """A model loaded from the store gives the same probabilities, and names a missing column."""
     model = mlflow.pyfunc.load_model(f"models:/{logged.outputs.model_outputs[0].model_id}")
     rows = data.requests(50)
     assert (model.predict(rows) == tracking.train(data, FEW).predict(data.split.test.head(50))).all()
@@ -77,7 +81,7 @@ def test_the_logged_model_scores_as_the_fitted_one_and_knows_its_inputs(logged, 
 
 
 def test_several_models_are_logged_as_one_that_gives_their_mean(data):
-    """A committee that I log answers with the mean of its members' probabilities."""
+    """Several models logged as one predict the mean of their probabilities."""
     members = [tracking.train(data, {**FEW, "seed": seed, "subsample": 0.5}).scorer for seed in (0, 1)]
     with mlflow.start_run(run_name="pair"):
         logged = tracking.log_model(data, members)
@@ -88,7 +92,7 @@ def test_several_models_are_logged_as_one_that_gives_their_mean(data):
 
 
 def test_the_decks_log_has_the_figures_of_its_slides():
-    """The log that I see is the deck's: the same counts and scores stand in the table of its figures."""
+    """The log is the deck's: its counts and scores are those in the table of the deck's figures."""
     log, deck = tracking.deck_log(), tables.read_toml("deck.toml")["governance"]
     assert {name: log[name] for name in deck["logged"]} == deck["logged"]
     assert round(log["AUC"], 4) == deck["called_auc"]
@@ -96,11 +100,20 @@ def test_the_decks_log_has_the_figures_of_its_slides():
     assert log["accuracy"] == pytest.approx((log["TP"] + log["TN"]) / sum(deck["logged"].values()))
 
 
+def test_a_model_is_identified_by_trees_and_encoding(data):
+    """The same settings give a model with the same hash, and another seed a different one."""
+    scorer = tracking.train(data, FEW).scorer
+    assert model_hash(scorer) == model_hash(tracking.train(data, FEW).scorer)
+    assert model_hash(scorer) != model_hash(tracking.train(data, {**FEW, "seed": 1}).scorer)
+    rows = data.requests(5)
+    assert (MeanModel([scorer]).predict(rows) == scorer.score(rows)).all()
+
+
 # --------------------------------------------------------------------------- asking
 
 
 def test_runs_are_found_by_number_and_text(logged):
-    """I ask for a range of a metric, or for a parameter's text."""
+    """Runs are found by a range of a metric and by the text of a parameter."""
     assert list(tracking.search_runs("metrics.validation_auc > 0.5 and params.max_depth = '2'").index) == ["one"]
     nothing = tracking.search_runs("metrics.validation_auc > 1")
     assert (len(nothing), nothing.index.name) == (0, "run")
@@ -116,15 +129,15 @@ def test_runs_are_found_by_number_and_text(logged):
     ],
 )
 def test_a_query_that_cannot_be_read_says_why_in_one_line_that_stays_the_same(logged, query, says):
-    """My query is refused with what is wrong with it, word for word the same each time."""
+    """A wrong query is refused with a reason that is the same each time."""
     with pytest.raises(UsageError, match=says) as caught:
         tracking.search_runs(query)
     assert "{" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_is_used_again_stands_for_the_latest_run(data):
-    """When I run a cell a second time, I find the new run and no double."""
+def test_a_name_used_twice_means_the_latest_run(data):
+    """After I run a cell twice, I find only the new run."""
     for depth in (2, 3):
         tracking.log_run(data, "twice", rounds=2, max_depth=depth)
     assert tracking.search_runs("attributes.run_name = 'twice'")["params.max_depth"].to_dict() == {"twice": "3"}
@@ -137,25 +150,25 @@ def test_a_name_that_is_used_again_stands_for_the_latest_run(data):
     ("changes", "says"),
     [
         ({"depth": 3}, r"no setting 'depth'.*max_depth"),
-        ({"max_depth": "deep"}, "no int"),
-        ({"rounds": 2.5}, "no whole number"),
-        ({"inputs": "everything"}, r"no inputs 'everything'.*schedule"),
-        ({"train_on": "future"}, "names no rows"),
-        ({"labels": "XX on time"}, "names no labels"),
-        ({"labels": "US"}, "names no labels"),
+        ({"max_depth": "deep"}, "not of type int"),
+        ({"rounds": 2.5}, "not a whole number"),
+        ({"inputs": "everything"}, r"no set of inputs 'everything'.*schedule"),
+        ({"train_on": "future"}, "train_on='future' is unknown"),
+        ({"labels": "XX on time"}, "labels='XX on time' is unknown"),
+        ({"labels": "US"}, "labels='US' is unknown"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(data, changes, says):
-    """I am told which setting is wrong, and what there is."""
+    """The error names the wrong setting and the valid ones."""
     with pytest.raises(UsageError, match=says):
         tracking.train(data, {**FEW, **changes})
 
 
-# --------------------------------------------------------------------------- built again
+# --------------------------------------------------------------------------- rebuilt
 
 
 def test_a_record_builds_the_same_model_and_only_that(logged, store):
-    """The model built from the record is mine, bit for bit; with another seed it would not be."""
+    """The model rebuilt from the record is the same, bit for bit."""
     run = logged.info.run_id
     assert tracking.rebuild_here(store.uri, run) == {
         "data, by its hash": True,
@@ -166,7 +179,7 @@ def test_a_record_builds_the_same_model_and_only_that(logged, store):
 
 
 def test_another_seed_and_other_code_are_noticed(logged, data, store):
-    """If a record is not what was trained, building it again says so."""
+    """If a record does not match the training, rebuilding says so."""
     run = tracking.log_run(data, "tampered", **FEW, seed=1)
     mlflow.MlflowClient().set_tag(run, "code_sha256", "0" * 64)
     mlflow.MlflowClient().set_tag(run, "model_sha256", logged.data.tags["model_sha256"])
@@ -175,7 +188,7 @@ def test_another_seed_and_other_code_are_noticed(logged, data, store):
 
 
 def test_a_record_that_does_not_say_enough_is_not_built(store):
-    """Of a run like the deck's I hear what its record lacks."""
+    """For a run like the deck's, the error lists what its record lacks."""
     with mlflow.start_run(run_name="the deck's"):
         mlflow.log_params(tracking.deck_log())
     assert set(tracking.recorded_facts("the deck's")["the deck's"]) == {"no"}
@@ -184,7 +197,7 @@ def test_a_record_that_does_not_say_enough_is_not_built(store):
 
 
 def test_a_fresh_process_builds_it_from_the_record_alone(logged):
-    """A colleague with the store and the run's name gets my model, bit for bit."""
+    """With only the store and the run's name, a new process rebuilds the model bit for bit."""
     assert set(tracking.recorded_facts("one")["one"]) == {"yes"}
     assert set(tracking.rebuild("one")["built again"]) == {"as recorded"}
 
@@ -192,25 +205,25 @@ def test_a_fresh_process_builds_it_from_the_record_alone(logged):
 # --------------------------------------------------------------------------- data
 
 
-def test_a_delivery_is_read_back_whole(data):
-    """What training reads by its hash is what was delivered."""
+def test_a_snapshot_is_read_back_unchanged(data):
+    """A snapshot read by its hash has the rows that were saved."""
     again = tracking.load_snapshot(data.md5)
     pd.testing.assert_frame_equal(again.rows, data.rows)
     assert again.inputs("schedule") == data.inputs("schedule")
     assert tracking.load_snapshot().md5 == data.md5
 
 
-def test_a_delivery_is_shown_by_its_sizes(data):
+def test_a_snapshot_is_shown_by_its_sizes(data):
     """At the end of a cell I see how many flights each part has, and not all of them."""
     assert isinstance(data, tracking.TrainingSnapshot)
-    sizes = tables.read_toml("tracking.toml")["delivery"]
+    sizes = tables.read_toml("tracking.toml")["snapshot"]
     for part in ("train", "validation", "test"):
         assert f"{part} {sizes[part]:,}" in repr(data)
     assert len(repr(data).splitlines()) == 1
 
 
-def test_a_delivery_that_was_changed_or_is_gone_is_refused(data):
-    """Nobody trains on other rows than the record says."""
+def test_a_snapshot_that_is_changed_or_missing_is_refused(data):
+    """A model cannot be trained on other rows than those in the record."""
     whole = data.file.read_bytes()
     try:
         data.file.write_bytes(whole[:-1] + b"?")
@@ -218,12 +231,18 @@ def test_a_delivery_that_was_changed_or_is_gone_is_refused(data):
             tracking.load_snapshot(data.md5)
     finally:
         data.file.write_bytes(whole)
-    with pytest.raises(DataError, match="no delivery 00000000"):
+    with pytest.raises(DataError, match="no snapshot 00000000"):
         tracking.load_snapshot("0" * 32)
 
 
+def test_text_is_sent_without_categories():
+    """MLflow's signatures accept text, and no pandas categories."""
+    plain = plain_text(pd.DataFrame({"Origin": pd.Categorical(["JFK"]), "Distance": [760.0]}))
+    assert list(map(str, plain.dtypes)) == ["object", "float64"]
+
+
 def test_inputs_say_how_early_they_are_known(data):
-    """I see from the columns alone whether a model looks ahead."""
+    """The columns show whether a model uses information from the future."""
     assert data.known_hours(data.inputs("all")) == 3
     assert data.known_hours(data.inputs("deck")) > 24
     assert data.known_hours(data.inputs("all + DepTime")) < 0
@@ -235,7 +254,7 @@ def test_inputs_say_how_early_they_are_known(data):
 
 
 def test_the_commands_of_today_exist(store):
-    """What the table calls today's command is there in the MLflow that I have."""
+    """Each command of today in the table exists in the installed MLflow."""
     import click
     from mlflow.cli import cli
 
@@ -252,7 +271,7 @@ def test_the_commands_of_today_exist(store):
 
 
 def test_the_project_runs_by_mlflow_run_without_a_network(store, data, tmp_path, monkeypatch):
-    """Anybody with the folder and one command gets my run; nothing is fetched."""
+    """The folder and one command are enough to repeat the run, without downloads."""
     from authoring import surroundings
 
     for name, value in surroundings.guarded({}, tmp_path / "attempts").items():
@@ -278,7 +297,7 @@ with tracking.open_tracking_store() as store:
     assert mlflow.get_tracking_uri() == store.uri != here
     tracking.save_snapshot(store, datasets.load_flights())
     tracking.log_run(tracking.load_snapshot(), "one", rounds=2)
-    mlflow.start_run()  # and forgotten
+    mlflow.start_run()  # never ended
     folder = store.folder
 assert not folder.exists() and not store.is_open
 store.close()
@@ -289,8 +308,8 @@ print(json.dumps(sorted(changed)))
 """
 
 
-def test_a_store_leaves_no_file_no_setting_and_no_word_behind(tmp_path):
-    """After the lesson my home, my folder, the temporary folder and my MLflow are as they were."""
+def test_a_store_leaves_no_file_setting_or_message_behind(tmp_path):
+    """After the lesson my home, working and temporary folders and my MLflow settings are unchanged."""
     from authoring import surroundings
 
     homes = {name: tmp_path / name for name in ("home", "scratch", "here")}
@@ -317,7 +336,7 @@ def test_a_store_leaves_no_file_no_setting_and_no_word_behind(tmp_path):
 
 
 def test_opening_a_second_store_closes_the_first():
-    """When I run the first cell again I get a fresh store, and the old folder goes."""
+    """When I run the first cell again I get a new store, and the old folder is deleted."""
     first = tracking.open_tracking_store()
     second = tracking.open_tracking_store()
     try:
@@ -332,8 +351,8 @@ def test_opening_a_second_store_closes_the_first():
         tracking.load_snapshot()
 
 
-def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
-    """When a store of mine is closed, MLflow looks where it looked before, and the folder is gone."""
+def test_a_closed_store_restores_mlflow_and_deletes_its_folder(tmp_path):
+    """After a store is closed, MLflow uses the same URI as before, and the folder is deleted."""
     before = mlflow.get_tracking_uri()
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -344,7 +363,7 @@ def test_a_store_hands_mlflow_back_and_takes_its_folder_along(tmp_path):
 
 
 def test_the_pages_answer_until_they_are_stopped():
-    """My browser gets an answer; once I stop the pages it gets none, and stopping twice does no harm."""
+    """The pages answer until they are stopped, and stopping twice is not an error."""
     import urllib.request
 
     with tracking.open_tracking_store() as store:
@@ -360,8 +379,18 @@ def test_the_pages_answer_until_they_are_stopped():
             urllib.request.urlopen(f"{pages.address}/health")
 
 
+def test_warnings_are_hidden_only_inside_the_block(store):
+    """MLflow's log level is restored after the block, and the store's folder is found from MLflow's URI."""
+    level = logging.getLogger("mlflow").level
+    with quiet_mlflow():
+        assert logging.getLogger("mlflow").level == logging.ERROR
+    assert logging.getLogger("mlflow").level == level
+    with tracking.open_tracking_store() as opened:
+        assert store_folder() == opened.folder
+
+
 def test_a_port_that_is_taken_is_named():
-    """If something listens on the port already, I am told so at once."""
+    """If the port is taken, the error says so immediately."""
     import socket
 
     with socket.socket() as other, tracking.open_tracking_store() as store:

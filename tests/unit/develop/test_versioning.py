@@ -1,4 +1,4 @@
-"""A throw-away project under DVC: what it gives back, what it notices, and that nothing of it stays."""
+"""A scratch project under DVC: what it restores, what it detects, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ import pytest
 from waiting import PATIENT, until
 
 from course_utils import tables
-from course_utils.develop import versioning
 from course_utils.develop.versioning import (
     MODEL,
     RAW,
     DvcProject,
     alternatives,
     changes,
-    environment,
     s3_record,
+    sandbox_environment,
     start_project,
     through_s3,
     what_reruns,
 )
+from course_utils.develop.versioning.sandbox import Sandbox, clean_output, error_reason, serve, stage_results
 from course_utils.errors import DataError, UsageError
 
 pytestmark = pytest.mark.slow  # Git and DVC in scratch projects: seconds to begin with
@@ -98,7 +98,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 
 def test_a_project_starts_with_scripts_and_parameters_and_nothing_to_commit(printed):
-    """I begin with a clean Git repository that holds the scripts I am shown."""
+    """A new project is a clean Git repository with the lesson's scripts."""
     project = start_project()
     assert printed(project.run, "git status --short") == "$ git status --short\n"
     assert all(project.holds(f"src/{name}.py") for name in ("prepare", "train", "evaluate"))
@@ -107,21 +107,21 @@ def test_a_project_starts_with_scripts_and_parameters_and_nothing_to_commit(prin
 
 
 def test_a_delivery_is_the_same_bytes_each_time(flights_only):
-    """The flights of a month are one file, whoever asks and however often."""
+    """The flights of a month give the same file every time."""
     before = flights_only.fingerprint(RAW)
     flights_only.deliver("2013-01")
     assert flights_only.fingerprint(RAW) == before == "3f0d5c91c6e566ce878fb10001f892a5"
 
 
-@pytest.mark.parametrize(("months", "says"), [((), "no month is named"), (("2014-01",), "2014-01"), (("May",), "May")])
+@pytest.mark.parametrize(("months", "says"), [((), "there is no month"), (("2014-01",), "2014-01"), (("May",), "May")])
 def test_a_month_that_is_not_in_the_data_is_refused(flights_only, months, says):
-    """A month that I mistyped is named, and I hear which there are."""
+    """The error names a mistyped month and the range of valid ones."""
     with pytest.raises(UsageError, match=f"{says}.*'2013-01' to '2013-12'"):
         flights_only.deliver(*months)
 
 
-def test_git_keeps_a_pointer_and_the_storage_the_content(flights_only):
-    """Git holds a hundred bytes, and what was lost here comes back from the storage bit for bit."""
+def test_git_keeps_a_pointer_and_the_remote_the_content(flights_only):
+    """Git stores a hundred bytes, and a lost file comes back from the remote bit for bit."""
     assert flights_only.size(f"{RAW}.dvc") < 150 < flights_only.size(RAW)
     before = flights_only.fingerprint(RAW)
     assert flights_only.recorded(RAW) == before
@@ -132,7 +132,7 @@ def test_git_keeps_a_pointer_and_the_storage_the_content(flights_only):
 
 
 def test_a_colleague_gets_the_same_bytes(flights_only):
-    """A second clone has nothing in its cache, and ends with the very same file."""
+    """A second clone starts with an empty cache, and ends with the same file."""
     colleague = flights_only.clone("colleague")
     assert colleague.cached() == {}
     colleague.run("dvc pull")
@@ -143,7 +143,7 @@ def test_a_colleague_gets_the_same_bytes(flights_only):
 
 
 def test_contents_in_the_cache_are_named_by_their_sum(flights_only):
-    """The name of each content in the cache is its MD5 sum."""
+    """Each content in the cache is named by its MD5 hash."""
     cached = flights_only.cached()
     assert {hashlib.md5(content).hexdigest() for content in cached.values()} == set(cached)
 
@@ -152,21 +152,21 @@ def test_contents_in_the_cache_are_named_by_their_sum(flights_only):
 
 
 def test_the_decks_command_is_gone_and_the_error_says_what_to_do(flights_only):
-    """`dvc run`, as the deck has it, is refused; I am told its two successors."""
+    """`dvc run`, as in the deck, is refused, and the error names the two commands that replace it."""
     with pytest.raises(
-        UsageError, match=r"^`dvc run` failed: .*invalid choice: 'run'\. Fix: since DVC 3 .*`dvc repro`"
+        UsageError, match=r"^`dvc run` failed: .*invalid choice: 'run'\. Fix: since DVC 3, .*`dvc repro`"
     ):
         flights_only.run("dvc run -d data/raw/flights.csv -o models/model.json python src/train.py")
 
 
 def test_stages_that_were_run_are_skipped_when_nothing_changed(pipeline):
-    """Asked a second time, DVC runs nothing."""
+    """A second `dvc repro` runs no stage."""
     pipeline.run("dvc repro")
     assert pipeline.stages == {"prepare": "skipped", "train": "skipped", "evaluate": "skipped"}
 
 
 def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed):
-    """What the lesson calls right about the six changes is what DVC does, and the project is as before."""
+    """For each of the six changes DVC reruns the stages of the exercise's answer, and the project is unchanged."""
     tried = what_reruns(pipeline)
     for change in tables.read_toml("versioning.toml")["change"]:
         row = tried.loc[change["key"]]
@@ -178,7 +178,7 @@ def test_each_change_reruns_the_stages_that_the_exercise_says(pipeline, printed)
 
 
 def test_changes_that_are_not_committed_are_not_lost(pipeline):
-    """Trying changes out is refused while I have one of my own in the project."""
+    """The trial is refused while the project has a change of mine that is not committed."""
     pipeline.edit("params.yaml", "prior: 100", "prior: 50")
     with pytest.raises(UsageError, match="not committed"):
         what_reruns(pipeline)
@@ -186,7 +186,7 @@ def test_changes_that_are_not_committed_are_not_lost(pipeline):
 
 
 def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
-    """After the next month I go back to the tag: data and model are the same, and so is the model computed again."""
+    """Back at the tag of last month, data and model are the same, and so is a model trained again."""
     data, model = pipeline.fingerprint(RAW), pipeline.fingerprint(MODEL)
     pipeline.deliver("2013-01", "2013-02", "2013-03")
     pipeline.run("dvc add data/raw/flights.csv", "dvc repro", "git commit --all --quiet --message 'March'")
@@ -199,7 +199,7 @@ def test_last_months_data_and_model_come_back_bit_for_bit(pipeline):
 
 
 def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
-    """In a real clone, what the grader calls right brings the model, and what it calls wrong does not."""
+    """In a real clone the grader's right answers restore the model, and its wrong answers do not."""
     early = pipeline.early
     early.run("dvc pull")
     with pytest.raises(UsageError, match="did not match any file"):
@@ -214,7 +214,7 @@ def test_the_commands_of_exercise_03_2_do_what_its_grader_says(pipeline):
 
 
 def test_commits_have_the_case_clock_and_no_name_of_mine(pipeline, printed):
-    """The history tells when the airline delivered, and names nobody."""
+    """Commits have the date of the delivery, and no real person's name."""
     log = printed(pipeline.run, "git log february --format='%as %an %s'")
     assert "2013-03-01 Learner Pipeline" in log
 
@@ -223,7 +223,7 @@ def test_commits_have_the_case_clock_and_no_name_of_mine(pipeline, printed):
 
 
 def test_damage_below_a_read_only_copy_is_handed_out(flights_only):
-    """DVC trusts what it made read-only: a flipped bit comes out of the cache, and the status is fine."""
+    """DVC trusts its read-only copies: a flipped bit is checked out of the cache, and the status reports nothing."""
     flights_only.damage(RAW)
     flights_only.delete(RAW)
     flights_only.run("dvc checkout", "dvc status")
@@ -236,7 +236,7 @@ def test_damage_below_a_read_only_copy_is_handed_out(flights_only):
 
 
 def test_damage_by_a_script_is_found_and_fixed(flights_only, printed):
-    """A copy that somebody wrote to is read again, thrown out, and fetched from the storage."""
+    """A copy that a script wrote to is hashed again, discarded, and fetched from the remote."""
     flights_only.damage(RAW, protected=False)
     assert "not in cache:       data/raw/flights.csv" in printed(flights_only.run, "dvc status")
     with pytest.raises(DataError, match="not in the cache"):
@@ -246,8 +246,8 @@ def test_damage_by_a_script_is_found_and_fixed(flights_only, printed):
 
 
 def test_only_what_dvc_keeps_can_be_damaged(flights_only):
-    """A file that DVC does not keep has no copy to damage."""
-    with pytest.raises(DataError, match=r"params\.yaml: DVC keeps no file of this name"):
+    """A file that is not under DVC has no cached copy to damage."""
+    with pytest.raises(DataError, match=r"params\.yaml: the file is not under DVC"):
         flights_only.damage("params.yaml")
 
 
@@ -257,8 +257,8 @@ def test_only_what_dvc_keeps_can_be_damaged(flights_only):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("rm -rf .", "no command of Git or DVC"),
-        ("", "no command of Git or DVC"),
+        ("rm -rf .", "not a Git or DVC command"),
+        ("", "not a Git or DVC command"),
         ("git commit -m 'open", "close every quote"),
         ("git checkout nowhere", r"`git checkout` failed: pathspec 'nowhere'"),
         ("dvc add data/raw/nothing.csv", "`dvc add` failed: .*does not exist"),
@@ -266,7 +266,7 @@ def test_only_what_dvc_keeps_can_be_damaged(flights_only):
     ],
 )
 def test_a_command_that_cannot_work_says_why(flights_only, command, says):
-    """I read what is wrong in one line, without a traceback or a path of this machine."""
+    """The error is one line, without a traceback or a path of this machine."""
     with pytest.raises(UsageError, match=says) as refused:
         flights_only.run(command)
     assert str(Path(__file__).parents[3]) not in str(refused.value)
@@ -282,23 +282,23 @@ def test_files_outside_the_project_are_out_of_reach(flights_only, name):
 
 
 def test_a_file_that_is_not_there_is_named(flights_only):
-    """I hear which file is missing."""
+    """The error names the missing file."""
     for call in (flights_only.show, flights_only.delete, flights_only.size, flights_only.fingerprint):
         with pytest.raises(UsageError, match=r"there is no notes\.txt in the project"):
             call("notes.txt")
 
 
 def test_an_edit_needs_one_place(flights_only):
-    """A piece that stands nowhere or twice is not replaced."""
+    """A text that is not in the file, or more than once, is not replaced."""
     for piece, found in (("depth", 0), (":", 7)):
-        with pytest.raises(UsageError, match=f"stands {found} times in params.yaml"):
+        with pytest.raises(UsageError, match=f"is {found} times in params.yaml"):
             flights_only.edit("params.yaml", piece, "x")
 
 
-def test_without_git_i_am_told_to_install_it(monkeypatch):
-    """On a machine without Git I hear where to get it."""
+def test_without_git_the_error_says_to_install_it(monkeypatch):
+    """Without Git the error names its website."""
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UsageError, match=r"there is no git.*git-scm"):
+    with pytest.raises(UsageError, match=r"Git is not installed.*git-scm"):
         start_project()
 
 
@@ -306,9 +306,9 @@ def test_without_git_i_am_told_to_install_it(monkeypatch):
 
 
 def test_a_closed_project_is_gone_and_says_so():
-    """After closing, folder and process are gone, and a further command says why it cannot run."""
+    """After closing, folder and process are gone, and another command says why it cannot run."""
     project = start_project()
-    root, worker = project._lab.root, project._lab._worker
+    root, worker = project._sandbox.root, project._sandbox._worker
     project.close()
     project.close()
     assert not root.exists()
@@ -320,10 +320,10 @@ def test_a_closed_project_is_gone_and_says_so():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_killed_notebook_leaves_nothing_behind():
-    """Even if Python is killed in the middle, DVC's process goes and takes the folder with it."""
+    """Even if Python is killed, DVC's process deletes the folder and ends."""
     code = (
         "import os, signal; from course_utils.develop import versioning; project = versioning.start_project(); "
-        "print(project._lab.root, project._lab._worker.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "print(project._sandbox.root, project._sandbox._worker.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
@@ -342,10 +342,10 @@ def ended(pid: int) -> bool:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
 def test_a_kernel_that_ends_its_children_leaves_nothing_behind():
-    """Jupyter terminates the processes of a kernel that it shuts down: the folder goes then too."""
+    """When Jupyter terminates the child processes of a kernel, the folder is deleted too."""
     project = start_project()
     project.run("dvc init --quiet")
-    root, worker = project._lab.root, project._lab._worker
+    root, worker = project._sandbox.root, project._sandbox._worker
     worker.terminate()
     worker.wait(timeout=PATIENT)
     assert not root.exists()
@@ -355,8 +355,8 @@ def test_a_kernel_that_ends_its_children_leaves_nothing_behind():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-def test_an_interrupted_cell_does_not_cost_me_the_project(printed):
-    """When I interrupt a long command it stops, and the project goes on."""
+def test_a_project_survives_an_interrupted_cell(printed):
+    """When I interrupt a long command it stops, and the project can still be used."""
     project = start_project()
     started, finished = project._folder / "started", project._folder / "finished"
     (project._folder / "long.py").write_text(
@@ -378,12 +378,12 @@ def test_an_interrupted_cell_does_not_cost_me_the_project(printed):
 
 
 def state_of(home: Path) -> dict[str, int]:
-    """Return what lies below a folder, with the time of the last change."""
+    """Return the files below a folder, with the time of their last change."""
     return {str(path): path.lstat().st_mtime_ns for path in home.rglob("*")}
 
 
 def test_my_settings_are_neither_read_nor_changed(tmp_path, monkeypatch, printed):
-    """With signing, another editor, another cache and a foreign repository in my settings, all works and they stay."""
+    """My settings for signing, cache and repository have no effect, and are not changed."""
     (tmp_path / ".gitconfig").write_text("[commit]\n\tgpgsign = true\n[init]\n\tdefaultBranch = trunk\n")
     (tmp_path / ".config" / "dvc").mkdir(parents=True)
     (tmp_path / ".config" / "dvc" / "config").write_text(f"[cache]\n    dir = {tmp_path / 'cache'}\n")
@@ -391,7 +391,7 @@ def test_my_settings_are_neither_read_nor_changed(tmp_path, monkeypatch, printed
         "HOME": str(tmp_path),
         "XDG_CONFIG_HOME": str(tmp_path / ".config"),
         "GIT_DIR": str(tmp_path / "other.git"),
-        "GIT_AUTHOR_NAME": "Somebody",
+        "GIT_AUTHOR_NAME": "Another Name",
         "DVC_SITE_CACHE_DIR": str(tmp_path / "site"),
         "AWS_PROFILE": "work",
         "FORCE_COLOR": "1",
@@ -411,7 +411,7 @@ def test_my_settings_are_neither_read_nor_changed(tmp_path, monkeypatch, printed
 
 
 def test_two_projects_do_not_know_of_each_other():
-    """What I do in one project does not show in another."""
+    """A change in one project has no effect on another."""
     one, other = start_project(), start_project()
     one.edit("params.yaml", "prior: 100", "prior: 7")
     one.run("dvc init --quiet")
@@ -423,49 +423,74 @@ def test_two_projects_do_not_know_of_each_other():
 
 
 def test_the_lasting_process_says_what_a_fresh_one_says(pipeline):
-    """Commands answer as `python -m dvc` does, though DVC is started once only."""
-    root, folder = pipeline._lab.root, pipeline._folder
+    """Commands print the same as with `python -m dvc`, although DVC is started only once."""
+    root, folder = pipeline._sandbox.root, pipeline._folder
     for words in (["status"], ["dag"], ["params", "diff"], ["run"], ["metrics", "show"], ["stage", "list"]):
         fresh = subprocess.run(
             [sys.executable, "-m", "dvc", *words],
             cwd=folder,
-            env=environment(root),
+            env=sandbox_environment(root),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        code, said = pipeline._lab.call(["dvc", *words], folder)
+        code, said = pipeline._sandbox.call(["dvc", *words], folder)
         assert code == fresh.returncode
-        assert sorted(said.split()) == sorted(versioning._clean(fresh.stdout, root).split())
+        assert sorted(said.split()) == sorted(clean_output(fresh.stdout, root).split())
 
 
-def test_answers_do_not_hang_over_from_an_interrupted_command(flights_only, printed):
-    """When I interrupt a command, the next one gets its own answer."""
-    lab = flights_only._lab
-    question = json.dumps({"number": 0, "words": ["version"], "folder": str(flights_only._folder)})
-    print(question, file=lab._worker.stdin, flush=True)
+def test_an_interrupted_commands_answer_is_skipped(flights_only, printed):
+    """After an interrupted command, the next one gets its own answer."""
+    sandbox = flights_only._sandbox
+    request = json.dumps({"number": 0, "words": ["version"], "folder": str(flights_only._folder)})
+    print(request, file=sandbox._worker.stdin, flush=True)
     assert "up to date" in printed(flights_only.run, "dvc status")
 
 
 def test_what_is_printed_is_the_same_on_every_machine(tmp_path):
-    """Paths, commit ids, colours and advertisements are taken out."""
+    """Paths, commit ids, colours and advertisements are removed."""
     said = (
         f"\x1b[31mIn {tmp_path}/project\x1b[0m   \n[main (root-commit) 1a2b3c4] Flights\nHEAD is now at "
         "1a2b3c4 Flights\n\n\n"
         "What's next?\n------------\n- Star us on GitHub: <https://github.com/treeverse/dvc>\n"
         "md5: d9d43835c1fec827e6bd92e669363962\ndeadbeef decade 12345678.csv"
     )
-    assert versioning._clean(said, tmp_path) == (
+    assert clean_output(said, tmp_path) == (
         "In …/project\n[main] Flights\nHEAD is now at … Flights\n\n"
         "md5: d9d43835c1fec827e6bd92e669363962\ndeadbeef decade 12345678.csv"
     )
+
+
+def test_a_failed_command_has_a_reason_in_one_line():
+    """Of a long error only the message is shown, and not the list of all commands or links."""
+    output = "ERROR: argument COMMAND: invalid choice: 'run' (choose from 'add',\n'repro')\nusage: dvc"
+    assert error_reason(output) == "argument COMMAND: invalid choice: 'run'"
+    assert error_reason("") == "no message"
+
+
+def test_each_stage_has_its_result():
+    """I see for each stage whether it ran, was restored from the cache, or was skipped."""
+    output = (
+        "Running stage 'prepare':\nStage 'train' is cached - skipping run\nStage 'evaluate' didn't change, skipping"
+    )
+    assert stage_results(output) == {"prepare": "ran", "train": "restored", "evaluate": "skipped"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_dvcs_process_deletes_its_folder_when_its_input_ends():
+    """The loop of DVC's process, `serve`, ends with its input and deletes the folder."""
+    assert serve.__module__.endswith("versioning.sandbox")
+    sandbox = Sandbox()
+    sandbox._worker.stdin.close()
+    sandbox._worker.wait(timeout=60)
+    assert not sandbox.root.exists()
 
 
 # --------------------------------------------------------------------------- tables
 
 
 def test_every_way_of_the_deck_is_in_the_decision_table():
-    """For each tool that the deck lists I read when to take it, what I lose, and what it is today."""
+    """Each tool of the deck has when to use it, what it lacks, and its state today."""
     table = alternatives()
     said = " ".join(table.index)
     for name in ("Pachyderm", "S3", "Git LFS", "git-annex", "dat", "Ceph", "FreeNAS", "ZFS", "DVC"):
@@ -475,7 +500,7 @@ def test_every_way_of_the_deck_is_in_the_decision_table():
 
 
 def test_the_benchmark_has_its_date_and_the_same_data_for_all(printed):
-    """I can see when and on what the tools were compared, and that none lost a version."""
+    """The benchmark says when and with which data the tools were compared."""
     table = tables.benchmark("versioning")
     assert {"Git alone", "DVC", "DVC, verify on", "Git LFS", "git-annex"} == set(table.index)
     numbers = table.select_dtypes("number")
@@ -488,22 +513,22 @@ def test_the_benchmark_has_its_date_and_the_same_data_for_all(printed):
 
 
 def test_the_record_of_s3_is_dated_and_says_that_the_bytes_came_back():
-    """The lesson's table about S3 says when, with what, and that it worked."""
+    """The lesson's table about S3 has date, versions and result."""
     record = s3_record()["found"]
     assert record["same bytes"] is True
     assert isinstance(record["date"], date)
     assert isinstance(s3_record(), pd.DataFrame)
 
 
-def test_without_moto_i_am_told_how_to_get_it(flights_only, printed, monkeypatch):
-    """The optional cell says what to install, and does nothing."""
+def test_without_moto_the_cell_says_how_to_install_it(flights_only, printed, monkeypatch):
+    """The optional cell says what to install, and does nothing else."""
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert "uv pip install" in printed(through_s3, flights_only)
 
 
 @pytest.mark.skipif(not (find_spec("moto") and find_spec("dvc_s3")), reason="moto and dvc-s3 are optional")
 def test_the_same_commands_work_against_s3(flights_only, printed):
-    """Where moto is installed, the flights go to a bucket and come back."""
+    """If moto is installed, the flights are pushed to a bucket and pulled back."""
     said = printed(through_s3, flights_only)
     assert "1 file pushed" in said
     assert "bit for bit: True" in said

@@ -91,11 +91,24 @@ def test_a_data_set_named_itself_goes_before_always():
     claim("Late share", 0.15, nyc2013=(0.1, 0.2), always=(0.4, 0.5))
 
 
-def test_nothing_is_claimed_where_nothing_is_stated(capsys, monkeypatch):
-    """On a data set without a stated value, the claim says so and the lesson continues."""
+def test_a_data_set_without_a_stated_value_is_measured(capsys, monkeypatch):
+    """On a data set that the lesson states nothing for, I see what was measured, and the lesson goes on."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
-    claim("Late share", 0.15, nyc2013=(0.1, 0.2))
-    assert capsys.readouterr().out == "· Late share: not claimed on this data set\n"
+    claim("Late share", 0.15, unit="%", nyc2013=(0.1, 0.2))
+    claim("Warnings pay", False, nyc2013=True)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "· Late share: 0.15% on allyears2k, for which the lesson states no value"
+    assert said[1].startswith("· Warnings pay: False on allyears2k")
+    with pytest.raises(ClaimError, match="on allyears2k"):
+        claim("Late share", 0.15, nyc2013=(0.1, 0.2), always=(0.4, 0.5))
+
+
+def test_measured_rows_name_their_data_set(capsys):
+    """A value that still knows its data set is held to what is stated for that one, whichever data set is active."""
+    measured = pd.Series([0.45])
+    measured.attrs["dataset"] = "allyears2k"
+    claim("Late share", measured, nyc2013=(0.1, 0.2), allyears2k=(0.4, 0.5))
+    assert capsys.readouterr().out == "✓ Late share: 0.45\n"
 
 
 @pytest.mark.parametrize(

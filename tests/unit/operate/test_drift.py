@@ -189,7 +189,7 @@ def test_broken_rows_are_counted(machine, known):
     assert broken["2013-01-23"] == pytest.approx(30 / days[1].scheduled) and broken.drop("2013-01-23").eq(0).all()
     said = drift.findings(days[1])
     assert said["where"].tolist() == ["CRSArrTime"] and said["number"].iloc[0] == 30
-    assert "no clock time" in said["evidence"].iloc[0]
+    assert "not a clock time" in said["evidence"].iloc[0]
     assert drift.findings(days[0]).empty
 
 

@@ -1,4 +1,4 @@
-"""Build a table of so many rows and print the largest memory of this process in MB: ``python growing.py 60000``."""
+"""Build a table with a number of rows and print this process's peak memory in MB: ``python growing.py 60000``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIECE = 20_000
 
 
 def main(count: int) -> float:
-    """Return the megabytes; rows are written piece by piece, so that only the job can need more for more of them."""
+    """Return the peak memory; rows are written in pieces, so only the job itself could need more for more rows."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "rows.parquet"
         schema = pa.schema({batch.KEY: pa.string(), "CRSDepTime": pa.int64()})

@@ -1,6 +1,6 @@
-"""Kill a publisher at random moments while readers look, and tell what they saw: ``python killing.py 20``.
+"""Kill a publisher at random moments while readers read, and print what they saw: ``python killing.py 20``.
 
-It runs in a process of its own, and forks: a fork starts in milliseconds, so that the kills fall all over the work.
+It forks the publisher: a fork starts in milliseconds, so that the kills hit all stages of its work.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ ROWS = 2_000
 
 
 class Booster:
-    """Stands for a model: what counts is that its scores say which version they are of."""
+    """Replaces a model: only its version matters, which its scores reveal."""
 
     def __init__(self, version: int) -> None:
         self.version = version
 
     def save_raw(self, _: str) -> bytes:
-        """Return what tells it from others."""
+        """Return bytes that differ between versions."""
         return str(self.version).encode()
 
 
 class Marked:
-    """A scorer whose scores all are one over its version."""
+    """A scorer that gives every row the score 1 / version."""
 
     encoder = Encoder(("CRSDepTime",), {})
 
@@ -49,7 +49,7 @@ class Marked:
 
 
 def publish_on(folder: Path, source: Path) -> None:
-    """Publish one version after the other, going on after the last that is there."""
+    """Publish one version after the other, starting after the current one."""
     store = batch.PredictionStore(folder)
     done = int(store.current[1:]) if store.current else 0
     for version in itertools.count(done + 1):
@@ -57,7 +57,7 @@ def publish_on(folder: Path, source: Path) -> None:
 
 
 def read_on(folder: Path, stop: Path, answer: Path) -> None:
-    """Read the whole table again and again until told to stop; write down what was seen."""
+    """Read the whole table repeatedly until the file `stop` exists; write down what was seen."""
     lookup, seen, bad = batch.Lookup(folder, default=0), {1}, []
     while not stop.exists():
         lookup.refresh()
@@ -69,7 +69,7 @@ def read_on(folder: Path, stop: Path, answer: Path) -> None:
 
 
 def fork(work, *arguments) -> int:
-    """Let a child do some work; return its number."""
+    """Run some work in a forked child and return its process id."""
     child = os.fork()
     if child == 0:
         code = 1

@@ -22,6 +22,8 @@ from course_utils.data import datasets, features, splits
 from course_utils.errors import DataError, UsageError
 from course_utils.model import training
 from course_utils.serve import batch
+from course_utils.serve.batch import files, scoring
+from course_utils.serve.batch import table as prediction_table
 
 HERE = Path(__file__).parent
 
@@ -62,7 +64,7 @@ def table(store: batch.PredictionStore, version: str) -> dict[str, float]:
 
 
 def spoiled(fit, flights, file: Path, **columns) -> Path:
-    """Write a batch of which some columns hold other values."""
+    """Write a batch in which some columns have other values."""
     inputs = fit.inputs.loc[flights.index].assign(**columns)
     return batch.write_batch(flights, inputs, file, rows=150)
 
@@ -113,19 +115,19 @@ def test_ten_thousand_rows_have_one_score_wherever_it_is_computed(tmp_path):
 
 
 BAD = {
-    "a word": ("soon", "CRSDepTime: holds 'soon' where a number belongs"),
-    "an empty text": ("", "CRSDepTime: holds '' where a number belongs"),
-    "a list": ([615], "CRSDepTime: holds [615] where a number belongs"),
-    "no clock time": (675, "CRSDepTime: holds 675, which is no clock time"),
-    "out of range": (4000, "CRSDepTime: holds 4000, outside the range 0 to 2359"),
-    "negative": (-5, "CRSDepTime: holds -5, outside the range 0 to 2359"),
-    "infinite": (np.inf, "CRSDepTime: is infinite"),
+    "a word": ("soon", "CRSDepTime: 'soon' is not a number"),
+    "an empty text": ("", "CRSDepTime: '' is not a number"),
+    "a list": ([615], "CRSDepTime: [615] is not a number"),
+    "no clock time": (675, "CRSDepTime: 675 is not a clock time (hhmm)"),
+    "out of range": (4000, "CRSDepTime: 4000 is outside the range 0 to 2359"),
+    "negative": (-5, "CRSDepTime: -5 is outside the range 0 to 2359"),
+    "infinite": (np.inf, "CRSDepTime: infinite"),
 }
 
 
 @pytest.mark.parametrize(("value", "reason"), BAD.values(), ids=BAD)
 def test_a_bad_value_goes_to_the_rejects_with_its_reason_and_the_rest_is_scored(fit, flights, value, reason):
-    """One bad row costs one row: I read why, and all others have their score."""
+    """A bad row is rejected with its reason, and all other rows are scored."""
     rows = fit.inputs.loc[flights.index].assign(flight=batch.flight_keys(flights))
     rows["CRSDepTime"] = pd.Series([value, *rows["CRSDepTime"].iloc[1:]], index=rows.index)
     scored = batch.score_rows(rows, fit.scorer)
@@ -135,17 +137,17 @@ def test_a_bad_value_goes_to_the_rejects_with_its_reason_and_the_rest_is_scored(
 
 
 def test_a_column_that_one_word_turned_into_texts_is_still_scored(fit, flights, store, tmp_path):
-    """A file has one type a column: where a word got in, the numbers beside it are texts, and count as numbers."""
+    """One word in a column turns its numbers into texts; they are still read as numbers and scored."""
     clock = fit.inputs.loc[flights.index, "CRSDepTime"]
     texts = clock.astype(str).tolist()
     store.build("v1", spoiled(fit, flights, tmp_path / "b", CRSDepTime=["soon", *texts[1:]]), fit.scorer)
-    assert store.rejects("v1")["reason"].tolist() == ["CRSDepTime: holds 'soon' where a number belongs"]
+    assert store.rejects("v1")["reason"].tolist() == ["CRSDepTime: 'soon' is not a number"]
     keys = batch.flight_keys(flights).iloc[1:]
     assert [table(store, "v1")[key] for key in keys] == fit.predict(flights.iloc[1:]).astype(float).tolist()
 
 
 def test_rows_in_are_rows_scored_and_rows_rejected(fit, flights, store, tmp_path):
-    """Of a batch with faults of several kinds, each row is scored or stands in the rejects once, by number."""
+    """In a batch with several kinds of faults, each row is scored or is in the rejects once, by its number."""
     keys = batch.flight_keys(flights).tolist()
     keys[7], keys[8], keys[590] = "", None, keys[3]
     elapsed = fit.inputs.loc[flights.index, "CRSElapsedTime"].astype(float).to_numpy()
@@ -154,9 +156,9 @@ def test_rows_in_are_rows_scored_and_rows_rejected(fit, flights, store, tmp_path
     store.build("v1", source, fit.scorer)
     rejects = store.rejects("v1").set_index("row")["reason"]
     assert sorted(rejects.index) == [7, 8, 20, 21, 590]
-    assert rejects[7] == rejects[8] == "has no key"
-    assert rejects[590] == "is a flight that an earlier row holds already"
-    assert rejects[20].startswith("CRSElapsedTime: holds 5, outside")
+    assert rejects[7] == rejects[8] == "no flight key"
+    assert rejects[590] == "duplicate of an earlier row"
+    assert rejects[20].startswith("CRSElapsedTime: 5 is outside")
     rows = store.manifest("v1")["rows"]
     assert (rows["in"], rows["scored"], rows["rejected"]) == (600, 595, 5)
     assert len(table(store, "v1")) == 595
@@ -164,13 +166,13 @@ def test_rows_in_are_rows_scored_and_rows_rejected(fit, flights, store, tmp_path
         "rows in": 600,
         "scored": 595,
         "rejected: CRSElapsedTime": 2,
-        "rejected: has no key": 2,
-        "rejected: is a flight that an earlier row holds already": 1,
+        "rejected: no flight key": 2,
+        "rejected: duplicate of an earlier row": 1,
     }
 
 
 def test_a_key_whose_first_row_is_bad_is_scored_by_its_second(fit, flights, store, tmp_path):
-    """A row that cannot be scored does not take its flight's place."""
+    """If the first row of a flight is bad, the second one is scored."""
     keys = batch.flight_keys(flights).tolist()
     keys[1] = keys[0]
     elapsed = fit.inputs.loc[flights.index, "CRSElapsedTime"].astype(float).to_numpy()
@@ -191,27 +193,65 @@ def test_an_unseen_category_is_scored_and_counted(fit, flights, store, tmp_path)
 
 @pytest.mark.parametrize("column", ["flight", "Distance"])
 def test_a_batch_that_lacks_a_column_is_refused_as_a_whole(fit, source, store, tmp_path, column):
-    """Without one of the model's columns nothing is scored, and I am told which."""
+    """Without one of the model's columns nothing is scored, and the error names it."""
     datasets.read_parquet(source).drop(columns=column).to_parquet(tmp_path / "less.parquet")
-    with pytest.raises(DataError, match=f"column {column}: the batch needs this column"):
+    with pytest.raises(DataError, match=f"column {column}: the batch lacks this column"):
         store.build("v1", tmp_path / "less.parquet", fit.scorer)
     assert not any(store.folder.iterdir())
 
 
 def test_what_is_no_batch_is_refused(fit, flights, source, store, tmp_path):
-    """No file, no Parquet, no rows, or a name that is a path: each is told."""
-    with pytest.raises(DataError, match="no Parquet file"):
+    """A missing file, another format, no rows, or a path as a name: each has its own error."""
+    with pytest.raises(DataError, match="not a readable Parquet file"):
         store.build("v1", tmp_path / "nothing", fit.scorer)
     (tmp_path / "text").write_text("flight\n")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a readable Parquet file"):
         store.build("v1", tmp_path / "text", fit.scorer)
     with pytest.raises(DataError, match="has no rows"):
         store.build("v1", batch.write_batch(flights.iloc[:0], fit.inputs, tmp_path / "none"), fit.scorer)
     for name in ("", "../v1", ".hidden", "a b"):
-        with pytest.raises(UsageError, match="no name for a table"):
+        with pytest.raises(UsageError, match="cannot name a table"):
             store.build(name, source, fit.scorer)
     with pytest.raises(UsageError, match="rows=0"):
         batch.write_batch(flights, fit.inputs, tmp_path / "x", rows=0)
+
+
+def test_a_piece_is_read_and_scored_once(fit, flights, source, tmp_path):
+    """A worker scores one row group into a file of its own; a second call keeps the file."""
+    assert files.count_pieces(source, fit.scorer) == 4
+    rows, first = files.read_piece(source, 3)
+    assert (first, len(rows), rows.index[0]) == (450, 150, 450)
+    assert rows[batch.KEY].tolist() == batch.flight_keys(flights).tolist()[450:]
+    part = Path(scoring.score_piece(str(source), fit.scorer, str(tmp_path), 3))
+    written = part.stat().st_mtime_ns
+    assert datasets.read_parquet(part)["score"].tolist() == fit.predict(flights.iloc[450:]).tolist()
+    assert scoring.score_piece(str(source), fit.scorer, str(tmp_path), 3) == str(part)
+    assert part.stat().st_mtime_ns == written
+    files.check_columns(rows.columns, fit.scorer)
+    with pytest.raises(DataError, match="lacks this column"):
+        files.check_columns(rows.columns[1:], fit.scorer)
+
+
+def test_a_table_is_written_and_verified_without_a_store(fit, source, tmp_path):
+    """The files of a table have the checksum that the manifest records, and another file is refused."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    part = scoring.score_piece(str(source), fit.scorer, str(tmp_path), 0)
+    prediction_table.write_table(folder, "v1", [part], {"model": "m", "data": "d"})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["sha256"] == prediction_table.file_hash(folder / "table.sqlite")
+    prediction_table.verify(folder, manifest)
+    rows = datasets.read_parquet(part).sort_values(batch.KEY)
+    again = tmp_path / "again.sqlite"
+    prediction_table.write_sqlite(again, rows)
+    prediction_table.sync(again)
+    with sqlite3.connect(again) as one, sqlite3.connect(folder / "table.sqlite") as other:
+        query = "SELECT * FROM predictions"
+        assert one.execute(query).fetchall() == other.execute(query).fetchall()
+    prediction_table.write_sqlite(folder / "new.sqlite", rows.head(3))
+    (folder / "new.sqlite").replace(folder / "table.sqlite")
+    with pytest.raises(DataError, match="differs from the checksum"):
+        prediction_table.verify(folder, manifest)
 
 
 # --------------------------------------------------------------------------- the same bytes
@@ -234,7 +274,7 @@ def test_the_same_batch_gives_the_same_bytes(fit, flights, source, tmp_path):
 
 
 def test_another_engine_gives_the_same_bytes(fit, source, tmp_path):
-    """Whatever works through the pieces, one after the other or two at a time, the table is the same."""
+    """The table is the same whether the pieces are scored one after the other or two at a time."""
     one, two = batch.PredictionStore(tmp_path / "one"), batch.PredictionStore(tmp_path / "two")
     one.build("v1", source, fit.scorer)
     with ThreadPoolExecutor(2) as pool:
@@ -243,7 +283,7 @@ def test_another_engine_gives_the_same_bytes(fit, source, tmp_path):
 
 
 class Cluster:
-    """A client that works like Dask's: map hands out promises, gather waits for them."""
+    """A client that works like Dask's: map returns futures, gather waits for them."""
 
     def __init__(self, **_):
         pass
@@ -255,7 +295,7 @@ class Cluster:
         pass
 
     def map(self, work, pieces):
-        """Promise the work on each piece, sent as bytes."""
+        """Return the pickled work for each piece."""
         return [(pickle.loads(pickle.dumps(work)), piece) for piece in pieces]
 
     def run(self, work):
@@ -263,13 +303,13 @@ class Cluster:
         return {"worker": work()}
 
     def gather(self, promises):
-        """Do what was promised, the last first."""
+        """Run the work, last piece first, and return the results in order."""
         done = {piece: work(piece) for work, piece in reversed(promises)}
         return [done[piece] for _, piece in promises]
 
 
 def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, monkeypatch, capsys):
-    """With Dask I see both ways' seconds, and that the bytes are the same; without it, how to get it."""
+    """With Dask I see both times and that the bytes are the same; without it, how to install it."""
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     batch.try_dask(source, fit.scorer)
     assert 'pip install "dask[distributed]"' in capsys.readouterr().out
@@ -279,7 +319,7 @@ def test_dask_is_tried_where_it_is_installed_and_named_where_not(fit, source, mo
     said = re.sub(r"\d+(\.\d)?", "N", capsys.readouterr().out).splitlines()
     assert said == [
         "One process: N s.",
-        "N workers: N s to start, N s, at most N MB each.",
+        "N workers: N s to start, N s to build, at most N MB of memory each.",
         "The tables have the same bytes.",
     ]
 
@@ -293,12 +333,12 @@ def test_a_cluster_gives_the_same_bytes(fit, source, tmp_path):
 
 
 def test_a_spoilt_batch_has_rejects_of_three_kinds(flights, fit, store, tmp_path):
-    """The lesson's dirty week has impossible times, wrong clocks and doubles, and is the same each time."""
+    """The lesson's dirty week has impossible values, wrong times and duplicates, and is the same in every run."""
     rows = batch.corrupt(flights, fit.inputs)
     assert rows.equals(batch.corrupt(flights, fit.inputs))
     store.build("v1", batch.write_batch(rows, rows[fit.inputs.columns], tmp_path / "b"), fit.scorer)
     kinds = store.manifest("v1")["reasons"]
-    assert {"CRSElapsedTime", "is a flight that an earlier row holds already"} <= set(kinds)
+    assert {"CRSElapsedTime", "duplicate of an earlier row"} <= set(kinds)
 
 
 def test_the_lessons_batches_follow_one_another():
@@ -309,27 +349,27 @@ def test_the_lessons_batches_follow_one_another():
     assert not set(first.index) & set(second.index)
 
 
-def test_a_store_for_a_lesson_is_empty_and_its_inbox_lies_beside_it():
-    """I can try things in a store that is gone in the end; batches wait outside, where no sweep finds them."""
+def test_a_store_for_a_lesson_is_empty_and_its_inbox_is_outside():
+    """A temporary store is empty at first; its inbox is outside, where `publish` removes nothing."""
     store = batch.open_prediction_store()
     assert store.current is None
-    assert repr(store) == "Store(0 tables, none is current)"
+    assert repr(store) == "PredictionStore(0 tables, none is current)"
     assert store.folder not in store.inbox("week").parents
 
 
-def test_the_steps_of_a_publication_stand_in_no_order():
+def test_the_steps_of_a_publication_are_not_in_their_order():
     """The table of exercise 14.1 does not give the order away."""
     assert list(batch.publication_steps().index) == sorted(batch.publication_steps().index)
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
 def test_killed_at_any_step_readers_see_the_old_table_and_the_next_run_makes_the_same_bytes(
     fit, flights, source, tmp_path, monkeypatch
 ):
-    """Whichever write, rename or switch is the last one done, nothing is broken, and running again completes it."""
+    """Wherever the process ends, readers see a complete table, and a second run finishes the job."""
     wanted = batch.PredictionStore(tmp_path / "wanted")
     for version, rows in (("v1", flights.head(300)), ("v2", flights)):
         file = batch.write_batch(rows, fit.inputs, tmp_path / f"{version}.parquet", rows=150)
@@ -380,18 +420,18 @@ def killed(kills: int) -> dict:
 )
 def test_readers_see_whole_tables_while_publishers_are_killed(kills):
     """However often a publisher is killed, readers see one version at a time, whole, and never an older one again."""
-    told = killed(kills)
-    assert told["kills"] == kills
-    assert told["readers failed"] == 0
-    assert [reader["bad"] for reader in told["readers"]] == [[], []]
-    assert told["left over"] == [".lock", "CURRENT"]
-    assert told["same bytes"]
+    seen = killed(kills)
+    assert seen["kills"] == kills
+    assert seen["readers failed"] == 0
+    assert [reader["bad"] for reader in seen["readers"]] == [[], []]
+    assert seen["left over"] == [".lock", "CURRENT"]
+    assert seen["same bytes"]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the largest memory of a process from /proc")
 def test_a_larger_batch_needs_no_more_memory(tmp_path):
-    """Ten times the rows, in pieces of the same size, take no more memory: what is sorted lies on the disk."""
+    """Ten times the rows, in pieces of the same size, take no more memory: rows are sorted on the disk."""
     few, many = (
         int(subprocess.run([sys.executable, HERE / "growing.py", str(rows)], capture_output=True, check=True).stdout)
         for rows in (60_000, 600_000)
@@ -400,12 +440,12 @@ def test_a_larger_batch_needs_no_more_memory(tmp_path):
 
 
 def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store, tmp_path):
-    """While another process publishes I am told so at once, and nothing changes; when it is gone, I can."""
+    """While another process publishes I get an error at once; after it ends, I can publish."""
     batch.run_job(store, "v1", source, fit.scorer)
     other = batch.write_batch(flights.iloc[1:], fit.inputs, tmp_path / "other", rows=150)
     code = (
         "import sys; from course_utils.serve import batch\n"
-        "with batch.PredictionStore(sys.argv[1])._alone(): print('in', flush=True); sys.stdin.read()"
+        "with batch.PredictionStore(sys.argv[1])._exclusive(): print('in', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(store.folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
@@ -418,7 +458,7 @@ def test_two_publishers_at_once_are_one_and_an_error(fit, flights, source, store
             store.rollback,
         ]
         for attempt in tries:
-            with pytest.raises(UsageError, match="somebody else is publishing"):
+            with pytest.raises(UsageError, match="another process is building or publishing"):
                 attempt()
         assert contents(store.folder) == before
         assert batch.Lookup(store, 0.2).version == "v1"
@@ -437,7 +477,7 @@ def publish(store, fit, flights, tmp_path, *versions):
 
 
 def test_nothing_is_seen_before_it_is_published(fit, source, store):
-    """A table that was built is no table yet for those who read."""
+    """A table that was built but not published is invisible to readers."""
     store.build("v1", source, fit.scorer)
     assert store.current is None
     with pytest.raises(UsageError, match="nothing was published"):
@@ -456,18 +496,18 @@ def test_a_rollback_brings_the_same_bytes_back(fit, flights, store, tmp_path):
     assert store.rollback("v1") == "v1"
     with pytest.raises(UsageError, match="no table before"):
         store.rollback()
-    with pytest.raises(UsageError, match="was not kept"):
+    with pytest.raises(UsageError, match="is not kept"):
         store.rollback("v9")
 
 
 def test_old_tables_are_cleared_away_and_the_last_ones_kept(fit, flights, store, tmp_path):
-    """Three tables stay unless I say otherwise; one that I cannot go back to is gone from the disk."""
+    """Three published tables are kept by default; older ones are removed from the disk."""
     publish(store, fit, flights, tmp_path, "v1", "v2", "v3", "v4")
     assert store.kept == ["v2", "v3", "v4"]
     assert not (store.folder / "v1").exists()
     store.publish("v4", keep=1)
     assert store.kept == ["v4"]
-    with pytest.raises(UsageError, match="leaves nothing"):
+    with pytest.raises(UsageError, match="would leave no table"):
         store.publish("v4", keep=0)
 
 
@@ -478,20 +518,20 @@ def test_a_table_never_changes(fit, flights, source, store, tmp_path):
     store.build("v1", source, fit.scorer)
     assert contents(store.folder) == before
     other = batch.write_batch(flights.head(10), fit.inputs, tmp_path / "other")
-    with pytest.raises(UsageError, match="a table never changes"):
+    with pytest.raises(UsageError, match="tables never change"):
         store.build("v1", other, fit.scorer)
 
 
 def test_a_damaged_table_is_neither_published_nor_read(fit, source, store):
-    """If a byte of a table is not what it was, I hear of it before anyone gets an answer from it."""
+    """If a byte of a table has changed, there is an error before any answer comes from it."""
     store.publish(store.build("v1", source, fit.scorer))
     file = store.path("v1") / "table.sqlite"
     damaged = bytearray(file.read_bytes())
     damaged[-1] ^= 1
     file.write_bytes(damaged)
-    with pytest.raises(DataError, match="not the one that its manifest describes"):
+    with pytest.raises(DataError, match="differs from the checksum in its manifest"):
         store.publish("v1")
-    with pytest.raises(DataError, match="not the one that its manifest describes"):
+    with pytest.raises(DataError, match="differs from the checksum in its manifest"):
         batch.Lookup(store, 0.2)
 
 
@@ -508,7 +548,7 @@ def test_a_missing_flight_gets_the_default_and_is_told(fit, flights, source, sto
 
 
 def test_a_cache_answers_what_was_asked_lately_and_counts(fit, flights, source, store):
-    """Of two places in the cache the one not asked for longest is given up."""
+    """A cache of two answers drops the one that was used least recently."""
     store.publish(store.build("v1", source, fit.scorer))
     lookup = batch.Lookup(store, 0.2, cache=2)
     one, two, three = batch.flight_keys(flights).iloc[:3]
@@ -518,7 +558,7 @@ def test_a_cache_answers_what_was_asked_lately_and_counts(fit, flights, source, 
 
 
 def test_a_reader_is_stale_until_it_looks_again(fit, flights, store, tmp_path):
-    """A lookup that looks for a newer table every third read answers from the old one until then, and forgets it."""
+    """A lookup that checks every third read answers from the old table until then, and empties its cache."""
     publish(store, fit, flights, tmp_path, "v1")
     lookup = batch.Lookup(store, 0.2, cache=10, look_every=3)
     key = batch.flight_keys(flights).iloc[0]
@@ -542,8 +582,8 @@ def test_a_reader_keeps_its_table_though_it_was_cleared_away(fit, flights, store
 
 @pytest.mark.parametrize("options", [{"cache": -1}, {"look_every": 0}])
 def test_a_lookup_that_cannot_be_is_refused(store, options):
-    """No cache of minus one, no look after nothing."""
-    with pytest.raises(UsageError, match="cannot be used"):
+    """A negative cache size and a check before every zeroth read are refused."""
+    with pytest.raises(UsageError, match="out of range"):
         batch.Lookup(store, 0.2, **options)
 
 
@@ -551,7 +591,7 @@ def test_a_lookup_that_cannot_be_is_refused(store, options):
 
 
 def test_a_good_batch_passes_and_is_published(fit, flights, source, store, tmp_path):
-    """A batch like the last one goes through, and readers see it."""
+    """A batch like the last one passes the gate, and readers see it."""
     assert batch.run_job(store, "v1", source, fit.scorer) == []
     later = batch.write_batch(flights.iloc[5:], fit.inputs, tmp_path / "later")
     assert batch.run_job(store, "v2", later, fit.scorer) == []
@@ -560,7 +600,7 @@ def test_a_good_batch_passes_and_is_published(fit, flights, source, store, tmp_p
 
 @pytest.mark.slow
 def test_each_of_five_bad_batches_is_refused_for_its_own_reason(tmp_path):
-    """Missing weather, a new carrier, wrong times, wrong shares and a wrong encoder: each is named, none is seen."""
+    """Five faulty batches are refused, each for its own reason, and readers see none of them."""
     model, flights = training.course_model(), datasets.load_flights()
     day = splits.day(flights)
     store = batch.PredictionStore(tmp_path / "store")
@@ -577,22 +617,22 @@ def test_each_of_five_bad_batches_is_refused_for_its_own_reason(tmp_path):
 
 
 def test_a_refused_batch_leaves_readers_with_the_last_one(fit, flights, source, store, tmp_path):
-    """A batch that shrank is refused, its table removed, and the answers stay as they were."""
+    """A batch that is too small is refused, its table is removed, and the answers stay the same."""
     batch.run_job(store, "v1", source, fit.scorer)
     before = contents(store.folder)
     short = batch.write_batch(flights.head(100), fit.inputs, tmp_path / "short")
-    assert batch.run_job(store, "v2", short, fit.scorer) == ["rows: 100 came in, 600 in the batch before"]
+    assert batch.run_job(store, "v2", short, fit.scorer) == ["rows: 100 in this batch, 600 in the previous one"]
     assert contents(store.folder) == before
 
 
 def test_the_gate_finds_a_table_of_another_model(fit, source, store):
-    """A table that the model in service would not have made is refused, first batch or not."""
+    """A table that the current model would not have made is refused, even if it is the first one."""
     from dataclasses import replace
 
     other = replace(fit.scorer, booster=fit.scorer.booster[:2])
     store.build("v1", source, other)
     assert batch.publication_gate(store, "v1", source, fit.scorer) == [
-        "spot check: 100 of 100 rows have another score when asked one by one"
+        "spot check: 100 of 100 rows get a different score when scored one at a time"
     ]
 
 
@@ -600,7 +640,7 @@ def test_the_gate_finds_a_table_of_another_model(fit, source, store):
 
 
 def test_more_detailed_keys_find_fewer_flights():
-    """I read off how many predictions each design takes, and how many flights would find theirs."""
+    """I see how many keys each design has, and how many flights would find theirs."""
     flights = datasets.load_flights()
     found = batch.key_coverage(flights)
     assert found.index[0] == "carrier × route"
@@ -613,7 +653,7 @@ def test_more_detailed_keys_find_fewer_flights():
 
 
 def test_the_decks_encoding_says_nothing_about_an_absent_column():
-    """What one hot encoding makes of a row without a column is a row of zeros there, and no error."""
+    """One-hot encoding fills a missing column with zeros, without an error."""
     rows = pd.DataFrame({"Distance": [733, 200], "Origin": pd.Categorical(["EWR", "JFK"])})
     columns = batch.deck_encode(rows).columns
     assert list(columns) == ["Distance", "Origin_EWR", "Origin_JFK"]
@@ -622,5 +662,5 @@ def test_the_decks_encoding_says_nothing_about_an_absent_column():
 
 
 def test_every_limit_of_the_gate_is_there():
-    """The gate's limits are data."""
+    """All limits of the gate are in the table."""
     assert set(batch.gate_limits()) == {"rows", "rejected", "missing", "unseen", "psi", "spot"}

@@ -48,7 +48,7 @@ def clipper() -> Iterator[Any]:
 
 @pytest.fixture
 def names() -> tuple[str, str]:
-    """Give names for an application and a model that no other test uses."""
+    """Return names for an application and a model that no other test uses."""
     name = f"app-{next(NUMBERS)}"
     return name, f"{name}-model"
 
@@ -92,7 +92,7 @@ def ask(url: str, **query: Any) -> dict[str, Any]:
 
 
 def test_a_row_and_several_rows_are_answered(clipper, names):
-    """One row gets one answer, several rows a list of them, in order, each with an id of its own."""
+    """One row gets one answer; several rows get a list in order, each answer with its own id."""
     url = application(clipper, names)
     one = ask(url, input=[1.0, 2.5])
     assert (one["output"], one["default"]) == (3.5, False)
@@ -137,7 +137,7 @@ def test_every_input_type_reaches_the_model_as_in_clipper(clipper, names, kind, 
     ],
 )
 def test_outputs_that_read_as_json_are_json(output, answer):
-    """What the model returns is passed on as JSON where it reads as that, else as a text."""
+    """An output that is valid JSON is passed on as it is; any other output becomes a string."""
     written = queries.as_json(output)
     assert b"\n" not in written
     read = json.loads(written)
@@ -146,7 +146,7 @@ def test_outputs_that_read_as_json_are_json(output, answer):
 
 
 def test_arrays_are_written_like_their_elements():
-    """The short way for arrays of numbers writes the same values as the long way, also what is not finite."""
+    """The fast path for arrays of numbers gives the same JSON as the general one, also for NaN and infinity."""
     for array in (np.float32([0.9041093, 1e-8, 3.0]), np.array([0.1, 1e300]), np.array([1.0, np.nan]), np.array([])):
         short = [json.loads(one) for one in queries.outputs_as_json(array)]
         assert short == [json.loads(queries.as_json(one)) for one in array]
@@ -178,7 +178,7 @@ def test_arrays_are_written_like_their_elements():
     ],
 )
 def test_a_query_that_cannot_be_read_is_refused(kind, body):
-    """Not JSON, no input, or another type than the application's: an error, never a guess."""
+    """Invalid JSON, a missing input or a wrong type is an error; nothing is guessed."""
     with pytest.raises(queries.QueryError, match="Error parsing JSON"):
         queries.parse(body, kind)
 
@@ -228,7 +228,7 @@ def test_one_bad_row_spoils_no_other_query(clipper, names):
 
 
 def test_a_model_that_returns_too_few_outputs_is_found_out():
-    """Outputs are never given to the wrong rows: where their number is not that of the inputs, nobody gets one."""
+    """If a model returns a wrong number of outputs, no row gets one, so none goes to the wrong row."""
     predictor = replicas.Predictor(lambda rows: rows[:-1], "doubles")
     frame = predictor.answer([b'{"input_batch": [[1.0], [2.0]]}'])
     kind, rows, _ = wire.ANSWER.unpack_from(frame, wire.BATCH.size)
@@ -236,7 +236,7 @@ def test_a_model_that_returns_too_few_outputs_is_found_out():
 
 
 def test_a_batch_size_is_kept_to(clipper, names):
-    """A model deployed with batch_size gets no more rows at once, however many a query has; else it gets them all."""
+    """A model with batch_size never gets more rows in one call; without it, one call gets all rows."""
 
     def count(rows):
         return [len(rows)] * len(rows)
@@ -277,7 +277,7 @@ def test_queries_sent_together_are_predicted_together(clipper, names):
 
 
 def counted(clipper: Any, name: str, **labels: str) -> float:
-    """Return the value of a metric, 0 where it is not there yet."""
+    """Return the value of a metric, 0 if it does not exist yet."""
     page = requests.get(f"http://{clipper.get_query_addr()}/metrics", headers={"Accept": "text/plain"}, timeout=PATIENT)
     samples = [one for family in text_string_to_metric_families(page.text) for one in family.samples]
     return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
@@ -287,7 +287,7 @@ def counted(clipper: Any, name: str, **labels: str) -> float:
 
 
 def test_past_the_deadline_the_default_is_answered(clipper, names):
-    """A late query gets the default in time, for each row; the model's late answer is thrown away and counted."""
+    """A late query gets the default for each row in time; the model's late answer is discarded and counted."""
     app, model = names
 
     def slow(rows):
@@ -339,7 +339,7 @@ def test_the_decks_own_calls_update_nothing(clipper, names):
 
 
 def test_a_version_is_used_once(clipper, names):
-    """Deploying a version again is refused, and leaves the running one as it is, also after its replica was killed."""
+    """Deploying a version again is refused and changes nothing, even if its replica is killed later."""
     from clipper_admin import ClipperException
 
     url = application(clipper, names, lambda rows: ["first"] * len(rows))
@@ -387,7 +387,7 @@ def test_what_was_refused_is_replaced(clipper, names):
 
 
 def test_replicas_are_added_and_removed(clipper, names):
-    """As many replicas as asked for, each a process, and no query is lost when some are stopped."""
+    """There are as many replica processes as requested, and no query is lost when some are stopped."""
     url = application(clipper, names, lambda rows: [os.getpid()] * len(rows))
     clipper.set_num_replicas(names[1], 3)
     assert clipper.get_num_replicas(names[1]) == 3
@@ -406,7 +406,7 @@ def test_replicas_are_added_and_removed(clipper, names):
 
 @pytest.mark.parametrize("number", [-1, 1.5, 101, True])
 def test_numbers_of_replicas_that_make_no_sense(clipper, names, number):
-    """What is no number of replicas is refused, before anything is changed."""
+    """An invalid number of replicas is refused, and nothing changes."""
     from clipper_admin import ClipperException
 
     application(clipper, names)
@@ -450,7 +450,7 @@ LINK = {"app_name": "a", "model_names": ["m"]}
         ("add_app", APP | {"name": "b", "input_type": "words"}, "Invalid input type: words"),
         ("add_app", APP | {"name": "b", "latency_slo_micros": 0}, "not above 0"),
         ("add_app", APP | {"name": "b", "latency_slo_micros": "fast"}, "not of type int"),
-        ("add_app", APP | {"name": "b/c"}, "cannot stand in an address"),
+        ("add_app", APP | {"name": "b/c"}, "cannot be part of an address"),
         ("add_app", {"name": "b"}, "required key"),
         ("delete_app", {"name": "b"}, "No application with name 'b' exists"),
         ("add_model_links", {"app_name": "a", "model_names": ["n"]}, "No model with name 'n' exists"),
@@ -461,7 +461,7 @@ LINK = {"app_name": "a", "model_names": ["m"]}
     ],
 )
 def test_what_breaks_clippers_rules_is_refused_and_changes_nothing(call, request_, says):
-    """Names and versions once, known input types, objectives above 0, links to what is there."""
+    """Names and versions are unique, input types known, objectives above 0, and links point at existing models."""
     known = state.State()
     known.add_app(APP)
     add(known)
@@ -502,7 +502,7 @@ def test_an_application_has_one_model_of_its_type():
 
 
 def test_the_state_is_kept_in_a_file(tmp_path):
-    """What was saved is read again; a folder without a file is an empty state."""
+    """A saved state is read again; without a file the state is empty."""
     file = tmp_path / "state.json"
     assert state.State.load(file).apps == {}
     known = state.State()
@@ -517,7 +517,7 @@ def test_the_state_is_kept_in_a_file(tmp_path):
 
 
 def test_what_is_known_can_be_asked_for(clipper, names):
-    """Applications, links and models, short and verbose, as the client has them; nothing for what is not there."""
+    """The client lists applications, links and models, as names or in full, and returns None for unknown ones."""
     app, model = names
     application(clipper, names, labels=["first"])
     deploy(clipper, model, 2, sums)
@@ -549,7 +549,7 @@ def test_what_is_known_can_be_asked_for(clipper, names):
 
 
 def test_metrics_in_clippers_form_and_in_prometheus(clipper, names):
-    """The same counts for the client's inspect_instance and for Prometheus, each where it asks for them."""
+    """The client's inspect_instance and Prometheus read the same counts."""
     app, model = names
     url = application(clipper, names)
     ask(url, input=[1.0])
@@ -567,14 +567,14 @@ def test_metrics_in_clippers_form_and_in_prometheus(clipper, names):
 
 
 def test_latencies_are_counted_below_the_bound_that_holds():
-    """A latency counts for the first bound that is not below it, and default answers count as answers too."""
-    measured = counters.Measured()
-    measured.answered(0.0005, 1)
-    measured.answered(100.0, 3)
-    measured.defaulted(0.1, 2)
-    assert (measured.queries, measured.defaults, sum(measured.seconds)) == (6, 2, 3)
-    assert (measured.seconds[0], measured.seconds[-1]) == (1, 1)
-    front = type("Front", (), {"apps": {}, "batches": {("m", "1"): measured}, "restarts": {}, "started": 0.0})()
+    """A latency is counted in the first bucket whose bound is not below it; default answers count as answers."""
+    stats = counters.AnswerStats()
+    stats.add_answer(0.0005, 1)
+    stats.add_answer(100.0, 3)
+    stats.add_default(0.1, 2)
+    assert (stats.queries, stats.defaults, sum(stats.seconds)) == (6, 2, 3)
+    assert (stats.seconds[0], stats.seconds[-1]) == (1, 1)
+    front = type("Front", (), {"apps": {}, "batches": {("m", "1"): stats}, "restarts": {}, "started": 0.0})()
     told = json.loads(counters.as_clipper(front))
     assert {"model:m:1:num_predictions": {"count": "6"}} in told["counters"]
     assert told["histograms"][0]["model:m:1:prediction_latency"]["max"] == "100000000"
@@ -638,13 +638,13 @@ def test_a_stranger_cannot_manage_the_cluster(clipper):
 
 
 def test_files_are_for_their_owner_only(clipper):
-    """Nobody else can enter the cluster's folder, where the secret and the pickled models are."""
+    """No other user can enter the cluster's folder, which holds the secret and the pickled models."""
     assert clipper.cm.folder.stat().st_mode & 0o077 == 0
     assert clipper.cm.folder.parent.stat().st_mode & 0o077 == 0
 
 
 def raw(clipper: Any, *parts: bytes) -> socket.socket:
-    """Connect, and send something."""
+    """Connect, send the parts and return the socket."""
     line = socket.create_connection(("127.0.0.1", clipper.cm.clipper_query_port), timeout=PATIENT)
     for part in parts:
         line.sendall(part)
@@ -652,7 +652,7 @@ def raw(clipper: Any, *parts: bytes) -> socket.socket:
 
 
 def read_all(line: socket.socket) -> bytes:
-    """Read until the other side ends."""
+    """Read until the server closes the connection."""
     found = b""
     with contextlib.suppress(ConnectionError):
         while part := line.recv(65536):
@@ -662,11 +662,11 @@ def read_all(line: socket.socket) -> bytes:
 
 
 def test_requests_that_are_too_large_or_no_http_are_refused(clipper, names):
-    """A body or head over the limit, and what is no HTTP: an error, the connection ends, others are served."""
+    """A body or head over the limit, or invalid HTTP, gets an error and is cut off; other clients are served."""
     url = application(clipper, names)
     head = f"POST /{names[0]}/predict HTTP/1.1\r\nHost: x\r\n".encode()
     assert b" 413 " in read_all(
-        raw(clipper, head, b"Content-Length: %d\r\n\r\n" % (2 * web.MOST_BODY), bytes(web.MOST_BODY))
+        raw(clipper, head, b"Content-Length: %d\r\n\r\n" % (2 * web.MAX_BODY_BYTES), bytes(web.MAX_BODY_BYTES))
     )
     assert b" 431 " in read_all(raw(clipper, head, b"X-Long: ", b"x" * 65536))
     assert b" 400 " in read_all(raw(clipper, b"hello?\r\n\r\n"))
@@ -687,7 +687,7 @@ def test_requests_sent_ahead_are_answered_in_order(clipper, names):
     assert told.count(b"HTTP/1.1 404") == 1
 
 
-def test_clients_that_do_not_go_on_hold_up_nobody(clipper, names):
+def test_clients_that_stop_do_not_delay_others(clipper, names):
     """Clients that stop in the middle of a request, or never read, do not keep others from their answers."""
     url = application(clipper, names)
     half = [
@@ -704,16 +704,16 @@ def test_when_there_are_too_many_clients_the_idle_ones_make_room(clipper, names)
     url = application(clipper, names)
     import resource
 
-    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < web.MOST_CLIENTS + 200:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < web.MAX_CLIENTS + 200:
         pytest.skip("this system lets a process open fewer connections than the limit")
-    idle = [raw(clipper) for _ in range(web.MOST_CLIENTS + 20)]
+    idle = [raw(clipper) for _ in range(web.MAX_CLIENTS + 20)]
     assert ask(url, input=[5.0])["output"] == 5.0
     for line in idle:
         line.close()
 
 
 class Fake:
-    """A connection's other side, in memory."""
+    """A transport that records what is written, in memory."""
 
     def __init__(self) -> None:
         self.sent, self.closed, self.aborted = b"", False, False
@@ -740,7 +740,7 @@ class Fake:
 
 
 def test_slow_clients_are_let_go():
-    """A client that has begun a request and does not finish it in time is cut off; one that is idle is not."""
+    """A client that does not finish its request in time is cut off; an idle client is not."""
 
     async def watch() -> tuple[bool, bool]:
         loop = asyncio.get_running_loop()
@@ -748,17 +748,17 @@ def test_slow_clients_are_let_go():
         slow, idle = web.Connection(clients, loop), web.Connection(clients, loop)
         for one in (slow, idle):
             one.connection_made(Fake())
-            one.since = None
+            one.waiting_since = None
         slow.data_received(b"POST /a/predict HTTP/1.1\r\n")
-        slow.since -= 1000
-        web.close_slow(clients, loop)
+        slow.waiting_since -= 1000
+        web.close_slow_clients(clients, loop)
         return slow.transport.aborted, idle.transport.aborted
 
     assert asyncio.run(watch()) == (True, False)
 
 
 def test_a_request_comes_in_pieces():
-    """Whatever the pieces in which it comes, a request is taken in once, with its body, and answered after 'Expect'."""
+    """A request that arrives byte by byte is handled once, with its body and after 'Expect: 100-continue'."""
     seen: list[web.Request] = []
 
     class Server(web.Connection):
@@ -776,7 +776,7 @@ def test_a_request_comes_in_pieces():
         return one.transport.sent
 
     sent = asyncio.run(send())
-    assert [(one.method, one.path, one.body, one.headers, one.keep) for one in seen] == [
+    assert [(one.method, one.path, one.body, one.headers, one.keep_alive) for one in seen] == [
         (b"POST", b"/a/predict", b"hello", {b"accept": b"x/y"}, True)
     ]
     assert sent.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
@@ -787,7 +787,7 @@ def test_a_request_comes_in_pieces():
 
 
 def test_processes_ask_each_other(tmp_path):
-    """A question gets its answer, in and outside an event loop, and a refusal comes as an error."""
+    """A call gets its answer, inside and outside an event loop, and a refusal is raised as an error."""
 
     async def answer(request: dict[str, Any], *_: Any) -> dict[str, Any]:
         if "no" in request:
@@ -822,7 +822,7 @@ def test_a_batch_goes_to_a_replica_and_back():
 
 
 def test_each_process_is_a_module_of_its_own(clipper):
-    """A look at the list of processes says which is which: each runs the main function of its module."""
+    """Each process runs the main function of its module, so the list of processes tells them apart."""
     import psutil
 
     from course_utils.serve.clipper import frontend, management, supervisor
@@ -843,14 +843,14 @@ def test_a_cluster_needs_a_name_that_can_be_a_folder():
 
 
 def test_windows_is_told_what_to_do(monkeypatch):
-    """On Windows there is one clear error with the ways out."""
+    """On Windows there is one clear error with the alternatives."""
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(UsageError, match="WSL"):
         LocalContainerManager()
 
 
 def test_a_name_and_a_port_can_be_taken_once(clipper):
-    """A cluster of a name that runs, a port in use, a second query front end: each refused with the fix."""
+    """A running cluster's name, a port in use and a second query front end are refused, each with the fix."""
     from clipper_admin import ClipperConnection, ClipperException
 
     with pytest.raises(ClipperException, match="already exists"):
@@ -870,7 +870,7 @@ def test_a_name_and_a_port_can_be_taken_once(clipper):
 
 
 def test_two_clusters_live_side_by_side(clipper, names):
-    """Clusters of two names share nothing: an application of one name answers differently, one stops alone."""
+    """Two clusters share nothing: applications of one name answer differently, and one can stop alone."""
     from clipper_admin import ClipperConnection
 
     url = application(clipper, names)
@@ -905,7 +905,7 @@ deploy_python_closure(other, {names[1]!r}, 2, "doubles", lambda rows: ["theirs"]
 
 
 def test_a_model_may_use_a_module_beside_the_notebook(names, tmp_path, monkeypatch):
-    """What is on the path of the Python that starts the cluster can be imported by the models."""
+    """Models can import modules from the path of the process that starts the cluster."""
     from clipper_admin import ClipperConnection
 
     (tmp_path / "beside.py").write_text("def answer(rows):\n    return ['from beside'] * len(rows)\n")
@@ -923,8 +923,9 @@ def test_a_model_may_use_a_module_beside_the_notebook(names, tmp_path, monkeypat
 
 
 def test_a_process_notices_that_its_owner_has_ended():
-    """Whoever reads from a pipe that breaks goes on at once, and ends itself."""
-    code = "import asyncio; from course_utils.serve.clipper import wire; asyncio.run(wire.wait_for_parent_exit()); print('alone')"
+    """A process that waits for its parent continues as soon as the pipe breaks."""
+    code = "import asyncio; from course_utils.serve.clipper import wire; "
+    code += "asyncio.run(wire.wait_for_parent_exit()); print('alone')"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.poll() is None
     assert process.communicate(timeout=PATIENT)[0] == b"alone\n"  # communicate closes the pipe

@@ -95,7 +95,7 @@ def nothing_is_left(clipper: Any, group: int) -> None:
 
 
 def test_a_killed_replica_costs_no_answer_and_comes_back(clipper):
-    """Queries that were with a killed replica are answered by another one, and there are as many as before."""
+    """Another replica answers the queries of one that was killed, and a new replica replaces it."""
     clipper.register_application("slow", "doubles", "none", OBJECTIVE)
 
     def slow(rows):
@@ -126,7 +126,7 @@ def test_a_killed_replica_costs_no_answer_and_comes_back(clipper):
 
 
 def test_a_query_that_kills_its_replicas_is_given_up(clipper):
-    """A query that ends every process which takes it gets the default; other queries get their answers."""
+    """A query that crashes every replica gets the default; other queries get their answers."""
     clipper.register_application("deadly", "doubles", "none", OBJECTIVE)
 
     def deadly(rows):
@@ -143,7 +143,7 @@ def test_a_query_that_kills_its_replicas_is_given_up(clipper):
 
 
 def test_a_query_that_kills_takes_no_other_with_it(clipper):
-    """Queries that share a batch with one that ends the process get their answers from the next process."""
+    """Queries in one batch with a query that crashes the replica get their answers from the next replica."""
     clipper.register_application("mixed", "doubles", "none", OBJECTIVE)
 
     def mixed(rows):
@@ -188,7 +188,7 @@ def test_a_model_fitted_on_two_threads_answers(clipper):
 
 @pytest.mark.parametrize("process", ["frontend", "management", "replicas"])
 def test_what_dies_is_started_again_and_remembers(clipper, process):
-    """A killed front end comes back at the same address and knows applications, links, versions and replicas."""
+    """A killed front end restarts at the same address, with its applications, links, versions and replicas."""
     deploy(clipper, "kept", 1, lambda rows: ["one"] * len(rows), num_replicas=2) if process == "frontend" else None
     if process == "frontend":
         clipper.register_application("kept", "doubles", "none", OBJECTIVE)
@@ -212,7 +212,7 @@ def test_what_dies_is_started_again_and_remembers(clipper, process):
 
 
 def ask_again(clipper: Any) -> Any:
-    """Query the application 'kept'; nothing where the front end has just been killed."""
+    """Query the application 'kept'; return None if the front end has just been killed."""
     try:
         return ask(clipper, 0.0, app="kept")["output"]
     except requests.ConnectionError:
@@ -223,7 +223,7 @@ def ask_again(clipper: Any) -> Any:
 
 
 def test_stop_leaves_nothing_whatever_models_do():
-    """After stop_all no process, port or file is left, though a model hangs and has started a process of its own."""
+    """After stop_all no process, port or file is left, even if a model hangs and has started another process."""
     clipper = start("stop")
     group = clipper.cm.processes()["supervisor"]
     clipper.register_application("hang", "doubles", "none", 50_000)
@@ -256,7 +256,7 @@ def test_a_killed_supervisor_takes_everything_with_it():
 
 @pytest.mark.slow
 def test_a_fresh_python_is_as_good_as_a_fork():
-    """Where forks are not safe (macOS), replicas are fresh Pythons that answer, die and come back the same."""
+    """Where forking is not safe (macOS), replicas are new Python processes; they answer and restart as well."""
     clipper = start("spawned", start_method="spawn")
     try:
         assert ask(clipper, 1.0, 2.0)["output"] == 3.0
@@ -270,7 +270,7 @@ def test_a_fresh_python_is_as_good_as_a_fork():
 
 @pytest.mark.slow
 def test_kills_switches_and_rollbacks_under_load():
-    """Under load, with replicas killed and versions switched all the time: no query fails or is answered wrongly."""
+    """While replicas are killed and versions switched under load, no query fails or gets a wrong answer."""
     command = [
         sys.executable,
         "-W",

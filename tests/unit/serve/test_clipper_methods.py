@@ -21,7 +21,7 @@ from waiting import PATIENT
 from course_utils import tables
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of a package that nobody keeps up
+    warnings.simplefilter("ignore")  # of a package without a maintainer
     from clipper_admin import ClipperConnection, ClipperException, DockerContainerManager, KubernetesContainerManager
     from clipper_admin.deployers import python as python_deployer
 
@@ -35,7 +35,7 @@ ROWS = tables.read_toml("clipper_methods.toml")
 
 
 def notebook(source: str) -> Any:
-    """Define the function `predict` as a notebook does, so that it travels with its code."""
+    """Define the function `predict` as a notebook does, so that its code is pickled too."""
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(source, names)
     return names["predict"]
@@ -47,7 +47,7 @@ MORE = notebook("def predict(rows): return [float(sum(row)) + 1000 for row in ro
 
 @pytest.fixture(scope="module", autouse=True)
 def clipper() -> Iterator[ClipperConnection]:
-    """Give a connection to a cluster of this file's own."""
+    """Return a connection to a cluster for the tests of this file."""
     logging.getLogger("clipper_admin").setLevel(logging.CRITICAL)
     made = connection("methods")
     made.start_clipper()
@@ -56,14 +56,14 @@ def clipper() -> Iterator[ClipperConnection]:
 
 
 def connection(name: str) -> ClipperConnection:
-    """Make a connection; the process id keeps test runs apart that happen at once."""
+    """Return a connection; the process id in the name keeps simultaneous test runs apart."""
     name = f"{name}-{os.getpid()}"
     return ClipperConnection(LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0))
 
 
 @pytest.fixture
 def app(clipper: ClipperConnection, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give an application and a model of one name, of two versions; version 2 adds 1,000."""
+    """Return the name of an application and a model with two versions; version 2 adds 1,000."""
     name = request.node.name.removeprefix("test_").replace("_", "-")[:40]
     clipper.register_application(name, "doubles", "none", round(1e6 * PATIENT))
     for version, function in ((1, SUM), (2, MORE)):
@@ -88,7 +88,7 @@ def ask(clipper: ClipperConnection, name: str, row: Any = (1.0, 2.0)) -> Any:
 
 
 def test_the_table_has_every_method():
-    """Each public method of the client has one row with a sentence, and a test here that bears its name."""
+    """Each public method of the client has one row in the table and one test with its name."""
     public = {name for name, _ in inspect.getmembers(ClipperConnection, inspect.isfunction) if not name.startswith("_")}
     named = [row["method"] for row in ROWS["method"]]
     assert sorted(named) == sorted(public)
@@ -98,7 +98,7 @@ def test_the_table_has_every_method():
 
 
 def test_other_managers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Clipper's own managers end in their own clients' errors, while a local cluster is started."""
+    """Without Docker and Kubernetes, Clipper's own managers raise the errors of their clients."""
     if not Path("/var/run/docker.sock").exists():
         with pytest.raises(docker.errors.DockerException, match="Connection aborted"):
             DockerContainerManager()
@@ -114,7 +114,7 @@ def test_other_managers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_start_clipper(clipper: ClipperConnection):
-    """Both front ends answer; a second start and a second front end are refused in words."""
+    """Both front ends answer; a second start and a second front end are refused with an explanation."""
     assert requests.get(f"http://{clipper.cm.get_admin_addr()}/admin/ping", timeout=PATIENT).status_code == 200
     with pytest.raises(ClipperException, match="already exists"):
         clipper.start_clipper()
@@ -123,7 +123,7 @@ def test_start_clipper(clipper: ClipperConnection):
 
 
 def test_connect(clipper: ClipperConnection, app: str):
-    """A second connection finds the cluster by its name; where there is none, it says so."""
+    """A second connection finds the cluster by its name; without a cluster it raises an error."""
     other = connection("methods")
     other.connect()
     assert app in other.get_all_apps()
@@ -133,7 +133,7 @@ def test_connect(clipper: ClipperConnection, app: str):
 
 
 def test_stop_all():
-    """After it nothing listens, no file is left, and the name can be used again."""
+    """After the stop no port is open, no file is left, and the name can be used again."""
     made = connection("methods-stopped")
     for _ in range(2):
         made.start_clipper()
@@ -154,7 +154,7 @@ def test_get_clipper_logs(clipper: ClipperConnection, app: str, tmp_path: Path):
 
 
 def test_inspect_instance(clipper: ClipperConnection, app: str):
-    """Clipper's JSON has the queries of an application."""
+    """Clipper's JSON counts the queries of an application."""
     for _ in range(3):
         ask(clipper, app)
     counters = {name: value for each in clipper.inspect_instance()["counters"] for name, value in each.items()}
@@ -162,13 +162,13 @@ def test_inspect_instance(clipper: ClipperConnection, app: str):
 
 
 def test_get_query_addr(clipper: ClipperConnection, app: str):
-    """The address is one of this machine, and predictions are asked for there."""
+    """The address is on this machine and answers queries."""
     assert clipper.get_query_addr().startswith("127.0.0.1:")
     assert ask(clipper, app) == 1003
 
 
 def test_get_metric_addr(clipper: ClipperConnection, app: str):
-    """Prometheus' text is found there."""
+    """The address serves Prometheus' text."""
     ask(clipper, app)
     page = requests.get(
         f"http://{clipper.get_metric_addr()}/metrics", headers={"Accept": "text/plain"}, timeout=PATIENT
@@ -181,7 +181,7 @@ def test_get_metric_addr(clipper: ClipperConnection, app: str):
 
 
 def test_register_application(clipper: ClipperConnection):
-    """What was registered is told; a name twice is refused, and the first stays."""
+    """A registered application is listed; a second one with the same name is refused, and the first stays."""
     clipper.register_application("mine", "doubles", "none", 20_000)
     with pytest.raises(ClipperException, match="400"):
         clipper.register_application("mine", "ints", "other", 1)
@@ -191,7 +191,7 @@ def test_register_application(clipper: ClipperConnection):
 
 
 def test_unregister_application(clipper: ClipperConnection):
-    """The application is gone, its address too; one that is not there is refused."""
+    """The application and its address are gone; an unknown application is refused."""
     clipper.register_application("gone", "doubles", "none", 20_000)
     clipper.unregister_application("gone")
     assert clipper.get_app_info("gone") is None
@@ -202,20 +202,20 @@ def test_unregister_application(clipper: ClipperConnection):
 
 
 def test_delete_application(clipper: ClipperConnection):
-    """Clipper's old name does the same."""
+    """The old name does the same."""
     clipper.register_application("gone", "doubles", "none", 20_000)
     clipper.delete_application("gone")
     assert clipper.get_app_info("gone") is None
 
 
 def test_get_all_apps(clipper: ClipperConnection, app: str):
-    """Names, or all that was registered."""
+    """Returns names, or everything that was registered."""
     assert app in clipper.get_all_apps()
     assert {info["name"] for info in clipper.get_all_apps(verbose=True)} == set(clipper.get_all_apps())
 
 
 def test_get_app_info(clipper: ClipperConnection, app: str):
-    """One application, or None."""
+    """Returns one application, or None."""
     assert clipper.get_app_info(app)["input_type"] == "doubles"
     assert clipper.get_app_info("unheard-of") is None
 
@@ -237,7 +237,7 @@ def test_link_model_to_app(clipper: ClipperConnection, app: str):
 
 
 def test_unlink_model_from_app(clipper: ClipperConnection, app: str):
-    """Without its model, the application answers its default output."""
+    """Without its model, the application answers with its default output."""
     clipper.unlink_model_from_app(app, app)
     assert ask(clipper, app) == "none"
     clipper.link_model_to_app(app, app)
@@ -245,7 +245,7 @@ def test_unlink_model_from_app(clipper: ClipperConnection, app: str):
 
 
 def test_get_linked_models(clipper: ClipperConnection, app: str):
-    """The names of an application's models."""
+    """Returns the names of an application's models."""
     assert clipper.get_linked_models(app) == [app]
 
 
@@ -263,7 +263,7 @@ def test_build_model(clipper: ClipperConnection, app: str, tmp_path: Path):
 
 
 def test_deploy_model(clipper: ClipperConnection, app: str):
-    """The noop image answers 1.0; a version that exists is refused, as is an unknown image, and what runs stays."""
+    """The noop image returns 1.0; an existing version and an unknown image are refused, and running replicas stay."""
     clipper.deploy_model(app, "noop", "doubles", NOOP, num_replicas=2)
     assert ask(clipper, app) == 1.0
     assert clipper.get_num_replicas(app) == 2
@@ -277,7 +277,7 @@ def test_deploy_model(clipper: ClipperConnection, app: str):
 
 
 def test_build_and_deploy_model(clipper: ClipperConnection, app: str, tmp_path: Path):
-    """Built and deployed at once; it is the current version then."""
+    """One call builds and deploys, and the version is the current one then."""
     (tmp_path / "func.pkl").write_bytes(cloudpickle.dumps(SUM, protocol=2))
     clipper.build_and_deploy_model(app, 7, "doubles", str(tmp_path), STOCK, pkgs_to_install=["numpy"])
     assert clipper.get_current_model_version(app) == "7"
@@ -295,14 +295,14 @@ def test_register_model(clipper: ClipperConnection, app: str):
 
 
 def test_get_current_model_version(clipper: ClipperConnection, app: str):
-    """The version that answers; an unknown model is refused."""
+    """Returns the current version; an unknown model is refused."""
     assert clipper.get_current_model_version(app) == "2"
     with pytest.raises(ClipperException, match="No versions"):
         clipper.get_current_model_version("unheard-of")
 
 
 def test_set_model_version(clipper: ClipperConnection, app: str):
-    """Back and forth, with answers of the version and no other; one that was never deployed is refused."""
+    """After each switch only the chosen version answers; a version that was never deployed is refused."""
     for version, answer in ((1, 3), (2, 1003), (1, 3)):
         clipper.set_model_version(app, version)
         assert ask(clipper, app) == answer
@@ -314,14 +314,14 @@ def test_set_model_version(clipper: ClipperConnection, app: str):
 
 
 def test_get_all_models(clipper: ClipperConnection, app: str):
-    """name:version of each, or what was registered."""
+    """Returns name:version of each, or everything that was registered."""
     assert {f"{app}:1", f"{app}:2"} <= set(clipper.get_all_models())
     known = {info["model_version"]: info for info in clipper.get_all_models(verbose=True) if info["model_name"] == app}
     assert [known[version]["is_current_version"] for version in "12"] == [False, True]
 
 
 def test_get_model_info(clipper: ClipperConnection, app: str):
-    """One version, or None."""
+    """Returns one version, or None."""
     info = clipper.get_model_info(app, 1)
     assert info["container_name"] == f"{clipper.cm.cluster_name}-{app}:1"
     assert (info["model_name"], info["model_version"], info["input_type"]) == (app, "1", "doubles")
@@ -332,13 +332,13 @@ def test_get_model_info(clipper: ClipperConnection, app: str):
 
 
 def test_get_num_replicas(clipper: ClipperConnection, app: str):
-    """Of the current version, or of another."""
+    """Counts the replicas of the current version, or of another one."""
     assert clipper.get_num_replicas(app) == clipper.get_num_replicas(app, 1) == 1
     assert clipper.get_num_replicas(app, 9) == 0
 
 
 def test_set_num_replicas(clipper: ClipperConnection, app: str):
-    """More and fewer, down to none; a model without a container, an unknown one and no number are refused."""
+    """More, fewer or no replicas; a model without a container, an unknown one and a wrong number are refused."""
     for number in (3, 1, 0, 2):
         clipper.set_num_replicas(app, number)
         assert clipper.get_num_replicas(app) == number
@@ -351,7 +351,7 @@ def test_set_num_replicas(clipper: ClipperConnection, app: str):
 
 
 def test_get_all_model_replicas(clipper: ClipperConnection, app: str):
-    """Each replica that answers, in short and in full."""
+    """Lists each replica that answers, as names or with all details."""
     clipper.set_num_replicas(app, 2)
     known = [info for info in clipper.get_all_model_replicas(verbose=True) if info["model_name"] == app]
     assert sorted((info["model_version"], info["model_replica_id"]) for info in known) == [("1", 0), ("2", 0), ("2", 1)]
@@ -359,7 +359,7 @@ def test_get_all_model_replicas(clipper: ClipperConnection, app: str):
 
 
 def test_get_model_replica_info(clipper: ClipperConnection, app: str):
-    """One replica, or None."""
+    """Returns one replica, or None."""
     info = clipper.get_model_replica_info(app, 2, 0)
     assert (info["model_name"], info["model_version"], info["model_replica_id"]) == (app, "2", 0)
     assert clipper.get_model_replica_info(app, 2, 5) is None
@@ -413,6 +413,6 @@ def test_stop_all_model_containers():
 
 
 def test_test_predict_function(clipper: ClipperConnection):
-    """A function is tried in the notebook; input that its type does not allow is said."""
+    """Runs a function in the notebook, and reports input that its type does not allow."""
     assert clipper.test_predict_function({"input": [1.0, 2.0]}, lambda rows: [np.sum(rows)], "doubles") == [3]
     assert "Invalid input type" in clipper.test_predict_function({"input": [1, 2]}, lambda rows: rows, "doubles")

@@ -14,6 +14,7 @@ import pytest
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.serve import costs
+from course_utils.serve.costs import checks
 
 LESSON = Path(__file__).parents[3] / "lessons" / "08_hosting_cost.py"
 
@@ -31,7 +32,7 @@ def a_flight(hour: int, delay: float) -> pd.DataFrame:
     ("delay", "each"), [(0, 2), (14, 2), (15, 10), (float("nan"), 10)], ids=["on time", "nearly", "late", "cancelled"]
 )
 def test_passengers_look_in_the_three_hours_before_departure(delay, each):
-    """All look-ups of a flight lie in the three hours before it leaves; late and cancelled flights get more of them."""
+    """All look-ups of a flight are in the three hours before it leaves; late and cancelled flights get more of them."""
     asked = costs.demand(a_flight(15, delay))
     asked = asked[asked > 0]
     assert [str(hour) for hour in asked.index] == [f"2013-01-02 {hour}:00:00-05:00" for hour in (12, 13, 14)]
@@ -54,7 +55,7 @@ def test_a_batch_scores_each_flight_three_times(flights):
 
 
 def test_own_assumptions_are_marked():
-    """What I assume myself is taken, and shown as mine."""
+    """My own assumptions are used and marked as mine."""
     table = costs.assumptions(passengers=180)
     assert table.loc["passengers", ["value", "why"]].tolist() == [180, "your own"]
     assert costs.assumptions().loc["passengers", "value"] == 120
@@ -83,11 +84,11 @@ def test_formula_and_simulation_agree(servers, rate):
 
 def test_even_requests_wait_less():
     """Where all requests take the same time, the queue is about half as long as where they differ."""
-    assert 0.35 < costs.simulate_queue_wait(1, 80, 10, same=True) / costs.queue_wait(1, 80, 10) < 0.65
+    assert 0.35 < costs.simulate_queue_wait(1, 80, 10, deterministic=True) / costs.queue_wait(1, 80, 10) < 0.65
 
 
 def test_a_server_that_cannot_keep_up_never_catches_up():
-    """A hundred requests a second of 10 ms are too much for one server, and nobody waits where few come."""
+    """A hundred requests a second of 10 ms are too much for one server, and with few requests none waits."""
     assert costs.queue_wait(1, 100, 10) == math.inf
     assert costs.queue_wait(3, 1, 10) == 0
     assert costs.queue_wait(2, 100, 10, quantile=0.5) < costs.queue_wait(2, 100, 10)
@@ -103,7 +104,7 @@ def test_servers_are_as_few_as_the_wait_allows(rate):
 
 
 def test_hours_get_their_own_servers():
-    """Each hour has what its traffic needs; without requests one server stands by."""
+    """Each hour gets the servers that its traffic needs, and at least one."""
     needed = costs.servers_needed(pd.Series({"night": 0.0, "storm": 206.0, "rush": 290.0}), 10, 50)
     assert needed.to_dict() == {"night": 1, "storm": 3, "rush": 4}
 
@@ -150,14 +151,14 @@ def test_bills_follow_the_vendors_rounding_rules(bill, dollars):
 
 
 def test_floats_round_up_where_nothing_is_to_be_rounded():
-    """Three cents stay three cents, whatever a float would make of them."""
+    """Three cents stay three cents, although floats would round them up to four."""
     assert math.ceil(300 * 0.0001 * 100) == 4
     for hundreds in range(1, 200):
         assert costs.aws_real_time(100 * hundreds) == Decimal(hundreds) / 100
 
 
 def test_the_decks_prices_are_in_the_list():
-    """The five prices of the deck stand there to the digit, dated 2018, and every price has a source and a rule."""
+    """The deck's five prices are listed exactly, dated 2018, and every price has a source and a rounding rule."""
     table = costs.prices()
     wanted = {"aws_batch": "0.1", "aws_real_time": "0.0001", "azure": "0.5"}
     wanted |= {"google_batch": "0.09262", "google_online": "0.056"}
@@ -233,8 +234,8 @@ def test_money_is_exact_in_sql():
     assert costs.sql("SELECT sum(cost) = 10 AS exact, typeof(sum(cost)) AS type FROM bill", bill=frame).iloc[0]["exact"]
 
 
-def test_the_planted_overspend_is_one_resource_that_nobody_asks_for():
-    """The trial begins on day 8, runs to the end of the month, and serves nobody; without it June is in budget."""
+def test_the_planted_overspend_is_one_unused_resource():
+    """The trial runs unused from day 8 to the end of the month; without it June is within the budget."""
     bill, use = costs.billing_export()
     trial = bill[bill["resource"] == "gpu-trial"]
     assert [day.day for day in trial["day"]] == list(range(8, 31))
@@ -244,7 +245,7 @@ def test_the_planted_overspend_is_one_resource_that_nobody_asks_for():
 
 
 def test_alarms_come_on_the_day_that_reaches_the_share():
-    """A share that is just reached counts, one that never is has no day, and an even pace is what 'early' means."""
+    """A share that is just reached counts, one that is never reached has no day; early is relative to an even pace."""
     table = costs.budget_alerts(pd.Series([10, 20, 70, 0], index=[1, 2, 3, 4]), 200, [0.05, 0.1, 0.5, 0.9])
     assert table["day"].tolist()[:3] == [1, 2, 3]
     assert table["even pace"].tolist() == [1, 1, 2, 4]
@@ -272,8 +273,8 @@ def test_each_of_the_eleven_ways_is_met_by_a_section():
     assert set(ways["here"]) <= set(sections)
 
 
-def test_the_decks_tools_are_there_with_what_became_of_them():
-    """Calculators, Cloudcraft, Cost Explorer, BigQuery and Data Studio are named, each with its today."""
+def test_the_decks_tools_are_listed_with_their_state_today():
+    """Calculators, Cloudcraft, Cost Explorer, BigQuery and Data Studio are listed, each with its state today."""
     table = costs.cost_tools()
     named = " ".join(table.index)
     for tool in (
@@ -291,6 +292,21 @@ def test_the_decks_tools_are_there_with_what_became_of_them():
 
 # --------------------------------------------------------------------------- what is refused
 
+
+def test_numbers_are_checked_and_read_exactly():
+    """A price of 0.1 is a tenth; a Boolean, NaN or a count with a decimal point is refused."""
+    assert checks.to_decimal(0.1, "a price") == checks.to_decimal(np.float64(0.1), "a price") == Decimal("0.1")
+    assert checks.to_count(np.int64(3)) == 3
+    checks.check_positive(rate=1, budget=Decimal("0.01"))
+    for refused in (
+        lambda: checks.to_decimal(True, "a price"),
+        lambda: checks.to_count(3.0),
+        lambda: checks.check_positive(rate=math.nan),
+    ):
+        with pytest.raises(UsageError):
+            refused()
+
+
 FRAME = pd.DataFrame({"cost": [1]})
 
 
@@ -304,7 +320,7 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.rent_or_buy(0), "most is 0"),
         (DataError, lambda: costs.demand(a_flight(15, 0).iloc[:0]), "no flights"),
         (DataError, lambda: costs.batch_jobs(a_flight(15, 0).iloc[:0]), "load_flights"),
-        (UsageError, lambda: costs.erlang_c(2, 2), "cannot take a load of 2"),
+        (UsageError, lambda: costs.erlang_c(2, 2), "cannot handle a load of 2"),
         (UsageError, lambda: costs.erlang_c(0, 0), "one or more"),
         (UsageError, lambda: costs.erlang_c(1.5, 1), "whole number"),
         (UsageError, lambda: costs.queue_wait(0, 1, 10), "0 servers"),
@@ -324,13 +340,13 @@ FRAME = pd.DataFrame({"cost": [1]})
         (UsageError, lambda: costs.google(1, "offline"), "'online' or 'batch'"),
         (UsageError, lambda: costs.architecture(-1, 0), "quantity of server"),
         (UsageError, lambda: costs.availability("99.9"), "between 0 and 1"),
-        (UsageError, lambda: costs.sql("SELECT price FROM bill", bill=FRAME), 'query cannot be run.*"price"'),
+        (UsageError, lambda: costs.sql("SELECT price FROM bill", bill=FRAME), 'cannot run the query.*"price"'),
         (UsageError, lambda: costs.budget_alerts(pd.Series(dtype=float), 10, [0.5]), "no days"),
         (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 0, [0.5]), "budget is 0"),
         (UsageError, lambda: costs.budget_alerts(pd.Series([1]), 10, [0]), "share is 0"),
     ],
 )
 def test_bad_input_is_refused(error, call, words):
-    """What makes no sense is refused, with the fix."""
+    """Input that makes no sense is refused, with the fix."""
     with pytest.raises(error, match=words):
         call()

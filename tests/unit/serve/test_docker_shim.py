@@ -35,7 +35,7 @@ STOCK = "clipper/python36-closure-container:0.4.1"
 
 
 class Manager:
-    """A container manager of which only the cluster's name is used."""
+    """A container manager; only its cluster's name is used."""
 
     def __init__(self, name: str) -> None:
         self.cluster_identifier = name
@@ -57,7 +57,7 @@ class Cluster:
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path) -> Iterator[None]:
-    """Start where no Docker runs, and let no test leave the client or the environment changed."""
+    """Start without Docker, and check that no test leaves the client or the environment changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_CURRENT_TEST")
         for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
@@ -76,7 +76,7 @@ def environment(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Any]:
-    """Give a function that starts a cluster by its name; stop them all at the end."""
+    """Return a function that starts a cluster by its name; all are stopped at the end."""
     made = []
 
     def start(name: str) -> Cluster:
@@ -91,13 +91,13 @@ def started(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def cluster(started: Any) -> Cluster:
-    """Give a started cluster."""
+    """Return a started cluster."""
     return started("mine")
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """Give a folder with a model."""
+    """Return a folder with a model."""
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "func.pkl").write_bytes(b"cbuiltins\nlist\n.")
@@ -106,7 +106,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
-    """Give the client a Docker that runs, and records what it is asked."""
+    """Replace the client's Docker by one that records its calls."""
     fake = MagicMock(errors=docker.errors)
     fake.from_env.return_value.images.build.return_value = (None, [{"stream": "built by Docker itself"}])
     fake.from_env.return_value.images.push.return_value = ["pushed by Docker itself"]
@@ -126,7 +126,7 @@ def test_the_client_builds_an_image(cluster: Cluster, model: Path):
 
 
 def test_a_registry_is_kept_in_the_tag(cluster: Cluster, model: Path, caplog: pytest.LogCaptureFixture):
-    """With a registry the tag has it, and the push says that nothing is sent anywhere."""
+    """With a registry the tag begins with it, and the push says that nothing is sent."""
     with caplog.at_level(logging.DEBUG, logger="clipper_admin"):
         assert cluster.build(model, container_registry="quay.io:443/team") == "quay.io:443/team/mine-delays:1"
     assert "nothing is sent to a registry" in caplog.text
@@ -134,7 +134,7 @@ def test_a_registry_is_kept_in_the_tag(cluster: Cluster, model: Path, caplog: py
 
 
 def test_the_build_log_says_what_was_done(cluster: Cluster, model: Path, caplog: pytest.LogCaptureFixture):
-    """The client logs each step of the Dockerfile, and what replaces the installation of packages."""
+    """The client logs each step of the Dockerfile, and that packages are checked instead of installed."""
     with caplog.at_level(logging.INFO, logger="clipper_admin"):
         cluster.build(model, pkgs_to_install=["numpy"])
     assert f"Step 1/3 : FROM {STOCK}" in caplog.text
@@ -143,7 +143,7 @@ def test_the_build_log_says_what_was_done(cluster: Cluster, model: Path, caplog:
 
 
 def test_a_refused_build_says_why(cluster: Cluster, model: Path):
-    """A build that is refused ends in docker-py's own error with our whole message; the image from before stays."""
+    """A refused build raises docker-py's own error with the whole message; the previous image stays."""
     cluster.build(model)
     before = cluster.images.find("mine-delays:1")
     for options, words in (
@@ -158,17 +158,17 @@ def test_a_refused_build_says_why(cluster: Cluster, model: Path):
 
 
 def test_what_is_too_large_is_refused(cluster: Cluster, model: Path):
-    """A model above the limit is refused in words, and the next one is built."""
+    """A model above the size limit is refused with an explanation, and the next one is built."""
     (model / "data.bin").write_bytes(bytes(3_000_000))
     cluster.builder.limit_bytes = 1_000_000
-    with pytest.raises(docker.errors.BuildError, match=r"takes 3 MB; 1 MB are accepted.*captures"):
+    with pytest.raises(docker.errors.BuildError, match=r"takes 3 MB; at most 1 MB are accepted.*captures"):
         cluster.build(model)
     (model / "data.bin").unlink()
     assert cluster.build(model) == "mine-delays:1"
 
 
 def test_two_clusters_build_side_by_side(started: Any, model: Path):
-    """Two clusters that build at the same time, one's name in the other's, each get their own images."""
+    """Two clusters that build at the same time get their own images, even if one name begins with the other."""
     clusters = [started(name) for name in ("mine", "mine-too")]
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(each.build, model, str(n)) for n in range(4) for each in clusters]
@@ -185,7 +185,7 @@ def test_two_clusters_build_side_by_side(started: Any, model: Path):
 
 @pytest.mark.parametrize("row", images.deployers(), ids=lambda row: row["deployer"])
 def test_each_deployer_runs_or_is_refused(cluster: Cluster, model: Path, row: dict):
-    """Each row of the table of deployers is so: the images of one run, those of others are refused in a sentence."""
+    """The table of deployers is right: the images of one run, the others are refused with the reason in the table."""
     for name in row["images"]:
         if row["here"] == "runs":
             cluster.build(model, base=f"clipper/{name}:0.4.1")
@@ -198,7 +198,7 @@ def test_each_deployer_runs_or_is_refused(cluster: Cluster, model: Path, row: di
 
 @pytest.mark.parametrize("package", ["pyspark", "torch", "tensorflow", "keras"])
 def test_deployers_of_absent_frameworks_cannot_be_imported(package: str):
-    """The deployers that need a framework end in its absence, in Python's own words."""
+    """A deployer whose framework is not installed raises Python's own error."""
     name = {"torch": "pytorch"}.get(package, package)
     if find_spec(package):
         pytest.skip(f"{package} is installed")
@@ -207,7 +207,7 @@ def test_deployers_of_absent_frameworks_cannot_be_imported(package: str):
 
 
 def test_the_mxnet_deployer_ends_in_the_sentence(cluster: Cluster):
-    """The one deployer of another framework that starts without it is stopped where it builds."""
+    """The one deployer that starts without its framework is refused when it builds the image."""
     from clipper_admin.deployers import mxnet
 
     class Model:
@@ -221,7 +221,7 @@ def test_the_mxnet_deployer_ends_in_the_sentence(cluster: Cluster):
 
 
 def test_what_deployers_leave_is_removed(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A deployer that fails leaves a temporary folder, which the cluster's stop removes; a folder of yours stays."""
+    """Stopping the cluster removes the temporary folder of a deployer that failed, and no other folder."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
@@ -262,7 +262,7 @@ def test_without_docker_the_error_is_dockers_own(cluster: Cluster, model: Path):
 
 @pytest.mark.parametrize("when", ["before the start", "after the stop", "after another manager's stop"])
 def test_a_cluster_that_does_not_run_builds_nothing(tmp_path: Path, model: Path, when: str):
-    """`build_model` for a cluster that does not run ends in Docker's own error."""
+    """`build_model` for a cluster that is not running raises Docker's own error."""
     made = Cluster(tmp_path)
     if when != "before the start":
         made.builder.start()
@@ -277,7 +277,7 @@ def test_a_cluster_that_does_not_run_builds_nothing(tmp_path: Path, model: Path,
 def test_a_stock_build_is_dockers_while_another_thread_builds(
     cluster: Cluster, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A build for another cluster goes to Docker, even while a local build is under way."""
+    """A build for another cluster goes to Docker, even during a local build."""
     building, go_on = threading.Event(), threading.Event()
     real = Images.build
 
@@ -300,7 +300,7 @@ def test_a_stock_build_is_dockers_while_another_thread_builds(
 def test_where_docker_runs_each_builds_its_own(
     running: MagicMock, cluster: Cluster, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    """Where Docker runs, a stock cluster's build and push reach it unchanged, and a local build does not."""
+    """With Docker running, builds and pushes of a Docker cluster reach it unchanged, and local builds do not."""
     cluster.build(model)
     running.from_env.assert_not_called()
     with caplog.at_level(logging.DEBUG, logger="clipper_admin"):
@@ -331,7 +331,7 @@ def test_everything_else_is_dockers(running: MagicMock, cluster: Cluster):
 
 
 def test_the_client_is_restored(tmp_path: Path):
-    """While a cluster is started the environment stays as it is; afterwards the client has the object from before."""
+    """Starting a cluster does not change the environment; after the stop, the client has its original object again."""
     made, environ = Cluster(tmp_path), dict(os.environ)
     for _ in range(2):
         made.builder.start()
@@ -345,7 +345,7 @@ def test_the_client_is_restored(tmp_path: Path):
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_last_cluster_restores_it(started: Any, model: Path, order: tuple[int, int]):
-    """Of two clusters, the one that stops last restores the client; until then it builds."""
+    """Of two clusters, the one that stops last restores the client; until then it can build."""
     clusters = [started(name) for name in ("one", "two")]
     clusters[order[0]].builder.stop()
     clusters[order[1]].build(model)

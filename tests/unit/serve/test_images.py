@@ -26,7 +26,7 @@ REFUSED = [row for row in images.deployers() if row["here"] == "refused"]
 
 
 def closure(source: str, **captured: object) -> bytes:
-    """Pickle the function `predict` of a notebook, which captures what it names."""
+    """Pickle a notebook's function `predict` with the variables that it captures."""
     notebook = {"__name__": "__main__", **captured}
     exec(source, notebook)
     return cloudpickle.dumps(notebook["predict"], protocol=2)
@@ -62,17 +62,17 @@ def build(store: Images, *, tag: str = "c-m:1", content: bytes = DOUBLE, **chang
 
 @pytest.fixture
 def store(tmp_path: Path) -> Images:
-    """Give an empty store."""
+    """Return an empty store."""
     return Images(tmp_path / "store")
 
 
 def scratch(store: Images) -> list[Path]:
-    """Return what an unfinished build would leave."""
+    """Return the files that an unfinished build would leave."""
     return list(store.folder.rglob(".*"))
 
 
 def test_an_image_is_found_by_tag_and_by_id(store: Images):
-    """Whoever has the tag, the id or its first 12 digits gets the same image, with its base and its model."""
+    """The tag, the id and its first 12 digits all find the same image, with its base and its model."""
     image = build(store, tag="cluster-delays:1")
     for name in ("cluster-delays:1", image.id, f"sha256:{image.id}", image.id[:12]):
         assert store.find(name) == image
@@ -83,14 +83,14 @@ def test_an_image_is_found_by_tag_and_by_id(store: Images):
 
 
 def test_another_process_finds_the_images(store: Images, tmp_path: Path):
-    """Images and tags lie in the folder: a front end that starts again has them."""
+    """Images and tags are files in the folder, so a process that restarts finds them."""
     image = build(store)
     assert Images(store.folder).find("c-m:1") == image
     assert load_predictor(pickle.loads(pickle.dumps(image)))([1]) == [2]
 
 
 def test_equal_content_is_one_image(store: Images, tmp_path: Path):
-    """The same model has the same id, whatever it is called and wherever it is built; another one has another id."""
+    """The same model has the same id, whatever its tag and store; a different model has a different id."""
     image = build(store, tag="c-m:1")
     assert build(store, tag="c-other:7").id == image.id
     assert build(Images(tmp_path / "elsewhere")).id == image.id
@@ -105,7 +105,7 @@ def test_equal_content_is_one_image(store: Images, tmp_path: Path):
 
 
 def test_a_tag_that_moves_leaves_the_image_alone(store: Images):
-    """A second build under the same tag makes another image: a replica of the first one comes back as it was."""
+    """A second build with the same tag makes another image: replicas of the first one restart unchanged."""
     first = build(store, tag="c-m:1")
     second = build(store, tag="c-m:1", content=closure("def predict(rows): return ['new'] * len(rows)"))
     assert store.find("c-m:1").id == second.id
@@ -125,7 +125,7 @@ def test_stock_closure_images_run_the_closure(store: Images, name: str, form: st
 
 
 def test_the_noop_image_answers_a_constant(store: Images):
-    """Clipper's noop image answers 1.0 to each row, built with a model or taken as it is."""
+    """Clipper's noop image returns 1.0 for each row, with or without a model built into it."""
     built = build(store, base="clipper/noop-container:0.4.1")
     stock = store.find("clipper/noop-container:0.4.1")
     for image in (built, stock):
@@ -135,7 +135,7 @@ def test_the_noop_image_answers_a_constant(store: Images):
 
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: row["deployer"])
 def test_images_of_other_frameworks_are_refused(store: Images, row: dict):
-    """A stock image that is not run here is refused when it is built, with the reason and what to do instead."""
+    """A build from a stock image that does not run here is refused, with the reason and an alternative."""
     for name in row["images"]:
         with pytest.raises(UsageError) as caught:
             build(store, base=f"clipper/{name}:0.4.1")
@@ -146,7 +146,7 @@ def test_images_of_other_frameworks_are_refused(store: Images, row: dict):
 
 
 def test_the_table_of_deployers_is_that_of_clipper_admin():
-    """Each deployer of clipper_admin has its row, with a sentence why, and with the names its source has."""
+    """Each deployer of clipper_admin has a row with a reason, and with the image names of its source code."""
     import clipper_admin
 
     folder = Path(clipper_admin.__file__).parent / "deployers"
@@ -179,7 +179,7 @@ def test_the_table_of_deployers_is_that_of_clipper_admin():
     ],
 )
 def test_what_would_have_to_be_run_is_refused(store: Images, dockerfile: str, word: str):
-    """A Dockerfile that asks for more than a stock image, packages and a copy is refused, with the line at fault."""
+    """A Dockerfile with any instruction besides FROM, RUN pip and COPY is refused, with that line."""
     with pytest.raises(UsageError, match="Fix") as caught:
         store.build(context(dockerfile, **{"func.pkl": DOUBLE}), "c-m:1")
     assert word in str(caught.value)
@@ -187,7 +187,7 @@ def test_what_would_have_to_be_run_is_refused(store: Images, dockerfile: str, wo
 
 
 def test_comments_and_continued_lines_are_read(store: Images):
-    """A Dockerfile may be written as people write them."""
+    """Comments, continued lines and lower case are allowed in a Dockerfile."""
     text = (
         "# mine\nfrom clipper/python36-closure-container:0.4.1\nRUN pip install \\\n  numpy\nCOPY model/ \\\n /model\n"
     )
@@ -197,7 +197,7 @@ def test_comments_and_continued_lines_are_read(store: Images):
 
 
 def test_packages_are_looked_for(store: Images):
-    """What pip would have installed is said, with the versions that are here, and nothing is installed."""
+    """The log names the packages that pip would install and their versions here; nothing is installed."""
     said: list[str] = []
     run = "RUN apt-get -y install build-essential && pip install numpy>=2 packaging"
     store.build(context(recipe(run=run), **{"func.pkl": DOUBLE}), "c-m:1", say=said.append)
@@ -211,7 +211,7 @@ def test_packages_are_looked_for(store: Images):
     ("package", "word"), [("no-such-package-9", "not in this environment"), ("numpy==1.0", np.__version__)]
 )
 def test_a_package_that_is_not_here_is_refused(store: Images, package: str, word: str):
-    """A package that pip would have to fetch, or fetch anew, is named, and nothing is built."""
+    """If a package is missing or has another version, the error names it, and nothing is built."""
     with pytest.raises(UsageError, match=f"pip would install {package}") as caught:
         build(store, run=f"RUN pip install {package}")
     assert word in str(caught.value)
@@ -220,7 +220,7 @@ def test_a_package_that_is_not_here_is_refused(store: Images, package: str, word
 
 
 def test_a_package_that_does_not_import_is_refused(store: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A package that is installed and broken is found when the model is built, not when it is first asked."""
+    """A package that is installed but broken is found at the build, not at the first query."""
     site = tmp_path / "site"
     (site / "broken_one").mkdir(parents=True)
     (site / "broken_one" / "__init__.py").write_text("raise RuntimeError('its library is missing')")
@@ -235,7 +235,7 @@ def test_a_package_that_does_not_import_is_refused(store: Images, tmp_path: Path
 
 
 def member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
-    """Make a member of a tar file that is no plain file."""
+    """Return a member of a tar file that is not a regular file."""
     made = tarfile.TarInfo(name)
     made.type, made.linkname = kind, target
     return made
@@ -252,13 +252,13 @@ def member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     ids=["symbolic link", "hard link", "pipe", "device"],
 )
 def test_links_and_devices_are_refused(store: Images, odd: tarfile.TarInfo):
-    """What is no plain file can't get into an image."""
-    with pytest.raises(UsageError, match="no plain file"):
+    """Links, pipes and devices cannot get into an image."""
+    with pytest.raises(UsageError, match="not a regular file"):
         store.build(context(recipe(), odd, **{"func.pkl": DOUBLE}), "c-m:1")
 
 
 def test_nothing_is_written_outside_the_image(store: Images, tmp_path: Path):
-    """A name in the context that leads out of it is not followed."""
+    """A path that leads out of the build context is refused."""
     packed = context(recipe(copy=". /model/"), **{"../../escaped": b"out", "func.pkl": DOUBLE})
     with pytest.raises(UsageError, match="leaves the build context"):
         store.build(packed, "c-m:1")
@@ -266,7 +266,7 @@ def test_nothing_is_written_outside_the_image(store: Images, tmp_path: Path):
 
 
 def test_a_damaged_context_builds_nothing(store: Images):
-    """A context that was cut off, or is none, is refused, and leaves nothing behind."""
+    """A truncated or invalid build context is refused, and leaves nothing behind."""
     whole = context(recipe(), **{"func.pkl": DOUBLE * 100}).getvalue()
     for damaged in (b"", b"hello" * 300, whole[: len(whole) // 3]):
         with pytest.raises(UsageError, match="Fix"):
@@ -276,13 +276,13 @@ def test_a_damaged_context_builds_nothing(store: Images):
 
 @pytest.mark.parametrize("tag", ["", "Upper:1", "a b", "../x", "x:y:z", "-x"])
 def test_a_tag_has_dockers_form(store: Images, tag: str):
-    """What Docker would not take as a tag is refused."""
-    with pytest.raises(UsageError, match="names no image"):
+    """A tag that Docker would not accept is refused."""
+    with pytest.raises(UsageError, match="not a valid image name"):
         build(store, tag=tag)
 
 
 def test_many_build_at_once(store: Images):
-    """Eight builds of one model and of different ones at the same time give the images that each alone would give."""
+    """Eight simultaneous builds of equal and different models give the same images as one build at a time."""
     functions = [DOUBLE, closure("def predict(rows): return rows")]
 
     def one(number: int) -> str:
@@ -296,17 +296,17 @@ def test_many_build_at_once(store: Images):
 
 
 def test_a_changed_image_is_not_loaded(store: Images):
-    """Whoever changes an image's files, or what describes it, is found out before it answers."""
+    """A change of an image's files or manifest is noticed before it answers a query."""
     image = build(store)
     function = image.model_path / "func.pkl"
     function.chmod(0o600)
     function.write_bytes(closure("def predict(rows): return ['mine'] * len(rows)"))
-    with pytest.raises(ModelError, match="changed after it had been built"):
+    with pytest.raises(ModelError, match="changed after it was built"):
         load_predictor(image)
     about = image.model_path.parent / "image.json"
     about.chmod(0o600)
     about.write_text(json.dumps(json.loads(about.read_text()) | {"container": "noop"}))
-    with pytest.raises(ModelError, match="changed after it had been built"):
+    with pytest.raises(ModelError, match="changed after it was built"):
         store.find(image.id)
 
 
@@ -319,13 +319,13 @@ def test_a_changed_image_is_not_loaded(store: Images):
     ],
 )
 def test_what_cannot_be_loaded_says_so(store: Images, content: bytes, word: str):
-    """A function that a replica cannot load is an error that names what it lacks."""
+    """If a replica cannot load a function, the error names what is missing."""
     with pytest.raises(ModelError, match=word):
         load_predictor(build(store, content=content))
 
 
 def test_an_image_without_a_function_says_so(store: Images):
-    """A stock image by itself, and an image without func.pkl, have nothing to answer with."""
+    """A stock image alone, and an image without func.pkl, cannot answer queries."""
     with pytest.raises(ModelError, match="holds no model"):
         load_predictor(store.find(STOCK))
     image = store.find(store.build(context(recipe(), **{"weights.bin": b"1"}), "c-m:1"))
@@ -334,7 +334,7 @@ def test_an_image_without_a_function_says_so(store: Images):
 
 
 def test_modules_beside_the_function_are_found(store: Images, monkeypatch: pytest.MonkeyPatch):
-    """Modules that lie in the folder `modules` of a model can be imported, as in Clipper's container."""
+    """Modules in the folder `modules` of a model can be imported, as in Clipper's container."""
     monkeypatch.setattr(sys, "path", sys.path.copy())
     files = {
         "func.pkl": b"cbeside_the_model\npredict\n.",
@@ -346,7 +346,7 @@ def test_modules_beside_the_function_are_found(store: Images, monkeypatch: pytes
 
 @pytest.mark.slow
 def test_a_scorer_answers_the_same_in_a_replica(store: Images):
-    """A closure around the course's scorer is loaded in a forked process, on one thread, and answers bit for bit."""
+    """A closure around the course's scorer gives exactly the same answers in a forked process, on one thread."""
     import pandas as pd
     import xgboost
 

@@ -18,6 +18,7 @@ from waiting import PATIENT, until
 
 from course_utils.errors import CourseError, UsageError
 from course_utils.serve import load_testing
+from course_utils.serve.load_testing import client
 
 
 class StandIn(ThreadingHTTPServer):
@@ -46,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        """Keep the question, wait if told to, and answer as the test wants."""
+        """Record the request, wait if the test wants that, and answer as it wants."""
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server._lock:
@@ -92,7 +93,7 @@ def server() -> Iterator[StandIn]:
 
 
 def test_a_row_comes_back_from_its_text_as_it_was():
-    """The server reads from the text the very numbers, words and gaps that I sent."""
+    """The server parses exactly the numbers, words and missing values that I sent."""
     rows = pd.DataFrame(
         {
             "a": np.array([0.1, np.nan], dtype="float64"),
@@ -110,7 +111,7 @@ def test_a_row_comes_back_from_its_text_as_it_was():
 
 
 def test_a_load_is_counted_by_kind(server):
-    """I see how many questions were asked, and what became of them."""
+    """I see how many requests were sent, and the outcome of each."""
     result = load_testing.open_loop_load(server.address, "app", ["x", "y"], rate=500, seconds=0.1, clients=4)
     assert result.counts().to_dict() == {"asked": 50, "in time": 50, "default": 0, "failed": 0}
     assert isinstance(result, load_testing.Result) and result.in_time == 1
@@ -118,7 +119,7 @@ def test_a_load_is_counted_by_kind(server):
     assert 0 < result.latency(50) <= result.latency(99)
     assert {body["input"] for _, body in server.bodies} == {"x", "y"}
     assert server.bodies[0][0] == "/app/predict"
-    assert repr(result) == "what came of 50 questions"
+    assert repr(result) == "Result(50 requests)"
 
 
 def test_defaults_and_failures_are_no_answers(server):
@@ -130,7 +131,7 @@ def test_defaults_and_failures_are_no_answers(server):
 
 
 def test_a_server_that_is_gone_fails_every_question():
-    """Where nobody listens, each question failed, and the load ends."""
+    """If no server is running, every request fails, and the load ends."""
     with StandIn() as gone:
         address = gone.address
     assert load_testing.concurrent_requests(address, "app", ["x"] * 3).counts().to_dict() == {
@@ -141,8 +142,21 @@ def test_a_server_that_is_gone_fails_every_question():
     }
 
 
+def test_a_connection_stays_open_and_an_outcome_has_a_name(server):
+    """Benchmarks send requests through one connection, within bounds, and count answers as the load generators do."""
+    connection = client.Connection(client.check_local(server.address), "app")
+    answer = connection.predict(client.request_body(["x", "y"]))
+    assert client.outcome_of(answer) == "in time"
+    assert client.outcome_of(None) == client.outcome_of({"error": "no"}) == "failed"
+    assert server.bodies == [("/app/predict", {"input_batch": ["x", "y"]})]
+    connection.close()
+    client.check_bounds("clients", 64, client.MAX_CLIENTS)
+    with pytest.raises(UsageError, match=r"clients=65 is out of bounds.*at most 64"):
+        client.check_bounds("clients", 65, client.MAX_CLIENTS)
+
+
 def test_all_at_once_means_all_at_the_same_time(server):
-    """Nobody waits for another's answer before asking."""
+    """No client waits for another client's answer before it sends."""
     server.wait_for = threading.Event()
     threading.Thread(
         target=lambda: (until(lambda: server.most == 12, "all ask"), server.wait_for.set()), daemon=True
@@ -152,7 +166,7 @@ def test_all_at_once_means_all_at_the_same_time(server):
 
 
 def test_waiting_for_a_free_client_counts_as_latency(server):
-    """A question that was due while all clients were busy is late from the moment it was due."""
+    """The latency of a request that waits for a free client counts from the moment it was due."""
     server.wait_for = threading.Event()
 
     def release() -> None:
@@ -162,7 +176,7 @@ def test_waiting_for_a_free_client_counts_as_latency(server):
 
     threading.Thread(target=release, daemon=True).start()
     result = load_testing.open_loop_load(server.address, "app", ["x"], rate=1000, seconds=0.05, clients=1)
-    assert result.questions["ms"].iloc[-1] > 200
+    assert result.requests["ms"].iloc[-1] > 200
 
 
 def test_the_same_seed_asks_at_the_same_moments(server):
@@ -170,9 +184,9 @@ def test_the_same_seed_asks_at_the_same_moments(server):
     one, two = (
         load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=3) for _ in range(2)
     )
-    assert (one.questions["due"] == two.questions["due"]).all()
+    assert (one.requests["due"] == two.requests["due"]).all()
     other = load_testing.open_loop_load(server.address, "app", ["x"], rate=2000, seconds=0.02, seed=4)
-    assert (one.questions["due"] != other.questions["due"]).all()
+    assert (one.requests["due"] != other.requests["due"]).all()
 
 
 @pytest.mark.parametrize(
@@ -180,11 +194,11 @@ def test_the_same_seed_asks_at_the_same_moments(server):
 )
 def test_no_load_leaves_this_machine(address):
     """Whatever address I pass by mistake, no other machine gets a load from me."""
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.open_loop_load(address, "app", ["x"], rate=10, seconds=1)
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.concurrent_requests(address, "app", ["x"])
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.Clients(address, "app", ["x"], {"1": [0.1]})
 
 
@@ -192,7 +206,7 @@ def test_no_load_leaves_this_machine(address):
     "wrong", [{"rate": 0}, {"rate": 1e9}, {"seconds": -1}, {"seconds": 3600}, {"clients": 1000}, {"inputs": []}]
 )
 def test_a_load_has_bounds(server, wrong):
-    """A slip of mine cannot flood the machine or run for ever."""
+    """A mistyped number cannot flood the machine or run for an hour."""
     given = {"inputs": ["x"], "rate": 10.0, "seconds": 1.0, "clients": 2} | wrong
     with pytest.raises(UsageError, match="out of bounds"):
         load_testing.open_loop_load(server.address, "app", given.pop("inputs"), **given)
@@ -204,7 +218,7 @@ ONE, TWO = [0.25, 0.5], [0.125, 0.75]
 
 
 def test_clients_hold_every_answer_to_account(server):
-    """After an update I see that no question failed, and who answered when."""
+    """After an update I see that no request failed, and which version answered when."""
     with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
         clients.now("before", "1")
         server.said = TWO
@@ -230,12 +244,12 @@ def test_clients_hold_every_answer_to_account(server):
     ],
 )
 def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
-    """A stale, mixed, unknown, default or failed answer does not go unseen."""
+    """A stale, mixed, unknown, default or failed answer is counted as such."""
     server.said = TWO
     with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
         clients.now("good", "2")
         server.said = said
-        clients.now("bad", "2", questions=10)
+        clients.now("bad", "2", requests=10)
     counts = clients.table().loc["bad"].drop("answers of")
     assert counts[kind] >= 10
     assert (counts.drop(kind) == 0).all()
@@ -243,7 +257,7 @@ def test_an_answer_that_is_not_as_it_has_to_be_is_counted(server, said, kind):
 
 
 def test_clients_that_get_no_answer_say_so(server):
-    """If nothing answers any more I am told, instead of waiting for ever."""
+    """If the server stops answering, I get an error instead of waiting for ever."""
     server.wait_for = threading.Event()
     with load_testing.Clients(server.address, "app", ["x"], {"1": [0.25]}) as clients:
         with pytest.raises(CourseError, match="fewer than 20 answers"):
@@ -257,7 +271,7 @@ def test_littles_law():
     assert table["busy [%]"].to_list()[:4] == [160, 80, 53.3, 40]
     assert table["keeps up"].idxmax() == 2
     assert load_testing.littles_law(50, 20, most=1)["keeps up"].to_list() == [False]
-    with pytest.raises(UsageError, match="no load"):
+    with pytest.raises(UsageError, match="describe no load"):
         load_testing.littles_law(0, 20)
 
 
@@ -270,8 +284,8 @@ def test_clipper_can_be_kept_from_logging(caplog):
     assert caplog.records == []
 
 
-def test_tables_for_who_has_to_choose():
-    """I find what Clipper's ideas are called today, what speaks for a table or a server, and what works here."""
+def test_tables_to_choose_by():
+    """The tables give today's names of Clipper's features, the choice of table or server, and what works here."""
     today = load_testing.serving_today()
     assert today.columns[0] == "Clipper" and today.notna().all(axis=None)
     assert load_testing.table_or_service().notna().all(axis=None)
@@ -286,7 +300,7 @@ def test_a_cluster_has_a_name_of_its_own():
 
 
 class Replicas:
-    """A manager whose replicas are real processes; a new one comes when it is asked the third time after a death."""
+    """A manager whose replicas are real processes; it replaces a killed one after three calls."""
 
     def __init__(self) -> None:
         self.running = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)]
@@ -318,7 +332,7 @@ def test_a_killed_replica_is_gone_and_its_successor_is_waited_for():
 
 
 def test_memory_of_what_was_started():
-    """What a program of mine takes is counted while it runs."""
+    """The memory of a child process is counted while it runs."""
     with subprocess.Popen(
         [sys.executable, "-c", "x = bytearray(50_000_000); print(flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -359,7 +373,7 @@ length_count 2
 
 
 def test_a_clusters_numbers_are_read_and_added(server):
-    """I see the numbers of my closure, summed over its replicas, or of one application."""
+    """I read the metrics of my closure, summed over its replicas, or those of one application."""
     server.page = PAGE
     assert load_testing.read_metrics(server.address, "rows")["value"].to_dict() == {"rows_total": 12}
     assert load_testing.read_metrics(server.address, "rows", app="a")["value"].to_dict() == {"rows_total": 7}
@@ -369,15 +383,15 @@ def test_a_clusters_numbers_are_read_and_added(server):
         "length_sum": 30,
         "length_count": 2,
     }
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         load_testing.read_metrics("example.org:80", "rows")
 
 
 def test_a_cluster_that_is_gone_shows_no_numbers():
-    """Where nobody listens I am told to start the cluster again."""
+    """If no cluster is running, the error tells me to start it."""
     with StandIn() as gone:
         address = gone.address
-    with pytest.raises(CourseError, match="does not answer"):
+    with pytest.raises(CourseError, match="no cluster answers"):
         load_testing.read_metrics(address, "rows")
 
 

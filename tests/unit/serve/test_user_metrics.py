@@ -18,14 +18,14 @@ from course_utils.serve.clipper.user_metrics import add_metric, merge, render, r
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin as a replica does: nothing has been added."""
+    """Start without any metric, as a replica does."""
     monkeypatch.setattr(user_metrics, "_registry", None)
     monkeypatch.setattr(user_metrics, "_metrics", {})
 
 
 @pytest.fixture
 def installed() -> Iterator[None]:
-    """Install, and take it back."""
+    """Install the replacement, and uninstall it afterwards."""
     user_metrics.install()
     yield
     user_metrics.uninstall()
@@ -46,7 +46,7 @@ def types(page: bytes) -> dict[str, str]:
 
 
 def test_the_decks_four_types(installed: None):
-    """Counter, gauge, histogram and summary, added and reported by Clipper's own import, are on the page."""
+    """Counter, gauge, histogram and summary that Clipper's import adds and reports are on the page."""
     metrics = importlib.import_module("clipper_admin.metrics")
     for name, kind in (("warned", "Counter"), ("rows", "Gauge"), ("score", "Histogram"), ("ms", "Summary")):
         metrics.add_metric(name, kind, f"what {name} means", [0.25, 0.5])
@@ -62,7 +62,7 @@ def test_the_decks_four_types(installed: None):
 
 
 def test_custom_buckets_are_kept():
-    """A histogram has the buckets that it was given, which Clipper loses; without any it has Clipper's."""
+    """A histogram has its own buckets, which Clipper would lose, or Clipper's default buckets."""
     add_metric("given", "Histogram", "", [0.03, 0.05, 0.06, 0.1])
     add_metric("default", "Histogram", "")
     bounds = {
@@ -87,15 +87,15 @@ def test_a_name_is_added_once():
     ("given", "word"),
     [
         (("n", "Timer", "no such type"), "Metric type needs to be one of"),
-        (("not a name", "Counter", ""), "no name of a metric"),
-        (("9n", "Counter", ""), "no name of a metric"),
+        (("not a name", "Counter", ""), "cannot name a metric"),
+        (("9n", "Counter", ""), "cannot name a metric"),
         (("n", "Histogram", "", [3, 1]), "cannot be added.*sorted"),
         (("n", "Histogram", "", []), "cannot be added"),
         (("n", "Histogram", "", None), "cannot be added"),
     ],
 )
 def test_what_prometheus_does_not_know_is_refused(given: tuple, word: str):
-    """A wrong type, name or buckets are Clipper's own kind of error, and nothing is added."""
+    """A wrong type, name or list of buckets raises Clipper's own error, and nothing is added."""
     from clipper_admin.exceptions import ClipperException
 
     with pytest.raises(ClipperException, match=word):
@@ -106,7 +106,7 @@ def test_what_prometheus_does_not_know_is_refused(given: tuple, word: str):
 
 
 def test_a_value_that_is_refused_costs_no_prediction(caplog: pytest.LogCaptureFixture):
-    """A counter that would shrink, or a value that is no number, is logged and left out."""
+    """A negative value for a counter, or a value that is not a number, is logged and ignored."""
     add_metric("calls", "Counter", "calls")
     report_metric("calls", 2)
     report_metric("calls", -1)
@@ -116,14 +116,14 @@ def test_a_value_that_is_refused_costs_no_prediction(caplog: pytest.LogCaptureFi
 
 
 def test_nothing_added_is_an_empty_page():
-    """A closure without metrics costs nothing: the page is empty."""
+    """The page of a closure without metrics is empty."""
     assert render() == b""
     assert merge([]) == b""
     assert merge([({"replica": "0"}, b"")]) == b""
 
 
 def test_the_page_is_the_same_in_each_run():
-    """The page has no times in it; a metric of the user's that ends as one of those is kept."""
+    """The page has no creation times, but a user's metric whose name ends in _created is kept."""
     add_metric("calls", "Counter", "")
     add_metric("ms", "Histogram", "", [1])
     add_metric("accounts_created", "Gauge", "")
@@ -134,7 +134,7 @@ def test_the_page_is_the_same_in_each_run():
 
 
 def test_replicas_are_told_apart():
-    """The pages of several replicas become one that Prometheus reads, with each value under its labels."""
+    """The pages of several replicas become one page for Prometheus, with the labels of each replica."""
     add_metric("calls", "Counter", "calls")
     add_metric("ms", "Histogram", "", [1])
     report_metric("calls", 1)
@@ -151,7 +151,7 @@ def test_replicas_are_told_apart():
 
 
 def test_replicas_that_disagree_about_a_type():
-    """Where two models use one name for different things, the first one is shown, and the page stays readable."""
+    """If two models use one name for different types, the first one is shown, and the page stays valid."""
     pages = b"# TYPE n counter\nn_total 1\n", b"# TYPE n gauge\nn 2\n"
     page = merge([({"model": str(number)}, page) for number, page in enumerate(pages)])
     assert values(page) == {"n_total model=0": 1}
