@@ -255,7 +255,7 @@ last_but_one = terminal.output("ls reports/runs | tail -n 2 | head -n 1").strip(
 claim("The command found run 10", last_but_one == "run_10.log", always=False)
 
 # %% [markdown]
-# Names sort as text, so 10 comes before 8. A name that starts with year, month, day and time sorts by time. Train three tables of
+# Names sort as text, so `run_10` comes before `run_8`. A name that starts with year, month, day and time sorts by time. Train three tables of
 # delay rates, each with more detail, and log each run under its time:
 
 # %%

@@ -50,7 +50,7 @@ def test_a_new_project_has_every_place_of_the_layout(scaffold):
     assert len([place for place in places if place["deck"]]) == 21
     assert [place["path"] for place in places if place.get("replaces") == "setup.py"] == ["pyproject.toml"]
     assert "setup.py" not in files(project)
-    assert len(list(project.rglob(".gitkeep"))) == 8
+    assert len(list(project.rglob(".gitkeep"))) == 9
 
 
 def test_the_name_is_filled_in(scaffold):
