@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -10,8 +11,6 @@ from typing import Any
 from course_utils.exercises.grading import (
     Finding,
     as_mapping,
-    blank,
-    describe_error,
     grader,
     kind_of,
     missing,
@@ -25,26 +24,8 @@ from course_utils.tables import read_toml
 
 
 @dataclass(frozen=True)
-class _Sketch:
-    """A project that exists only as a list of files, with what a rule may read of a project."""
-
-    files: list[str]
-    name: str = "sketch"
-
-    @property
-    def folders(self) -> list[str]:
-        return sorted({parent.as_posix() for file in self.files for parent in PurePath(file).parents} - {"."})
-
-    def read(self, file: str) -> str:
-        return ""
-
-    def is_writable(self, file: str) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
 class _Case:
-    """One test of a rule: a file, whether the rule must report it, and what to say if it does not do so."""
+    """One test of a rule: a file, whether the rule must refuse it, and what to say if it does not do so."""
 
     file: str
     stray: bool
@@ -53,121 +34,93 @@ class _Case:
 
 
 _CASES = (
-    _Case("flights.csv", True, "a CSV table at the top of the project is not reported", "where is flights.csv?"),
+    _Case(
+        "flights.csv", True, "a CSV table at the top of the project passes", "what does your rule say to flights.csv?"
+    ),
     _Case(
         "notebooks/flights.csv",
         True,
-        "a CSV table beside the notebooks is not reported",
-        "try it on a table in a folder of the project",
+        "a CSV table beside the notebooks passes",
+        "hooks see the path from the top of the project: does your pattern allow a folder before the name?",
     ),
-    _Case(
-        "flights.parquet",
-        True,
-        "a Parquet table is not reported",
-        "the task names two kinds of tables",
-    ),
+    _Case("flights.parquet", True, "a Parquet table passes", "the task names two kinds of tables"),
     _Case(
         "src/data/flights.csv",
         True,
-        "a table among the code is not reported",
+        "a table among the code passes",
         "the layout has two folders of that name, and one of them is for code: how must the path begin?",
     ),
     _Case(
         "data_old/flights.csv",
         True,
-        "a table in a folder whose name only begins like the right one is not reported",
+        "a table in a folder whose name only begins like the right one passes",
         "what comes after the folder's name in a path?",
     ),
     _Case(
         "data/raw/flights.csv",
         False,
-        "raw data are reported although they are in the right folder",
-        "a rule returns what is wrong: is your condition inverted?",
+        "raw data are refused although they are in the right folder",
+        "`exclude` names the files that pass: is your condition inverted?",
     ),
     _Case(
         "data/processed/deep/flights.parquet",
         False,
-        "a table in a subfolder of the right folder is reported",
+        "a table in a subfolder of the right folder is refused",
         "a folder may have subfolders: only the beginning of the path matters",
     ),
     _Case(
         "src/data/read_csv.py",
         False,
-        "code is reported",
+        "code is refused",
         "the end of a file's name says what type it is, not any part of the name",
     ),
     _Case(
         "docs/about.csv.md",
         False,
-        "a text about tables is reported",
+        "a text about tables is refused",
         "the end of a file's name says what type it is, not any part of the name",
     ),
-    _Case("README.md", False, "the README is reported", "check tables only"),
+    _Case(
+        "src/data/tocsv",
+        False,
+        "a script without an ending is refused",
+        "in a regular expression a dot matches any character: how do you write a dot that is only a dot?",
+    ),
+    _Case("README.md", False, "the README is refused", "refuse tables only"),
 )
-# More stray tables, to detect a rule that returns only the first one or stops early.
-_MORE = ("LICENSE", "a.csv", "b.csv", "data/interim/c.csv")
+#: What a hook that leaves these out searches for: every file, and no exception.
+_DEFAULTS = {"files": "", "exclude": "^$"}
 
 
 @grader("02.1")
 def stray_tables(answer: Any) -> Sequence[Finding]:
-    """Grade a rule: a function that returns the tables outside data/ of a project (files, read, is_writable)."""
-    if not callable(answer):
-        return [not_a("a function", answer, hint="pass the name of the function, without brackets after it")]
-    try:
-        together = _ask(answer, [*(case.file for case in _CASES), *_MORE])
-        nothing = _ask(answer, [])
-        single = [_ask(answer, [case.file]) for case in _CASES]
-    except _UnreadableError as error:
-        return [error.finding]
-    if any(result is ... for result in (together, nothing, *single)):
-        return [blank("what the function returns")]
-    missed = [case for case, alone in zip(_CASES, single, strict=True) if bool(alone) is not case.stray]
+    """Grade a hook's `files` and `exclude`, a dict of two regular expressions, by the files that pre-commit refuses."""
+    given = as_mapping(answer)
+    if given is None:
+        return [not_a("a dict", answer, hint="fill in the dict at the start of the cell")]
+    if "files" not in given:
+        return [missing(["files"], hint="keep the keys of the dict as they are")]
+    patterns = {}
+    for key, default in _DEFAULTS.items():
+        said = given.get(key, default)
+        if not isinstance(said, str):
+            return [wrong(f"`{key}` is {kind_of(said)}", hint="write a regular expression as text, such as '^docs/'")]
+        try:
+            patterns[key] = re.compile(said.strip())
+        except re.error as error:
+            hint = "try it with re.search; a star repeats what is before it, and a dot is any character"
+            return [wrong(f"`{key}` is not a regular expression: {error}", hint=hint)]
+    missed = [case for case in _CASES if _is_refused(case.file, patterns) is not case.stray]
     if missed:
         good = len(_CASES) - len(missed)
         findings = [right(f"{good} of {len(_CASES)} files are judged correctly")] if good > len(_CASES) // 2 else []
         return [*findings, wrong(missed[0].found, hint=missed[0].hint)]
-    if together != {case.file for case in _CASES if case.stray} | {"a.csv", "b.csv"}:
-        return [wrong("only some of several stray tables are returned", hint="go through all files before you return")]
-    if nothing:
-        return [wrong("an empty project has stray tables", hint="return an empty list if all is well")]
-    return [right("every stray table is found"), right("no file in its right place is reported")]
+    return [right("every stray table is refused"), right("every file in its right place passes")]
 
 
-class _UnreadableError(Exception):
-    """The learner's function failed, or returned something other than files of the project."""
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-        super().__init__(finding.text)
-
-
-def _ask(rule: Callable[[Any], Any], files: Sequence[str]) -> Any:
-    """Return the files that a rule reports, as a set of texts."""
-    try:
-        result = rule(_Sketch(sorted(files)))
-        if result is not None and not isinstance(result, str | bool) and isinstance(result, Iterable):
-            result = list(result)  # now, since a generator runs, and may fail, only when it is read
-    except (Exception, SystemExit) as error:  # the learner's function may do anything
-        hint = "call it on a project, and read the error message; project.files is a list of texts"
-        raise _UnreadableError(wrong(f"the function stops with {describe_error(error)}", hint=hint)) from error
-    if result is ...:
-        return result
-    if result is None:
-        raise _UnreadableError(wrong("the function returns nothing", hint="end it with return and the list you made"))
-    if not isinstance(result, list):
-        finding = wrong(
-            f"the function returns {kind_of(result)}, not a list of files",
-            hint="look at the rule above: it returns what is wrong, and an empty list if all is well",
-        )
-        raise _UnreadableError(finding)
-    texts = {PurePath(item).as_posix() if isinstance(item, PurePath) else item for item in result}
-    if unknown := [text for text in texts if text not in files]:
-        finding = wrong(
-            f"{unknown[0]!r} is not a file of the project",
-            hint="return the whole paths from project.files, unchanged",
-        )
-        raise _UnreadableError(finding)
-    return texts
+def _is_refused(file: str, patterns: Mapping[str, re.Pattern[str]]) -> bool:
+    """Say whether pre-commit gives a file to the hook, which then refuses it."""
+    return bool(patterns["files"].search(file)) and not patterns["exclude"].search(file)
 
 
 # --------------------------------------------------------------------------- 02.2

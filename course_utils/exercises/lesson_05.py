@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from course_utils.errors import UsageError
 from course_utils.exercises.grading import Finding, as_mapping, grader, kind_of, listed, missing, not_a, right, wrong
 from course_utils.tables import read_toml
 
@@ -15,7 +16,7 @@ _TABLE = "environments.toml"
 
 #: The hint for each project.
 _CAUSE_HINTS = {
-    "clock": "in March it worked with the same files: compare the versions chosen then and now. What chose them?",
+    "clock": "in March it worked with the same files: what has the index got since then, and what chose the version?",
     "closure": "no version was chosen: read which two requirements the resolver cannot meet at the same time",
     "model": "its versions were chosen by a person: compare them with the model card",
 }
@@ -35,7 +36,7 @@ def causes(answer: Any) -> Sequence[Finding]:
     for name, cause in wanted.items():
         said = " ".join(given[name].lower().replace("-", " ").split()) if isinstance(given[name], str) else None
         if said == cause:
-            findings.append(right(f"{name}: {table['causes'][cause]}"))
+            findings.append(right(f"{name}: this is the cause"))
         elif said not in table["causes"]:
             hint = f"copy one of {listed(list(table['causes']))} from the table"
             findings.append(wrong(f"{name}: {given[name]!r} is not a cause in the table", hint=hint))
@@ -54,13 +55,7 @@ def _absent(given: Mapping[Any, Any], wanted: Mapping[str, Any]) -> list[Finding
 
 # --------------------------------------------------------------------------- 05.2
 
-#: The hint for each step at which building a project can stop.
-_STEP_HINTS = {
-    "resolve": "no available versions fit together: for which of the two packages can you change the requirement?",
-    "install": "uv could not install the chosen versions: read its message",
-    "fit": "the model could not be trained with the chosen version: choose one that still has what training needs",
-}
-#: The hint for each project that was built but does not run.
+#: The hint for each project whose environment was built, but whose program does not run in it.
 _RUN_HINTS = {
     "clock": "it was built with a version that its program cannot use: which version did the program work with?",
     "closure": "it was built, but its program cannot use the installed versions: what does the project itself ask for?",
@@ -70,7 +65,7 @@ _RUN_HINTS = {
 
 @grader("05.2")
 def fixed(answer: Any) -> Sequence[Finding]:
-    """Grade a mapping from the three projects to the outcome of building and running each with the learner's fix."""
+    """Grade a mapping from the three projects to the line that fixes each: build and run it, today and a year later."""
     names = [case["name"] for case in read_toml(_TABLE)["case"]]
     given = as_mapping(answer)
     if given is None:
@@ -80,23 +75,29 @@ def fixed(answer: Any) -> Sequence[Finding]:
     return [_fixed(name, given[name]) for name in names]
 
 
-def _fixed(name: str, outcome: Any) -> Finding:
-    if not all(hasattr(outcome, part) for part in ("case", "works", "step", "said", "pins", "later")):
-        hint = f"a line alone fixes nothing: pass it to {name}.fix, which builds and runs the project"
-        return wrong(f"{name}: {kind_of(outcome)} is not the outcome of a build", hint=hint)
-    if outcome.case != name:
-        return wrong(f"{name}: this is the outcome of {outcome.case}", hint=f"call fix of {name} itself")
-    if not outcome.works:
-        hint = _STEP_HINTS.get(outcome.step) or _RUN_HINTS[name]
-        return wrong(f"{name}: it stops, {outcome.said}", hint=hint)
-    if outcome.later is None:
-        hint = f"use {name}.fix, which also builds it a year later"
-        return wrong(f"{name}: it works today, but was not tried a year later", hint=hint)
-    if not outcome.later.works:
+def _fixed(name: str, line: Any) -> Finding:
+    from course_utils.develop.environments import try_fix
+
+    lines = [line] if isinstance(line, str) else line
+    if not isinstance(lines, list | tuple) or not all(isinstance(one, str) for one in lines):
+        return wrong(f"{name}: {kind_of(line)} is not a requirement", hint="write one line as text, without `uv add`")
+    try:
+        today = try_fix(name, [one.strip() for one in lines])
+        later = try_fix(name, [one.strip() for one in lines], until="later") if today.works else today
+    except UsageError as error:
+        hint = "a requirement is a name with a version or a bound, in quotes, without `uv add`"
+        return wrong(f"{name}: {error.problem}", hint=hint)
+    if not today.resolved:
+        hint = "no available versions fit together: look into the index, and read which requirement you can change"
+        return wrong(f"{name}: it stops, {today.said}", hint=hint)
+    if not today.works:
+        missing_package = "ModuleNotFoundError" in today.said
+        hint = "which package does the program import?" if missing_package else _RUN_HINTS[name]
+        return wrong(f"{name}: it stops, {today.said}", hint=hint)
+    if not later.works:
         hint = "which future releases does your line allow?"
-        return wrong(f"{name}: it works today, but a year later it stops, {outcome.later.said}", hint=hint)
-    chosen = ", ".join(f"{package} {version}" for package, version in outcome.pins.items())
-    return right(f"{name}: it works with {chosen}, and in a year it works too")
+        return wrong(f"{name}: it works today, but a year later it stops, {later.said}", hint=hint)
+    return right(f"{name}: it works today and a year later")
 
 
 # --------------------------------------------------------------------------- 05.3

@@ -10,104 +10,17 @@ from pathlib import Path, PurePosixPath
 import matplotlib
 import pandas as pd
 import pytest
+import yaml
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils.develop import project_structure
-
 SOLVED = Path(__file__).parents[2] / "solutions" / "02_project_structure.ipynb"
 
 # --------------------------------------------------------------------------- 02.1
 
-
-def by_prefix(project):
-    return [f for f in project.files if f.endswith((".csv", ".parquet")) and not f.startswith("data/")]
-
-
-def by_parts(project):
-    paths = [PurePosixPath(file) for file in project.files]
-    return [path for path in paths if path.suffix in {".csv", ".parquet"} and path.parts[0] != "data"]
-
-
-def by_loop(project):
-    found = set()
-    for file in project.files:
-        folder, _, rest = file.partition("/")
-        if file.rpartition(".")[2] in ("csv", "parquet") and (folder != "data" or not rest):
-            found.add(file)
-    return found
-
-
-def by_yield(project):
-    yield from by_prefix(project)
-
-
-def by_pandas(project):
-    files = pd.Series(project.files, dtype=str)
-    return files[files.str.contains(r"\.(?:csv|parquet)$") & ~files.str.contains("^data/")]
-
-
-def csv_alone(project):
-    return [f for f in project.files if f.endswith(".csv") and not f.startswith("data/")]
-
-
-def data_anywhere(project):
-    return [f for f in project.files if f.endswith((".csv", ".parquet")) and "data/" not in f]
-
-
-def begins_alike(project):
-    return [f for f in project.files if f.endswith((".csv", ".parquet")) and not f.startswith("data")]
-
-
-def other_way_round(project):
-    return [f for f in project.files if f.endswith((".csv", ".parquet")) and f.startswith("data/")]
-
-
-def csv_in_name(project):
-    return [f for f in project.files if ("csv" in f or "parquet" in f) and not f.startswith("data/")]
-
-
-def all_files(project):
-    return [f for f in project.files if not f.startswith("data/")]
-
-
-def truths(project):
-    return [not f.startswith("data/") for f in project.files]
-
-
-def is_fine(project):
-    return all(f.startswith("data/") for f in project.files if f.endswith(".csv"))
-
-
-def first_alone(project):
-    return by_prefix(project)[:1]
-
-
-def names_alone(project):
-    return [f.rpartition("/")[2] for f in by_prefix(project)]
-
-
-def parents_alone(project):
-    return [f for f in project.files if f.endswith((".csv", ".parquet")) and f.count("/") != 2]
-
-
-def forgets(project):
-    by_prefix(project)
-
-
-def takes_files(files):
-    return [f for f in files if f.endswith(".csv")]
-
-
-def leaves(project):
-    raise SystemExit("no")
-
-
-def text(project):
-    return ", ".join(by_prefix(project))
-
+RULE = {"files": r"\.(csv|parquet)$", "exclude": "^data/"}
 
 # --------------------------------------------------------------------------- 02.2
 
@@ -124,7 +37,13 @@ WHERE = {
 RAW, HOLIDAYS, INTERIM, TABLE, FUNCTION, MEANING, LOSSES, KEY = WHERE
 
 RIGHT = {
-    "02.1": [by_prefix, by_parts, by_loop, by_yield, by_pandas, project_structure.tables_are_in_data],
+    "02.1": [
+        RULE,
+        pd.Series(RULE),
+        {"files": r"^.+\.(?:csv|parquet)\Z", "exclude": r"\Adata/.*"},
+        {"files": r"^(?!data/).*[.](csv|parquet)$"},
+        {**RULE, "id": "tables", "language": "fail", "files": r"(\.csv|\.parquet)$ "},
+    ],
     "02.2": [
         WHERE,
         pd.Series(WHERE),
@@ -135,24 +54,22 @@ RIGHT = {
 
 WRONG = {
     "02.1": [
-        (csv_alone, "two kinds of tables"),
-        (data_anywhere, "one of them is for code"),
-        (begins_alike, "after the folder's name"),
-        (other_way_round, "where is flights.csv"),
-        (csv_in_name, "the end of a file's name"),
-        (all_files, "the end of a file's name"),
-        (truths, "whole paths"),
-        (is_fine, "returns what is wrong"),
-        (first_alone, "all files"),
-        (names_alone, "whole paths"),
-        (parents_alone, "one of them is for code"),
-        (forgets, "end it with return"),
-        (takes_files, "project.files"),
-        (leaves, "read the error"),
-        (text, "an empty list if all is well"),
-        (["flights.csv"], "without brackets"),
-        (lambda project: list(set()), "where is flights.csv"),
-        (lambda project: 3, "an empty list if all is well"),
+        ({**RULE, "files": r"\.csv$"}, "two kinds of tables"),
+        ({**RULE, "exclude": "data/"}, "one of them is for code"),
+        ({**RULE, "exclude": "^data"}, "after the folder's name"),
+        ({**RULE, "exclude": ".*"}, "flights.csv"),
+        ({"files": RULE["files"], "exclude": "^$"}, "inverted"),
+        ({"files": "^data/", "exclude": RULE["files"]}, "flights.csv"),
+        ({**RULE, "files": r"^[^/]+\.(csv|parquet)$"}, "allow a folder"),
+        ({**RULE, "exclude": "^data/[^/]*/[^/]*$"}, "only the beginning"),
+        ({**RULE, "files": r"csv|parquet"}, "the end of a file's name"),
+        ({**RULE, "files": r"\.(csv|parquet)"}, "the end of a file's name"),
+        ({**RULE, "files": r".(csv|parquet)$"}, "any character"),
+        ({"exclude": "^data/"}, "keep the keys"),
+        ({**RULE, "files": "*.csv"}, "re.search"),
+        ({**RULE, "files": [".csv", ".parquet"]}, "as text"),
+        (RULE["files"], "fill in the dict"),
+        ({**RULE, "files": ""}, "the end of a file's name"),
     ],
     "02.2": [
         ({**WHERE, KEY: "references"}, "everyone who clones"),
@@ -174,21 +91,20 @@ WRONG = {
 
 # What a hint must not say.
 SECRETS = {
-    "02.1": ["startswith", "endswith", "data/", "parquet", "suffix", "parts"],
+    "02.1": ["^data", "csv|", "csv$", "parquet)", "\\."],
     "02.2": ["data/", "references", "reports/runs", "src/features", ".env"],
 }
 
 
-@pytest.mark.parametrize("answer", [..., lambda project: ...])
-def test_a_rule_that_is_not_written_yet_is_no_mistake(report, answer):
+def test_a_rule_that_is_not_written_yet_is_no_mistake(report):
     """Before I write the rule, the check reports no mistake."""
-    assert report("02.1", answer).startswith("Exercise 02.1: not answered yet")
+    assert report("02.1", {"files": ..., "exclude": ...}).startswith("Exercise 02.1: not answered yet")
 
 
 def test_what_is_right_already_is_said_too(report):
     """One wrong folder does not hide seven right ones."""
     assert "✓ 7 of 8 things" in report("02.2", {**WHERE, KEY: "docs"})
-    assert "✓ 9 of 10 files" in report("02.1", csv_alone)
+    assert "✓ 10 of 11 files" in report("02.1", {**RULE, "files": r"\.csv$"})
 
 
 def test_places_still_to_fill_in_are_named(report):
@@ -196,11 +112,26 @@ def test_places_still_to_fill_in_are_named(report):
     assert f"still to fill in: {KEY}" in report("02.2", {**WHERE, KEY: ...})
 
 
-def test_a_solved_rule_works_in_the_linter_too():
-    """A rule that the check accepts also works in the linter."""
-    project = project_structure.scaffold()
-    project.write("src/data/flights.csv", "a\n")
-    assert project_structure.lint(project, [by_prefix])["found"].tolist() == ["src/data/flights.csv"]
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [RULE, {**RULE, "exclude": "data/"}])
+def test_pre_commit_judges_a_rule_as_the_check_does(report, tmp_path, rule):
+    """What the check accepts refuses the same files when pre-commit runs it."""
+    from course_utils.exercises.lesson_02 import _CASES
+
+    hook = {"id": "tables", "name": "tables", "language": "fail", "entry": "stray:", **rule}
+    (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
+    for case in _CASES:
+        (tmp_path / case.file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / case.file).touch()
+    around = {**os.environ, "HOME": str(tmp_path / "home"), "PRE_COMMIT_HOME": str(tmp_path / "home")}
+    programs = Path(sys.executable).parent
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, env=around, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, env=around, check=True)
+    command = [programs / "pre-commit", "run", "--all-files"]
+    said = subprocess.run(command, cwd=tmp_path, env=around, capture_output=True, text=True).stdout
+    refused = set(said.partition("stray:")[2].split())
+    solved = refused == {case.file for case in _CASES if case.stray}
+    assert solved is report("02.1", rule).endswith(": solved\n")
 
 
 @pytest.mark.slow

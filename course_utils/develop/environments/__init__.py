@@ -1,51 +1,26 @@
-"""Environments: what a lock pins and what it cannot, and environments that are broken, fixed and built again.
+"""What lesson 05 brings: a package index of tiny packages, three projects that do not work, and its tables.
 
-``lockfile`` reads the course's own lock, ``installer`` resolves and builds with uv from ``package_index``, ``cases``
-has the environments to fix, ``conda`` the commands of the deck, and ``unpinned`` what no lock can pin.
+``package_index`` writes the index, ``broken`` the projects, and ``reference`` has the tables and the course's own lock.
 """
 
-from course_utils.develop.environments.cases import (
-    BrokenEnvironment,
-    Outcome,
-    broken_environments,
-    failure_causes,
-)
-from course_utils.develop.environments.conda import (
+from course_utils.develop.environments.broken import Attempt, try_fix, write_projects
+from course_utils.develop.environments.package_index import write_index
+from course_utils.develop.environments.reference import (
     conda_commands,
-    conda_export,
+    copy_course_lock,
     environment_tools,
-    environment_yml,
+    failure_causes,
+    unpinnable,
 )
-from course_utils.develop.environments.installer import (
-    Built,
-    Locked,
-    build,
-    compare_environments,
-    fingerprint,
-    resolve,
-)
-from course_utils.develop.environments.lockfile import course_lock, direct_dependencies, lock_entry, pins
-from course_utils.develop.environments.unpinned import sum_in_threads, unpinnable
 
 __all__ = [
-    "BrokenEnvironment",
-    "Built",
-    "Locked",
-    "Outcome",
-    "broken_environments",
-    "build",
-    "compare_environments",
+    "Attempt",
     "conda_commands",
-    "conda_export",
-    "course_lock",
-    "direct_dependencies",
+    "copy_course_lock",
     "environment_tools",
-    "environment_yml",
     "failure_causes",
-    "fingerprint",
-    "lock_entry",
-    "pins",
-    "resolve",
-    "sum_in_threads",
+    "try_fix",
     "unpinnable",
+    "write_index",
+    "write_projects",
 ]
