@@ -3,8 +3,9 @@
     uv run --with river python benchmarks/drift.py            # print
     uv run --with river python benchmarks/drift.py --write    # and keep
 
-The tables are kept as course_utils/tables/operate/benchmark_drift_{year,rules,incidents,streams}.csv. river is no package of the course:
-only this file needs it. Nothing depends on the machine but the time it takes, three minutes or so on one core.
+The tables are kept as course_utils/tables/operate/benchmark_drift_{year,rules,incidents,streams}.csv. Only this
+file needs river, which the course itself does not install. Only the time depends on the machine: about three minutes
+on one core.
 """
 
 from __future__ import annotations
@@ -270,7 +271,7 @@ def main() -> None:
     print(listening.to_string(), flush=True)
     with_psi = table.assign(input_psi=largest_psi(psi))
     counted = {
-        name: drift._episode_count(fires.loc[backtest.LIVE :].drop(list(TRUE)).to_numpy()[None])
+        name: drift.mean_episodes(fires.loc[backtest.LIVE :].drop(list(TRUE)).to_numpy()[None])
         for name, fires in beyond(with_psi, with_psi.loc[backtest.QUIET[0] : backtest.QUIET[1]]).items()
     }
     found = pd.DataFrame(list(tried(machine, reference, with_psi, bad))).set_index("incident")

@@ -1,7 +1,7 @@
 """The year 2013 again, day by day: static against dynamic training, on the timetable and on inputs known 3 hours ahead.
 
     uv run python benchmarks/replay.py            # print both tables
-    uv run python benchmarks/replay.py --write    # and keep them as course_utils/tables/model/benchmark_replay_{year,weeks}.csv
+    uv run python benchmarks/replay.py --write    # and keep them in course_utils/tables/model/
 
 All learners answer for the same flights, April to December, with labels that arrive the next day. Nothing here depends
 on the machine but the time it takes: some ten minutes on one core.

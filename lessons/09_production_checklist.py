@@ -56,7 +56,7 @@ again = checklist.checklist(spoilt)["verdict"]
 show_table(again[again != checklist.PASSED].to_frame())
 
 # %% tags=["claim"]
-claim("Practices that fail without the files", (again != practices.PASSED).sum(), always=3)
+claim("Practices that fail without the files", (again != checklist.PASSED).sum(), always=3)
 
 # %% [markdown]
 # Such checks are cheap, but they see only what files can show: *that* tests exist, not whether they are good. Only a person can

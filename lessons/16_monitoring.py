@@ -652,7 +652,7 @@ retraining.compare_with_hold_out(logged, summer)
 # %% tags=["claim"]
 groups = retraining.compare_with_hold_out(logged, summer)["share late"]
 claim("Warned flights in the log that were late", groups["warned"], nyc2013=(0.22, 0.26))
-claim("Flights like them, left out by lot", groups["left out by lot"], nyc2013=(0.46, 0.51))
+claim("Flights like them, left out by lot", groups["hold-out"], nyc2013=(0.46, 0.51))
 
 # %%
 show_table(pitfalls.run_checks(logged, only=["feedback"])[["check", "evidence", "severity"]])

@@ -1,8 +1,7 @@
-"""Watch what a model is asked: inside the call that answers, or beside it, in a process of its own.
+"""Monitor a model's inputs: inside the call that answers, or beside it in a process of its own.
 
-`InputMonitor` does the looking: is each input within what training saw, and are the last inputs spread as those of training
-were? `InlineMonitor` and `SidecarMonitor` are two places to do it in, with the same answers; `measure_overhead` compares what they cost whoever
-waits for an answer.
+`InputMonitor` checks whether each input is in the range of the training data, and whether the last inputs have their
+distribution. `InlineMonitor` and `SidecarMonitor` run it in two places; `measure_overhead` compares their latency.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "LARGE",
+    "LARGE_PSI",
     "InlineMonitor",
     "InputMonitor",
     "Row",
@@ -32,86 +31,95 @@ __all__ = [
 
 #: A model's inputs by name.
 Row = Mapping[str, Any]
-#: What a column's PSI has to exceed to be named: 'a large change' by the usual rule of thumb.
-LARGE = 0.25
+#: A column whose PSI is above this has drifted: 'a large change' by the usual rule of thumb.
+LARGE_PSI = 0.25
 _BINS = 10
-_STOP = None  # ends the process beside
+_STOP = None  # the item in the queue that ends the sidecar process
 
 
 class InputMonitor:
-    """Look at each row, and every so often at how the last rows are spread.
+    """Check each row, and at intervals compare the distribution of the last rows with that of the training data.
 
     Parameters
     ----------
-    training : DataFrame
-        The inputs that the model was fitted on, one row a flight.
+    training : DataFrame, one row a flight
+        The inputs that the model was fitted on, numbers or texts.
     window : int
-        How many of the last rows are compared with training.
+        How many of the last rows are compared with the training data, 1 or more.
     every : int
-        After how many rows the comparison is made again, once the window is full.
+        The comparison is made after every so many rows, 1 or more, once the window is full.
 
     Attributes
     ----------
-    rows, outside : int
-        Rows seen, and those with a number beyond the range of training, or a category that training never had.
+    rows : int
+        How many rows were checked.
+    outside : int
+        How many of them had a number outside the range of the training data, or a text that it does not have.
 
     Raises
     ------
     DataError
         `training` has no rows, or no columns.
     UsageError
-        `window` or `every` is not a positive number.
+        `window` or `every` is not a whole number of 1 or more.
+
+    Examples
+    --------
+    >>> monitor = input_monitoring.InputMonitor(flights[["CRSDepTime", "Origin"]])
+    >>> monitor.observe({"CRSDepTime": 915, "Origin": "BOS"})
+    >>> monitor.report()["outside training"]
+    1
     """
 
     def __init__(self, training: pd.DataFrame, *, window: int = 1000, every: int = 50) -> None:
         if training.empty:
-            raise DataError("there is nothing to compare with", fix="pass the inputs of the training rows")
+            raise DataError("the training data are empty", fix="pass the inputs of the training rows")
         for name, value in (("window", window), ("every", every)):
             if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{name}={value!r} is no number of rows", fix=f"give {name} as 1 or more")
+                raise UsageError(f"{name}={value!r} is not a number of rows", fix=f"give {name} as 1 or more")
         self.window, self.every = window, every
         self.rows = self.outside = 0
         self._columns = [_Column(str(name), training[name]) for name in training.columns]
         self._last = np.full((window, len(self._columns)), np.nan)
         self._psi = np.full(len(self._columns), np.nan)
 
-    def see(self, row: Row) -> None:
-        """Look at one row.
+    def observe(self, row: Row) -> None:
+        """Check one row.
 
         Parameters
         ----------
         row : mapping of str to value
-            A model's inputs by name; None or NaN where one is missing.
+            The model's inputs by name; None or NaN for a missing value.
 
         Raises
         ------
         DataError
-            A column is absent.
+            The row does not have a column of the training data.
         """
         values = [column.number(row) for column in self._columns]
         self.outside += any(column.is_outside(value) for column, value in zip(self._columns, values, strict=True))
-        self._last[self.rows % self.window] = values
+        self._last[self.rows % self.window] = values  # a ring buffer: the newest row replaces the oldest one
         self.rows += 1
         if self.rows >= self.window and self.rows % self.every == 0:
             self._psi = np.array([column.psi(self._last[:, place]) for place, column in enumerate(self._columns)])
 
     def report(self) -> pd.Series:
-        """Return what was seen: rows, rows outside the range of training, and columns spread another way by name."""
-        return _series(self._found())
+        """Return the counts of 'rows' and of rows 'outside training', and the names of the 'drifted columns'."""
+        return _series(self._summary())
 
-    def _found(self) -> dict[str, Any]:
-        large = [column.name for column, psi in zip(self._columns, self._psi, strict=True) if psi > LARGE]
-        return {"rows": self.rows, "outside training": self.outside, "spread another way": ", ".join(large)}
+    def _summary(self) -> dict[str, Any]:
+        drifted = [column.name for column, psi in zip(self._columns, self._psi, strict=True) if psi > LARGE_PSI]
+        return {"rows": self.rows, "outside training": self.outside, "drifted columns": ", ".join(drifted)}
 
 
-def _series(found: Mapping[str, Any]) -> pd.Series:
-    import pandas as pd
+def _series(counts: Mapping[str, Any]) -> pd.Series:
+    import pandas as pd  # late: the process that monitors starts faster without it
 
-    return pd.Series(found, name="seen")
+    return pd.Series(counts, name="observed")
 
 
 class _Column:
-    """What training knows of one column."""
+    """The range, vocabulary and distribution of one column of the training data."""
 
     def __init__(self, name: str, values: pd.Series) -> None:
         import pandas as pd
@@ -122,7 +130,7 @@ class _Column:
             numbers = values.to_numpy(dtype=float, na_value=np.nan)
         else:
             known = sorted(map(str, values.dropna().unique()))
-            self.codes = {value: float(place) for place, value in enumerate(known)}
+            self.codes = {value: float(code) for code, value in enumerate(known)}
             numbers = values.astype(object).map(lambda value: self.codes[str(value)], na_action="ignore")
             numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
         there = numbers[~np.isnan(numbers)]
@@ -131,84 +139,101 @@ class _Column:
         self.counts = self._counts(numbers)
 
     def number(self, row: Row) -> float:
-        """Return the value of a row as a number; a category that training never had is minus one."""
+        """Return the value of a `row` as a number; a text that the training data do not have is -1."""
         try:
             value = row[self.name]
         except KeyError:
-            raise DataError("the row lacks it", column=self.name, fix="send every input of the model") from None
-        if value is None or value != value:
+            raise DataError(
+                "is missing from the row", column=self.name, fix="send it, or make the monitor from the model's inputs"
+            ) from None
+        if value is None or value != value:  # NaN is the only value that differs from itself
             return np.nan
         return float(value) if self.codes is None else self.codes.get(str(value), -1.0)
 
     def is_outside(self, value: float) -> bool:
-        """Say whether a number lies beyond training's; one that is missing does not."""
+        """Return whether a `value` is outside the training range; a missing one is not."""
         return value < self.low or value > self.high
 
     def psi(self, values: np.ndarray) -> float:
-        """Return the population stability index of some values against those of training."""
-        from course_utils.model import metrics  # with pandas: loaded late, as the process that watches starts without
+        """Return the population stability index of `values` against the training data."""
+        from course_utils.model import metrics  # late: the process that monitors starts faster without pandas
 
         return float(metrics.psi(self.counts, self._counts(values), smoothing="floor"))
 
     def _counts(self, values: np.ndarray) -> np.ndarray:
-        """Return how many values are in each tenth of training, and how many are missing."""
+        """Return how many values are in each tenth of the training data, and how many are missing."""
         missing = np.isnan(values)
         places = np.searchsorted(self.edges, values[~missing], side="right")
         return np.append(np.bincount(places, minlength=len(self.edges) + 1), missing.sum())
 
 
 class InlineMonitor:
-    """Answer and watch in one call: whoever waits for the answer waits for the watch too.
+    """Monitor a row and answer it in one call: the answer waits for the monitor, and fails with it.
 
     Parameters
     ----------
     answer : callable
-        From a row to its answer.
-    watch : Watch
-        What looks at each row.
+        Takes a row, and returns its answer.
+    monitor : InputMonitor
+        What checks each row before it is answered.
+
+    Examples
+    --------
+    >>> monitor = input_monitoring.InputMonitor(pd.DataFrame({"delay": [0.0, 5.0]}))
+    >>> service = input_monitoring.InlineMonitor(lambda row: row["delay"] > 2, monitor)
+    >>> service.predict({"delay": 9.0}), service.monitor.outside
+    (True, 1)
     """
 
-    def __init__(self, answer: Callable[[Row], Any], watch: InputMonitor) -> None:
-        self.answer, self.watch = answer, watch
+    def __init__(self, answer: Callable[[Row], Any], monitor: InputMonitor) -> None:
+        self.answer, self.monitor = answer, monitor
 
     def predict(self, row: Row) -> Any:
-        """Return the answer to a `row`, once the watch has seen it."""
-        self.watch.see(row)
+        """Return the answer to a `row`, after the monitor has checked it."""
+        self.monitor.observe(row)
         return self.answer(row)
 
 
 class SidecarMonitor:
-    """Answer here, and hand each row to a process that watches.
+    """Answer a row in this process, and monitor it in another one.
 
-    A row that finds the queue full is dropped and counted: the watch may miss something, the passenger may not wait.
+    If the queue to the other process is full, the row is dropped and counted: a passenger never waits for the monitor.
 
     Parameters
     ----------
     answer : callable
-        From a row to its answer.
-    watch : Watch
-        What looks at each row, in the other process.
-    room : int
-        Rows that may wait for the other process.
+        Takes a row, and returns its answer.
+    monitor : InputMonitor
+        What checks each row, in the other process.
+    queue_size : int
+        How many rows may wait for the other process, 1 or more.
 
     Attributes
     ----------
     dropped : int
-        Rows that the watch did not get.
+        How many rows the monitor did not get.
+
+    Examples
+    --------
+    >>> monitor = input_monitoring.InputMonitor(pd.DataFrame({"delay": [0.0, 5.0]}))
+    >>> service = input_monitoring.SidecarMonitor(lambda row: row["delay"] > 2, monitor)
+    >>> answer = service.predict({"delay": 9.0})
+    >>> service.close()["outside training"]
+    1
     """
 
-    def __init__(self, answer: Callable[[Row], Any], watch: InputMonitor, *, room: int = 10_000) -> None:
+    def __init__(self, answer: Callable[[Row], Any], monitor: InputMonitor, *, queue_size: int = 10_000) -> None:
         self.answer, self.dropped = answer, 0
-        context = multiprocessing.get_context("spawn")  # a fork would take over threads' locks
-        self.rows = context.Queue(room)
+        context = multiprocessing.get_context("spawn")  # a forked child could inherit a lock that no thread releases
+        self.rows = context.Queue(queue_size)
         self._reports = context.SimpleQueue()
         self._started = context.Event()
-        given = (watch, self.rows, self._reports, self._started)
-        self._process = context.Process(target=_watch_rows, args=given, daemon=True)
+        arguments = (monitor, self.rows, self._reports, self._started)
+        self._process = context.Process(target=_monitor_rows, args=arguments, daemon=True)
         self._process.start()
 
     def predict(self, row: Row) -> Any:
-        """Return the answer to a `row`, and leave the row for the watch."""
+        """Return the answer to a `row`, and put the row into the monitor's queue."""
         try:
             self.rows.put_nowait(row)
         except queue.Full:
@@ -221,51 +246,51 @@ class SidecarMonitor:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """End the other process at once, as a crash would."""
+        """Kill the other process, as a crash would."""
         self._process.kill()
         self._process.join()
 
     def close(self) -> pd.Series:
-        """Let the other process see the rows that wait, end it, and return its report.
+        """Let the other process check the rows in the queue, end it, and return its report.
 
         Raises
         ------
         UsageError
-            The other process ended before.
+            The other process has failed or was killed.
         """
-        self.rows.cancel_join_thread()  # rows that nobody will see must not keep Python from ending
+        self.rows.cancel_join_thread()  # rows that no one will read must not keep Python from ending
         if self._process.is_alive():
             self.rows.put(_STOP)
         while self._process.is_alive() and self._reports.empty():
             self._process.join(0.01)
-        found = "it was killed" if self._reports.empty() else self._reports.get()
+        report = "it was killed" if self._reports.empty() else self._reports.get()
         self._process.join()
-        if isinstance(found, str):
+        if isinstance(report, str):
             raise UsageError(
-                f"the watch ended before it could report: {found}", fix="repair the watch, then start another"
+                f"the monitor ended before it could report: {report}", fix="repair the monitor, then start a new one"
             )
-        return _series(found)
+        return _series(report)
 
 
-def _watch_rows(watch: InputMonitor, rows: Any, reports: Any, started: Any) -> None:
-    """Do the other process's work: see rows until told to stop, then report."""
+def _monitor_rows(monitor: InputMonitor, rows: Any, reports: Any, started: Any) -> None:
+    """Observe the rows of a queue until it holds the stop item, then send the report; runs in the other process."""
     if hasattr(os, "nice"):  # not on Windows
-        os.nice(19)  # whoever answers goes first: without it, each row that wakes this process up may cost an answer
+        os.nice(19)  # the lowest priority: otherwise each row that wakes this process could delay an answer
     parent = multiprocessing.parent_process()
     started.set()
     try:
-        while parent is None or parent.is_alive():  # a killed notebook leaves nobody behind
+        while parent is None or parent.is_alive():  # a killed notebook must not leave this process behind
             try:
                 row = rows.get(timeout=1)
             except queue.Empty:
                 continue
             if row is _STOP:
-                reports.put(watch._found())
+                reports.put(monitor._summary())
                 return
-            watch.see(row)
-    except KeyboardInterrupt:  # the notebook was interrupted: not this process's business
+            monitor.observe(row)
+    except KeyboardInterrupt:  # Ctrl-C goes to all processes, but is meant for the notebook
         pass
-    except Exception as error:  # whatever it is, it is told where somebody reads it
+    except Exception as error:  # a traceback printed here would be lost: the message is raised by close instead
         reports.put(f"{type(error).__name__}, {str(error).partition('. Fix:')[0]}")
 
 
@@ -273,34 +298,42 @@ def _watch_rows(watch: InputMonitor, rows: Any, reports: Any, started: Any) -> N
 
 
 def measure_overhead(
-    answer: Callable[[Row], Any], rows: Sequence[Row], watch: Callable[[], InputMonitor], *, rounds: int = 5
+    answer: Callable[[Row], Any], rows: Sequence[Row], make_monitor: Callable[[], InputMonitor], *, rounds: int = 5
 ) -> pd.DataFrame:
-    """Measure how long answers take without a watch, with it inside, and with it beside.
+    """Measure the latency of answers without a monitor, with one inside the call, and with one beside it.
 
-    In each round every way answers all rows, one after the other. A row's time is that of its best round:
-    the watch does the same work for the same row each time, and what other programs do can only add to it.
+    In each round, each variant answers all rows one after the other. A row's time is that of its best round: the
+    monitor does the same work for the same row each time, and other programs can only add to it.
 
     Parameters
     ----------
     answer : callable
-        From a row to its answer.
+        Takes a row, and returns its answer.
     rows : sequence of mapping
-        A thousand or more, for a 99th percentile that means something, and as many as fill the watch's window.
-    watch : callable
-        Makes a new watch.
+        A thousand rows or more, for a meaningful 99th percentile, and enough to fill the monitor's window.
+    make_monitor : callable
+        Takes nothing, and returns a new InputMonitor.
     rounds : int
-        How often each way answers all rows.
+        How often each variant answers all rows, 1 or more.
 
     Returns
     -------
-    DataFrame
-        A row for each way: 'p50_ms' and 'p99_ms', the median and the 99th percentile of the milliseconds until an
-        answer; 'p50_ratio' and 'p99_ratio' to the same without a watch.
+    DataFrame, rows 'without', 'inside' and 'beside'
+        'p50_ms' and 'p99_ms', the median and the 99th percentile of the latency in milliseconds; 'p50_ratio' and
+        'p99_ratio', the same relative to no monitor.
 
     Raises
     ------
     UsageError
         There are no rows or no rounds.
+
+    Examples
+    --------
+    >>> rows = flights[["CRSDepTime", "Origin"]].head(200).to_dict("records")
+    >>> make_monitor = lambda: input_monitoring.InputMonitor(flights[["CRSDepTime", "Origin"]], window=100)
+    >>> cost = input_monitoring.measure_overhead(lambda row: 0.2, rows, make_monitor, rounds=1)
+    >>> cost.index.tolist(), cost.columns.tolist()
+    (['without', 'inside', 'beside'], ['p50_ms', 'p99_ms', 'p50_ratio', 'p99_ratio'])
     """
     import pandas as pd
 
@@ -309,29 +342,29 @@ def measure_overhead(
     times: dict[str, list[np.ndarray]] = {"without": [], "inside": [], "beside": []}
     for _ in range(rounds):
         times["without"].append(_milliseconds(answer, rows))
-        times["inside"].append(_milliseconds(InlineMonitor(answer, _warm(watch(), rows)).predict, rows))
-        other = SidecarMonitor(answer, _warm(watch(), rows), room=len(rows) + 1)
-        other.wait()
-        times["beside"].append(_milliseconds(other.predict, rows))
-        other.close()
-    best = {way: np.percentile(np.min(found, axis=0), [50, 99]) for way, found in times.items()}
+        times["inside"].append(_milliseconds(InlineMonitor(answer, _warm(make_monitor(), rows)).predict, rows))
+        sidecar = SidecarMonitor(answer, _warm(make_monitor(), rows), queue_size=len(rows) + 1)
+        sidecar.wait()  # the start of the process is not part of any answer
+        times["beside"].append(_milliseconds(sidecar.predict, rows))
+        sidecar.close()
+    best = {variant: np.percentile(np.min(taken, axis=0), [50, 99]) for variant, taken in times.items()}
     table = pd.DataFrame.from_dict(best, orient="index", columns=["p50_ms", "p99_ms"]).rename_axis("watch")
     ratios = (table / table.loc["without"]).rename(columns=lambda name: name.replace("_ms", "_ratio"))
     return table.join(ratios)
 
 
-def _warm(watch: InputMonitor, rows: Sequence[Row]) -> InputMonitor:
-    """Return a watch that has seen the rows, so that its window is as full as it is on any day but the first."""
+def _warm(monitor: InputMonitor, rows: Sequence[Row]) -> InputMonitor:
+    """Return a monitor that has observed the rows, so that its window is full as in normal operation."""
     for row in rows:
-        watch.see(row)
-    return watch
+        monitor.observe(row)
+    return monitor
 
 
 def _milliseconds(predict: Callable[[Row], Any], rows: Sequence[Row]) -> np.ndarray:
-    """Return how long each answer takes."""
-    taken = np.empty(len(rows))
-    for place, row in enumerate(rows):
+    """Return how many milliseconds each answer takes."""
+    seconds = np.empty(len(rows))
+    for number, row in enumerate(rows):
         start = time.perf_counter()
         predict(row)
-        taken[place] = time.perf_counter() - start
-    return 1000 * taken
+        seconds[number] = time.perf_counter() - start
+    return 1000 * seconds

@@ -1,7 +1,7 @@
-"""Around the signals of `drift`: the deck's questions, other people's tools, a rule on trial, boards, and the runbook.
+"""Monitoring in practice: an alert rule and its test, a running service, dashboards, and the runbook.
 
-`try_rule` tries an alert rule with its test, and the test with wrong rules; `example_dashboards` draws up three dashboards of which
-one hides an outage; `scrape_service` lets Prometheus look at a service; `runbook` is what whoever is on call reads first.
+`try_rule` judges an alert rule and its test, `scrape_service` lets Prometheus scrape a running service, and
+`example_dashboards` gives three dashboards, one of which hides an outage. `runbook` is what the person on call reads.
 """
 
 from __future__ import annotations
@@ -38,51 +38,75 @@ __all__ = [
 
 
 def deck_questions() -> pd.DataFrame:
-    """Return what the deck asks of a service in production, and what this course answers.
+    """Return the deck's questions about a service in production, and the answers of this course.
 
     Returns
     -------
-    DataFrame, index 'from' and 'asks'
-        'answer' and 'section' of the lesson.
+    DataFrame, index 'from' (the deck's page) and 'asks' (the question)
+        The 'answer', and the 'section' of the lesson that gives it.
+
+    Examples
+    --------
+    >>> monitoring.deck_questions().loc[("Step 6", "How were the thresholds chosen?"), "section"]
+    'A budget of false alarms'
     """
     return pd.DataFrame(tables.read_toml("monitoring.toml")["question"]).set_index(["from", "asks"])
 
 
 def monitoring_tools() -> pd.DataFrame:
-    """Return what the parts of this lesson are called elsewhere: a row a part, a column a tool."""
+    """Return what the parts of monitoring are called in other tools: one row a part, one column a tool.
+
+    Examples
+    --------
+    >>> monitoring.monitoring_tools().loc["user-defined metrics", "SageMaker and CloudWatch"]
+    'CloudWatch PutMetricData'
+    """
     table = pd.DataFrame(tables.read_toml("monitoring.toml")["tool"]).set_index("here")
     return table.rename(columns={"sagemaker": "SageMaker and CloudWatch", "clipper": "Clipper 0.4"})
 
 
 def monitoring_tools_note() -> None:
-    """Print when the makers' documents were read for `monitoring_tools`."""
+    """Print the day on which the documentation was read for `monitoring_tools`.
+
+    Examples
+    --------
+    >>> monitoring.monitoring_tools_note()
+    as documented on 2026-11-24
+    """
     print(f"as documented on {tables.read_toml('monitoring.toml')['tools']['read']}")
 
 
 def runbook(signal: str | None = None) -> pd.DataFrame:
-    """Return the runbook, or what it says of one signal.
+    """Return the runbook, or its entries about one signal.
 
     Parameters
     ----------
     signal : str, optional
-        A signal of `drift.signals`.
+        The name of a signal, one of `drift.signals`; by default the whole runbook.
 
     Returns
     -------
-    DataFrame, one row an entry
-        'symptom', 'tier' ('page' or 'evidence'), 'signals', 'look' (first), 'causes' (likely ones), 'act' (at once),
-        'not' (what would make it worse), 'then' (in daylight) and 'who'.
+    DataFrame, one row a symptom
+        'tier' ('page' or 'evidence'), 'signals', 'look' (what to look at first), 'causes' (likely ones), 'act' (at
+        once), 'not' (what would make it worse), 'then' (in working hours) and 'who' acts.
 
     Raises
     ------
     UsageError
-        The runbook has nothing on that signal.
+        The runbook has no entry about that signal.
+
+    Examples
+    --------
+    >>> monitoring.runbook("label_coverage")["who"].tolist()
+    ['data engineer on call']
     """
     entries = pd.DataFrame(tables.read_toml("runbook.toml")["entry"])
     if signal is not None:
         of_it = entries["signals"].map(lambda names: signal in names)
         if not of_it.any():
-            raise UsageError(f"the runbook has nothing on {signal!r}", fix="choose one of drift.signals()")
+            raise UsageError(
+                f"the runbook has no entry about {signal!r}", fix="choose one of drift.signals().index, or leave it out"
+            )
         entries = entries[of_it]
     entries["signals"] = entries["signals"].str.join(", ")
     entries["causes"] = entries["causes"].str.join("; ")
@@ -94,16 +118,16 @@ def runbook(signal: str | None = None) -> pd.DataFrame:
 
 @dataclass(frozen=True, repr=False)
 class Trial:
-    """What came of an alert rule and its test. Made by `try_rule`.
+    """The results of an alert rule and its test. Made by `try_rule`.
 
     Attributes
     ----------
-    table : DataFrame
-        The test, day by day: what should happen, and what the rule does.
-    hidden : DataFrame
-        The same on days that the test did not name: 'value', 'should' and 'does'.
+    table : DataFrame, one row a day
+        The test: the values, what 'should' happen, what the rule 'does', and whether that is 'right'.
+    hidden : DataFrame, one row a day
+        The same on days that are not in the test, with the values as 'value'.
     unnoticed : tuple of str
-        Wrong rules that the test lets pass, by what is wrong with them.
+        The wrong rules that pass the test, each by what is wrong with it.
     """
 
     table: pd.DataFrame
@@ -116,23 +140,33 @@ class Trial:
 
 
 def try_rule(rule: Mapping[str, Any], values: Sequence[float], fires: Sequence[bool]) -> Trial:
-    """Try an alert rule on the coverage of labels with its own test, and the test with rules that are wrong.
+    """Judge an alert rule on label coverage by its test, and the test by rules that are wrong.
 
     Parameters
     ----------
     rule : mapping
-        'alert', 'expr' and, if it shall wait, 'for': as Prometheus reads it.
+        'alert', 'expr' and, if it should wait, 'for', as in a rule file of Prometheus.
     values : sequence of float
-        The coverage of made-up days.
+        The test: the label coverage of some invented days, between 0 and 1.
     fires : sequence of bool
-        On which of them it should fire.
+        Whether the rule should fire on each of these days.
 
     Raises
     ------
     DataError
-        There are more values than verdicts, or fewer.
+        `values` and `fires` differ in length.
     UsageError
-        The rule is none.
+        The rule is not a valid alert rule.
+
+    See Also
+    --------
+    telemetry.check_rule : The test alone, of a rule about any signal.
+
+    Examples
+    --------
+    >>> rule = {"alert": "LabelsLate", "expr": "flights_label_coverage < 0.9", "for": "1d"}
+    >>> monitoring.try_rule(rule, [1, 0.8, 0.8, 1], [False, False, True, False])
+    4 of 4 days as they should be, 1 wrong rules unnoticed
     """
     plan = tables.read_toml("monitoring.toml")["rule"]
     signal = plan["signal"]
@@ -154,20 +188,20 @@ def try_rule(rule: Mapping[str, Any], values: Sequence[float], fires: Sequence[b
 def scrape_service(
     address: str, app: str, inputs: Sequence[str], *, seconds: float = 60, rate: float = 50, every: str = "1s"
 ) -> pd.Series:
-    """Let a real Prometheus scrape a running service while it is asked, and say what it saw in the end.
+    """Let a real Prometheus scrape a running service under load, and return what it measured.
 
     Parameters
     ----------
     address : str
-        Of the cluster, as ``get_query_addr()`` returns it.
+        The address of the cluster, as its connection's ``get_query_addr()`` returns it.
     app : str
-        The application that is asked.
+        The name of the application that is queried.
     inputs : sequence of str
-        What is asked, again and again.
+        The inputs that are sent, from first to last and again from the first.
     seconds, rate : float
-        For how long, and how often a second.
+        How long to send queries, and how many a second; both above 0.
     every : str
-        How often Prometheus scrapes.
+        How often Prometheus scrapes, as a duration such as '1s'.
 
     Returns
     -------
@@ -177,7 +211,7 @@ def scrape_service(
     Raises
     ------
     UsageError
-        Prometheus is not installed; or as from `load_testing.open_loop_load`.
+        Prometheus is not installed, or `load_testing.open_loop_load` refuses an argument.
     """
     window = f"{max(5, int(seconds))}s"
     latency = f'sum by (le) (rate(clipper_latency_seconds_bucket{{app="{app}"}}[{window}]))'
@@ -201,11 +235,12 @@ def scrape_service(
 
 
 def example_dashboards(machine: Backtest) -> dict[str, pd.DataFrame]:
-    """Return three dashboards of three weeks in summer, one an airport; behind one of them was an outage.
+    """Return three dashboards of three weeks in summer, one for each airport; one of them hides an outage.
 
     Parameters
     ----------
-    machine : TimeMachine
+    machine : Backtest
+        A backtest that has 24 June to 14 July 2013.
 
     Returns
     -------
@@ -227,12 +262,12 @@ def example_dashboards(machine: Backtest) -> dict[str, pd.DataFrame]:
             }
         )
         found[name] = board.rename_axis("day")
-    found[plan["hides"]] = _carried(found[plan["hides"]], plan["out_first"], plan["out_last"])
+    found[plan["hides"]] = _repeat_last_values(found[plan["hides"]], plan["out_first"], plan["out_last"])
     return found
 
 
-def _carried(board: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
-    """Show the last value again and again, as a panel does whose exporter keeps what it knew."""
+def _repeat_last_values(board: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
+    """Return a board that repeats its last values during an outage, as an exporter does that keeps its last sample."""
     shown = board.astype(float)
     shown.loc[first:last] = np.nan
     return shown.ffill().astype(board.dtypes)

@@ -20,7 +20,7 @@ from clipper_admin import ClipperConnection  # noqa: E402 (it may be missing)
 from clipper_admin.deployers import python as python_deployer  # noqa: E402
 
 from course_utils.operate import telemetry  # noqa: E402
-from course_utils.operate.telemetry.panels import panel_lines  # noqa: E402
+from course_utils.operate.telemetry.dashboards import panel_lines  # noqa: E402
 from course_utils.serve.clipper import LocalContainerManager  # noqa: E402
 
 if not telemetry.installed():

@@ -1,6 +1,6 @@
-"""For whoever teaches: seeds to hand out, and a table of scores from what was handed in.
+"""For teachers: seeds to hand out, and a table of scores from the records that players hand in.
 
-These names show the truth, and are none of a player's.
+These functions reveal the truth about a game, so players should not use them before they have played.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.errors import DataError, UsageError
-from course_utils.operate.incidents.games import Game, causes, drawn
+from course_utils.errors import DataError
+from course_utils.operate.incidents.catalog import check_cause
+from course_utils.operate.incidents.games import Game
+from course_utils.operate.incidents.scenario import draw_cause
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,52 +24,59 @@ __all__ = ["rerun", "seeds", "standings"]
 
 
 def seeds(count: int, *, cause: str | None = None, seed: int | None = None) -> list[int]:
-    """Draw seeds of games to hand out.
+    """Draw seeds of games to hand out, all of them different.
 
     Parameters
     ----------
     count : int
+        How many seeds to draw, one for each player.
     cause : str, optional
-        One of `causes`, if all games are to have it; a class then has the same incident on other days.
+        One of `causes`: all games have this incident, on different days. By default each seed draws its own.
     seed : int, optional
-        Of this draw; default another one each time.
+        Seed of this draw, to get the same seeds again; by default they differ each time.
 
     Raises
     ------
     UsageError
         There is no such cause.
+
+    Examples
+    --------
+    >>> incidents.seeds(2, cause="kilometres", seed=1)
+    [257735, 753759]
     """
-    if cause is not None and cause not in causes().index:
-        raise UsageError(f"there is no cause {cause!r}", fix=f"choose one of {', '.join(causes().index)}")
-    rng, found = np.random.default_rng(seed), []
-    while len(found) < count:
-        one = int(rng.integers(1000, 1_000_000))
-        if one not in found and cause in (None, drawn(one)):
-            found.append(one)
-    return found
+    if cause is not None:
+        check_cause(cause)
+    rng, drawn = np.random.default_rng(seed), []
+    while len(drawn) < count:
+        candidate = int(rng.integers(1000, 1_000_000))
+        if candidate not in drawn and cause in (None, draw_cause(candidate)):
+            drawn.append(candidate)
+    return drawn
 
 
 def rerun(service: Service, record: Mapping[str, Any]) -> Game:
-    """Play a game again from its record, so that a score cannot be handed in, only what was done.
+    """Play a game again from its record: a player hands in the acts, and the score is computed here.
 
     Parameters
     ----------
     service : Service
+        As for `Game`.
     record : mapping
-        As from `Game.record`.
+        What `Game.record` returned, or the same from JSON.
 
     Raises
     ------
     DataError
-        The record is not one of a game that is over.
+        It is not the record of a game, or the game is not over.
     """
     try:
         wanted, acts, cause = record["seed"], record["acts"], record["cause"]
         moves = {int(morning): list(done) for morning, done in acts.items()}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError("this is no record of a game", fix="hand in what game.record() returns") from error
+        raise DataError("this is not the record of a game", fix="hand in what game.record() returns") from error
     if cause is None:
-        raise DataError("the game of this record is not over", fix="close it, and then take its record")
+        raise DataError("the game of this record is not over", fix="call game.close(cause), then game.record()")
     game = Game(service, wanted)
     for morning in sorted(moves):
         game.skip_to(morning)
@@ -78,19 +87,20 @@ def rerun(service: Service, record: Mapping[str, Any]) -> Game:
 
 
 def standings(service: Service, records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Score a class.
+    """Return the scores of a class.
 
     Parameters
     ----------
     service : Service
+        As for `Game`.
     records : mapping of str to mapping
-        By player, what `Game.record` returned.
+        What `Game.record` returned, by the player's name.
 
     Returns
     -------
     DataFrame, one row a player, the best first
-        'seed', 'cause', 'named', the points of each part ('loss', 'speed', 'cause points', 'act') and 'all'. A part
-        that an incident is not scored on is empty.
+        'seed', 'cause', 'named' (the player's answer), the points of each part ('loss', 'speed', 'cause points', 'act')
+        and 'all'. A part that an incident is not scored on is empty.
     """
     import pandas as pd
 

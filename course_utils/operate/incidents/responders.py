@@ -1,4 +1,7 @@
-"""Scripted players, to hold the scoring to, and a table of scores for a class."""
+"""Scripted players of the game day, and a tournament between responders.
+
+The tests hold the scoring to them: a player who follows the runbook must score far better than one who does nothing.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,22 @@ _SCHEDULE = ("clock", "broken", "other_", "repeated", "asked", "unseen_", "psi_"
 
 
 def does_nothing(game: Game) -> str | None:
-    """Hope for the best: whatever a `game` shows, it passes."""
+    """Do nothing in a `game`, whatever it shows, and name no cause."""
     return None
 
 
 def rolls_back(game: Game) -> str | None:
-    """Roll the release back in a `game` on the first morning with a page, whatever it is."""
+    """Roll back the release in a `game` on the first morning with a page, whatever the page says."""
     if not any(line.endswith("roll back") for line in game.log) and len(game.pages()):
         game.do("roll back")
     return None
 
 
 def follows_the_runbook(game: Game) -> str | None:
-    """Act in a `game` on pages only, on the smallest thing that stops the loss; look first where causes page alike."""
+    """Follow the runbook in a `game`: act only on a page, with the smallest act that stops the loss.
+
+    Where several causes lead to the same page, it looks before it acts. It returns the cause, or None if none is known.
+    """
     log = game.log
     if any(line.endswith("has fixed something") for line in log):
         if not any(line.endswith("restore") for line in log):
@@ -49,17 +55,19 @@ def follows_the_runbook(game: Game) -> str | None:
     if "missing_weather" in signals:
         return _fix(game, "weather", "weather lost")
     if any(name.startswith(_SCHEDULE) for name in signals):
-        return _fix(game, "schedule", _what_the_timetable_says(game))
-    return _what_the_labels_say(game)
+        return _fix(game, "schedule", _cause_in_requests(game))
+    return _cause_in_labels(game)
 
 
 def _fix(game: Game, feed: str, cause: str) -> str:
+    """Block a feed, page its owner, and return the cause."""
     game.do(f"block {feed}")
     game.do("page data engineer")
     return cause
 
 
-def _what_the_timetable_says(game: Game) -> str:
+def _cause_in_requests(game: Game) -> str:
+    """Return which fault of the schedule the requests show."""
     seen = game.do("look requests")["yesterday"]
     if seen["departures at minute 60 or later of an hour [%]"] > 0:
         return "times in minutes"
@@ -70,7 +78,8 @@ def _what_the_timetable_says(game: Game) -> str:
     return "doubled feed" if seen["asked twice [%]"] > 1 else "slow drift"
 
 
-def _what_the_labels_say(game: Game) -> str | None:
+def _cause_in_labels(game: Game) -> str | None:
+    """Return which cause the labels and releases show, after acting on it; None if they show none."""
     labels = game.do("look labels").tail(3)
     if (labels["labels against minutes [%]"] > 5).any():
         return _fix(game, "labels", "poisoned labels")
@@ -87,20 +96,22 @@ def _what_the_labels_say(game: Game) -> str | None:
 def tournament(
     service: Service, responders: Mapping[str, Callable[[Game], str | None]], seeds: Iterable[int]
 ) -> pd.DataFrame:
-    """Let several responders play the same games.
+    """Let several responders play the same games, and return their points.
 
     Parameters
     ----------
     service : Service
+        As for `Game`.
     responders : mapping of str to callable
-        See `play`.
+        The responders by their names, each as for `play`.
     seeds : iterable of int
+        The seeds of the games, each as for `Game`.
 
     Returns
     -------
     DataFrame, one row a seed
-        'cause', 'page after' (evenings from the first faulty day to the first page; 0: the same), 'lost' (dollars that
-        the best course saves) and the points of each responder. It shows the truth: for afterwards.
+        'cause', 'page after' (days from the first faulty day to the first page; NaN if there is no page), 'lost'
+        (dollars that the best course saves) and the points of each responder. It reveals the cause of each game.
     """
     import pandas as pd
 

@@ -1,19 +1,11 @@
-"""Bring what is measured to Prometheus, with the times at which it happened, and ask it.
+"""Bring daily signals to Prometheus, each with the time at which it happened, and query them.
 
-`expose` writes a table of days as OpenMetrics. `open_history` gives that to a real Prometheus where one is installed
-(`backfill` by ``promtool``, a free port, gone afterwards) and to a small reader elsewhere; both answer alike. `rules`
-are the alerts, `check_rule` tests one, `panels` are what the notebook and Grafana show. `Prometheus` is the real one,
-to scrape a running service.
+`expose` writes a daily table as OpenMetrics. `open_history` loads it into a real Prometheus where one is installed, and
+into the small PromQL `Reader` elsewhere; both give the same answers. `rules` lists the alerts, `check_rule` tests one,
+and `panels` lists what the notebook and Grafana show. `Prometheus` is the real one, to scrape a running service.
 """
 
-from course_utils.operate.telemetry.deployment import deployment_files
-from course_utils.operate.telemetry.exposition import expose, metric_name, read_exposition
-from course_utils.operate.telemetry.history import History, open_history
-from course_utils.operate.telemetry.panels import dashboard, panels
-from course_utils.operate.telemetry.programs import installed
-from course_utils.operate.telemetry.prometheus import Prometheus, backfill
-from course_utils.operate.telemetry.reader import Reader
-from course_utils.operate.telemetry.rules import (
+from course_utils.operate.telemetry.alert_rules import (
     check_rule,
     metrics_of,
     promtool,
@@ -22,6 +14,13 @@ from course_utils.operate.telemetry.rules import (
     rule_test,
     rules,
 )
+from course_utils.operate.telemetry.dashboards import dashboard, panels
+from course_utils.operate.telemetry.deployment import deployment_files
+from course_utils.operate.telemetry.exposition import expose, metric_name, read_exposition
+from course_utils.operate.telemetry.history import History, open_history
+from course_utils.operate.telemetry.programs import installed
+from course_utils.operate.telemetry.prometheus import Prometheus, backfill
+from course_utils.operate.telemetry.reader import Reader
 
 __all__ = [
     "History",

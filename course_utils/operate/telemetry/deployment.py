@@ -1,11 +1,14 @@
-"""The files of deploy/ that follow from the tables: rules and dashboards."""
+"""The generated files of deploy/: rules for Prometheus and dashboards for Grafana.
+
+`course generate` writes them from alerts.toml, drift.toml and panels.toml, and a test names any that is stale.
+"""
 
 from __future__ import annotations
 
 import json
 
-from course_utils.operate.telemetry.panels import dashboard
-from course_utils.operate.telemetry.rules import FILES, rule_file
+from course_utils.operate.telemetry.alert_rules import FILES, rule_file
+from course_utils.operate.telemetry.dashboards import dashboard
 
 __all__ = ["deployment_files"]
 
@@ -13,7 +16,7 @@ _HEAD = "# Written by `course generate` from alerts.toml and drift.toml in cours
 
 
 def deployment_files() -> dict[str, str]:
-    """Return what the generated files of deploy/ hold, by their path from the course's folder."""
+    """Return the content of each generated file of deploy/, by its path relative to the course's folder."""
     import yaml
 
     found = {}

@@ -1,4 +1,7 @@
-"""Write what was measured of each day in Prometheus' text format, with the time at which it happened, and read it."""
+"""Write daily signals in Prometheus' text format, and read that format.
+
+Each value carries the time at which its day ended in New York, so that Prometheus stores the past as it happened.
+"""
 
 from __future__ import annotations
 
@@ -16,51 +19,52 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFIX", "ZONE", "day_ends", "expose", "metric_name", "read_exposition"]
 
-#: What the name of each day's signal begins with, so that a search for it finds all of them.
+#: The prefix of each metric of a daily signal, as Prometheus recommends: one search finds all of them.
 PREFIX = "flights_"
-#: Whose clock says when a day is over: all flights of the case leave from New York.
+#: The time zone in which a day ends: all flights of the case leave from New York.
 ZONE = "America/New_York"
 
 
 def metric_name(signal: str) -> str:
-    """Return the name under which Prometheus knows a `signal`, a column of the daily table: itself, with a prefix.
+    """Return the name of the metric of a `signal`: a prefix and the column's name, with _ for each other character.
 
-    Parameters
-    ----------
-    signal : str
-        Such as ``"log_loss"``, which becomes ``flights_log_loss``; what is no letter, digit or _ becomes a _.
+    Examples
+    --------
+    >>> telemetry.metric_name("log_loss")
+    'flights_log_loss'
     """
     return PREFIX + re.sub(r"\W+", "_", str(signal).strip(), flags=re.ASCII)
 
 
 def day_ends(days: pd.Index) -> pd.DatetimeIndex:
-    """Return the moment at which each day ended in New York, as UTC.
-
-    Parameters
-    ----------
-    days : Index of dates, or of texts that name them
-    """
+    """Return the moment, as UTC, at which each of the `days` ended in New York; days are dates, or texts of dates."""
     midnights = pd.DatetimeIndex(days).normalize() + pd.Timedelta(days=1)
     return midnights.tz_localize(ZONE).tz_convert("UTC")
 
 
 def expose(daily: pd.DataFrame) -> str:
-    """Write a table of days as OpenMetrics, each value with the moment at which its day ended.
+    """Return a daily table as OpenMetrics text, each value with the moment at which its day ended.
 
     Parameters
     ----------
     daily : DataFrame, one row a day
-        Its index names the days, its columns the signals, all numbers or true and false. What is missing is left out.
+        The index has the days, each column is a signal: numbers or booleans. Missing values are left out.
 
     Returns
     -------
     str
-        A gauge for each column; `metric_name` says how it is called.
+        One gauge for each column, named by `metric_name`.
 
     Raises
     ------
     DataError
-        A day comes twice, a column holds no numbers, or two columns would have one name.
+        A day is there twice, a column is not numeric, or two columns would get the same metric name.
+
+    Examples
+    --------
+    >>> daily = pd.DataFrame({"log_loss": [0.4]}, index=pd.DatetimeIndex(["2013-07-01"]))
+    >>> print(telemetry.expose(daily).splitlines()[-2])
+    flights_log_loss 0.4 1372737600
     """
     from prometheus_client import CollectorRegistry
     from prometheus_client.openmetrics.exposition import generate_latest
@@ -71,13 +75,13 @@ def expose(daily: pd.DataFrame) -> str:
 
 
 class _Days:
-    """What prometheus_client asks for the metrics of a table of days."""
+    """A collector, in the words of prometheus_client, that gives the metrics of a daily table."""
 
     def __init__(self, daily: pd.DataFrame) -> None:
         twice = daily.index.duplicated()
         if twice.any():
             raise DataError(
-                f"the day {daily.index[twice][0]} comes twice",
+                f"the day {daily.index[twice][0]} is there twice",
                 row=int(twice.argmax()),
                 fix="pass one row for each day",
             )
@@ -87,18 +91,22 @@ class _Days:
             other = self.names.setdefault(metric_name(column), column)
             if other != column:
                 raise DataError(
-                    f"its metric would have the name of that of {other!r}", column=column, fix="rename one of the two"
+                    f"gets the same metric name as column {other!r}", column=column, fix="rename one of the two"
                 )
             if not pd.api.types.is_numeric_dtype(daily[column]):
-                raise DataError("Prometheus keeps numbers only", column=column, fix="leave it out, or count it")
+                raise DataError(
+                    "is not numeric, and Prometheus stores numbers only", column=column, fix="leave it out, or count it"
+                )
 
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily
 
-        told = {one["name"]: f"{one['title']} ({one['unit']})" for one in tables.read_toml("drift.toml")["signal"]}
+        help_texts = {
+            one["name"]: f"{one['title']} ({one['unit']})" for one in tables.read_toml("drift.toml")["signal"]
+        }
         times = day_ends(self.table.index).as_unit("s").asi8
         for name, column in self.names.items():
-            family = GaugeMetricFamily(name, told.get(column, f"{column} of each day"))
+            family = GaugeMetricFamily(name, help_texts.get(column, f"{column} of each day"))
             values = self.table[column].to_numpy(dtype=float, na_value=float("nan"))
             for time, value in zip(times, values, strict=True):
                 if value == value:
@@ -107,22 +115,27 @@ class _Days:
 
 
 def read_exposition(text: str) -> pd.DataFrame:
-    """Read Prometheus' text format, with times (OpenMetrics) or without, as a service answers under ``/metrics``.
+    r"""Return the samples in a text that a service answers under ``/metrics``.
 
     Parameters
     ----------
     text : str
-        A whole answer.
+        The whole answer, in OpenMetrics or in Prometheus' older text format.
 
     Returns
     -------
     DataFrame, one row a sample
-        'metric', 'labels' (a dict), 'value', and 'time' (UTC, missing where the text tells none).
+        'metric', 'labels' (a dict), 'value', and 'time' (UTC, missing if the text gives none).
 
     Raises
     ------
     DataError
         The text is in neither format.
+
+    Examples
+    --------
+    >>> telemetry.read_exposition('up{job="clipper"} 1\n')[["metric", "value"]].to_dict("records")
+    [{'metric': 'up', 'value': 1}]
     """
     from prometheus_client import openmetrics, parser
     from prometheus_client.openmetrics import parser as _  # noqa: F401 (makes openmetrics.parser known)
@@ -132,7 +145,7 @@ def read_exposition(text: str) -> pd.DataFrame:
         samples = [sample for family in parse.text_string_to_metric_families(text) for sample in family.samples]
     except (ValueError, KeyError, IndexError) as error:
         raise DataError(
-            f"this is no text that Prometheus would take: {error}", fix="pass what /metrics answers, as it is"
+            f"the text is not in a format of Prometheus: {error}", fix="pass what /metrics answers, unchanged"
         ) from error
     table = pd.DataFrame(
         [

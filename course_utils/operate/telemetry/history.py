@@ -1,4 +1,7 @@
-"""A past to be asked in Prometheus' language: of Prometheus where it is installed, of the small reader elsewhere."""
+"""A history of daily signals that answers PromQL queries.
+
+It asks a real Prometheus where one is installed, and the small PromQL reader elsewhere; both give the same answers.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from course_utils.errors import UsageError
+from course_utils.operate.telemetry.alert_rules import rule_file, rule_states
+from course_utils.operate.telemetry.dashboards import panel_lines
 from course_utils.operate.telemetry.exposition import expose
-from course_utils.operate.telemetry.panels import panel_lines
 from course_utils.operate.telemetry.programs import installed
 from course_utils.operate.telemetry.prometheus import Prometheus
 from course_utils.operate.telemetry.reader import Reader
-from course_utils.operate.telemetry.rules import rule_file, rule_states
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,19 +26,19 @@ _ENGINES = ("prometheus", "reader")
 
 
 class History:
-    """Days that were measured, to be asked about; `open_history` makes it.
+    """Daily signals that answer PromQL queries. Made by `open_history`.
 
     Parameters
     ----------
     daily : DataFrame, one row a day
-        As from `drift.daily_signals`.
-    engine : str
-        'prometheus' or 'reader'.
+        As for `open_history`, with one day or more.
+    engine : {'prometheus', 'reader'}
+        What answers: a real Prometheus, or the small reader.
 
     Attributes
     ----------
     exposition : str
-        What Prometheus was given: OpenMetrics, with times.
+        The daily table as OpenMetrics, with times.
     days : DatetimeIndex
         All days from the first to the last.
     """
@@ -48,41 +51,40 @@ class History:
 
     @property
     def address(self) -> str | None:
-        """Where its pages are, for the browser; None without Prometheus."""
+        """The address of Prometheus' pages, for a browser; None with the small reader."""
         return getattr(self._engine, "address", None)
 
     def query(self, expression: str) -> pd.DataFrame:
-        """Ask for the value of every series on each day, soon after it ended.
+        """Return the value of every series of a query on each day, soon after the day ended.
 
         Parameters
         ----------
         expression : str
-            PromQL, such as ``avg_over_time(flights_log_loss[7d])``.
+            A query in PromQL, such as ``avg_over_time(flights_log_loss[7d])``.
 
         Returns
         -------
-        DataFrame, one row a day
-            A column for each series; NaN where it has no value.
+        DataFrame, one row a day, one column a series
+            NaN where a series has no value.
 
         Raises
         ------
         UsageError
-            The expression is no PromQL, or needs what only Prometheus can do.
+            The expression is not valid PromQL, or needs what only Prometheus can do.
         """
         return self._engine.query(expression, self.days)
 
     def panel(self, name: str) -> pd.DataFrame:
-        """Return what a panel shows, ready for `plots.lines`.
+        """Return the lines of a panel, ready for `plots.lines`.
 
         Parameters
         ----------
         name : str
-            Of the panel: see `panels`.
+            The name of a panel, one of `panels`.
 
         Returns
         -------
-        DataFrame, one row a day
-            A column for each line.
+        DataFrame, one row a day, one column a line
 
         Raises
         ------
@@ -94,12 +96,12 @@ class History:
         return pd.DataFrame(columns, index=self.days)
 
     def alerts(self) -> pd.DataFrame:
-        """Return which alerts would have fired, and when.
+        """Return which alerts would have fired, and on which days.
 
         Returns
         -------
         DataFrame, one row for each day and signal of an alert that fired
-            'day', 'alert', 'signal', 'severity' and 'value', in order of the day.
+            'day', 'alert', 'signal', 'severity' and 'value', sorted by day.
         """
         rows = []
         for rule in (one for group in rule_file("flights")["groups"] for one in group["rules"] if "alert" in one):
@@ -116,7 +118,7 @@ class History:
         return table.sort_values("day", kind="stable", ignore_index=True)
 
     def close(self) -> None:
-        """Stop Prometheus, if there is one, and remove what it kept; a second time does nothing."""
+        """Stop Prometheus, if there is one, and remove its files; a second call does nothing."""
         if isinstance(self._engine, Prometheus):
             self._engine.stop()
 
@@ -131,29 +133,33 @@ class History:
 
 
 def open_history(daily: pd.DataFrame, engine: str | None = None) -> History:
-    """Give days that were measured to Prometheus, each with its own time, to be asked about.
+    """Load a daily table into Prometheus, each value with its own time, and return a history that answers queries.
 
     Parameters
     ----------
     daily : DataFrame, one row a day
-        As from `drift.daily_signals`: its index names the days, its columns are the signals.
+        As from `drift.daily_signals`: the index has the days, the columns are the signals.
     engine : {'prometheus', 'reader'}, optional
-        A real Prometheus on a free port of this machine, stopped when the history is closed or the notebook ends; or
-        the small reader, which gives the same numbers. Default: Prometheus where it is installed.
-
-    Returns
-    -------
-    History
+        A real Prometheus on a free port of this machine, which stops when the history is closed or the notebook ends;
+        or the small reader, which gives the same numbers. By default, Prometheus where it is installed.
 
     Raises
     ------
     DataError
-        A day comes twice, or a column holds no numbers.
+        A day is there twice, or a column is not numeric.
     UsageError
-        There is no such engine, there are no days, or Prometheus is asked for and not installed.
+        There is no such engine, the table is empty, or engine='prometheus' is given and it is not installed.
+
+    Examples
+    --------
+    >>> from course_utils import tables
+    >>> year = tables.benchmark("drift_year")
+    >>> history = telemetry.open_history(year[["log_loss"]], engine="reader")
+    >>> history.query("avg_over_time(flights_log_loss[7d])").iloc[-1].round(2).tolist()
+    [0.5]
     """
     if engine not in (None, *_ENGINES):
-        raise UsageError(f"there is no engine {engine!r}", fix=f"choose from {', '.join(_ENGINES)}")
+        raise UsageError(f"there is no engine {engine!r}", fix=f"choose engine= from {', '.join(_ENGINES)}")
     if daily.empty:
-        raise UsageError("there are no days", fix="pass a table with one row for each day")
+        raise UsageError("there are no days in the table", fix="pass a table with one row for each day")
     return History(daily, engine or ("prometheus" if installed() else "reader"))

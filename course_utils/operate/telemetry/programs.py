@@ -1,4 +1,7 @@
-"""The programs of Prometheus, where this machine has them."""
+"""The programs of Prometheus on this machine, if they are installed.
+
+Everything that starts `prometheus` or `promtool` finds them here, and gets the same message if they are missing.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +15,22 @@ _HOME = "https://prometheus.io/download"
 
 
 def installed() -> bool:
-    """Say whether this machine has Prometheus and its tool."""
+    """Return whether this machine has both `prometheus` and `promtool`."""
     return all(shutil.which(name) for name in ("prometheus", "promtool"))
 
 
 def program(name: str = "prometheus") -> str:
-    """Return where a program of Prometheus is.
-
-    Parameters
-    ----------
-    name : str
-        ``"prometheus"`` or ``"promtool"``.
+    """Return the path of a program by its `name`, 'prometheus' or 'promtool'.
 
     Raises
     ------
     UsageError
-        It is not installed.
+        The program is not installed.
     """
     found = shutil.which(name)
     if found is None:
         raise UsageError(
-            f"{name} is not on this machine",
-            fix=f"install it: `apt install prometheus`, `brew install prometheus`, or the archive of {_HOME}",
+            f"{name} is not installed on this machine",
+            fix=f"`apt install prometheus`, `brew install prometheus`, or the archive from {_HOME}",
         )
     return found

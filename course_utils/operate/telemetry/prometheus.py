@@ -1,4 +1,7 @@
-"""A Prometheus of one's own: started on a free port, with a past or something to scrape, and removed afterwards."""
+"""A private Prometheus: started on a free port with past samples or targets to scrape, and removed afterwards.
+
+`Prometheus` runs the real server under a guard process, so that it ends with the notebook even if that is killed.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,16 @@ from typing import Any
 import pandas as pd
 
 from course_utils.errors import DataError, UsageError
+from course_utils.operate.telemetry.alert_rules import rule_file
 from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import LOOKBACK, as_table, asked_at, parse, series_name
-from course_utils.operate.telemetry.rules import rule_file
 
 __all__ = ["Prometheus", "backfill"]
 
 _DAY = 24 * 3600
-_PATIENCE = 60  # seconds for a start, or for a query
-#: Runs beside the server: ends it, and removes its folder, once whoever started it closes its input or is gone.
+_TIMEOUT = 60  # seconds for a start, or for a query
+#: The guard process: it ends the server and removes its folder when its input is closed. The operating system closes
+#: the input when the notebook's process ends, however it ends, so no server is left behind.
 _GUARD = """
 import shutil, subprocess, sys, threading
 from pathlib import Path
@@ -58,33 +62,33 @@ print(*last, sep="\\n")
 
 
 def backfill(exposition: str, folder: Path) -> None:
-    """Put samples with times of their own into a database of Prometheus, by ``promtool``.
+    """Write samples with their own times into a database of Prometheus, with ``promtool``.
 
     Parameters
     ----------
     exposition : str
-        OpenMetrics with times, as `expose` writes it.
+        The samples as OpenMetrics with times, as `expose` writes them.
     folder : Path
-        The database; made if it is not there.
+        The folder of the database, which is made if necessary.
 
     Raises
     ------
     DataError
-        The tool refuses the text.
+        ``promtool`` refuses the text.
     UsageError
-        The tool is not installed.
+        ``promtool`` is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         text = Path(scratch) / "history.om"
         text.write_text(exposition, encoding="utf-8")
         command = [program("promtool"), "tsdb", "create-blocks-from"]
-        # Its own two-hour blocks would take a minute for a year of days, and a file each.
+        # With the default blocks of two hours, a year of days takes a minute and thousands of files.
         command += ["--max-block-duration=3000h", "openmetrics", str(text), str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise DataError(f"promtool refuses the samples: {said}", fix="write them with telemetry.expose")
+        message = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise DataError(f"promtool refuses the samples: {message}", fix="write them with telemetry.expose")
 
 
 class Prometheus:
@@ -93,27 +97,27 @@ class Prometheus:
     Parameters
     ----------
     exposition : str, optional
-        OpenMetrics with times: the past that it knows from the start.
+        Past samples that it has from the start, as OpenMetrics with times; by default none.
     targets : sequence of str
-        What it scrapes, as 'host:port', at ``/metrics``.
+        The services that it scrapes at ``/metrics``, each as 'host:port'; by default none.
     rules : sequence of str
-        Which rules it evaluates: 'flights', 'service'.
+        The rule files that it evaluates: 'flights', 'service' or both; by default none.
     every : str
-        How often it scrapes and evaluates.
+        How often it scrapes and evaluates rules, as a duration such as '1s'.
     port : int
-        Where it listens; 0 takes a free one.
+        The port on which it listens; 0 takes a free one.
 
     Attributes
     ----------
     address : str
-        For the browser.
+        The address of its pages, for a browser.
 
     Raises
     ------
     DataError
         The exposition is refused.
     UsageError
-        It is not installed, the port is taken, or it does not start.
+        Prometheus is not installed, the port is taken, or it does not start.
     """
 
     def __init__(
@@ -143,6 +147,7 @@ class Prometheus:
             raise
 
     def _start(self, folder: Path, command: Sequence[str], port: int) -> None:
+        """Start the server under its guard, and wait until it is ready."""
         listen = _free(port)
         self.address = f"http://127.0.0.1:{listen}"
         guard = subprocess.Popen(
@@ -150,41 +155,42 @@ class Prometheus:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what interrupts the notebook is not meant for it
+            start_new_session=True,  # Ctrl-C in the notebook's terminal must not end the server
         )
         self._end.detach()
         self._end = weakref.finalize(self, _stop, guard, folder)
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         while time.monotonic() < end and guard.poll() is None:
             try:
                 with _open(f"{self.address}/-/ready"):
                     return
             except OSError:
                 time.sleep(0.05)
-        said = guard.stdout.read().decode(errors="replace").strip() if guard.poll() is not None else "it was too slow"
+        ended = guard.poll() is not None
+        log = guard.stdout.read().decode(errors="replace").strip() if ended else f"not ready after {_TIMEOUT} s"
         self._end()
-        last = re.sub(r'.*(?:err|msg)="?([^"]*)"?.*', r"\1", (said or "no message").splitlines()[-1])
-        raise UsageError(f"Prometheus did not start: {last}", fix="try again, or look at `prometheus --help`")
+        last = re.sub(r'.*(?:err|msg)="?([^"]*)"?.*', r"\1", (log or "no message").splitlines()[-1])
+        raise UsageError(f"Prometheus did not start: {last}", fix="try again, or check every= and `prometheus --help`")
 
     def query(self, expression: str, days: pd.DatetimeIndex) -> pd.DataFrame:
-        """Ask for each of some days, soon after it ended: a range query over Prometheus' HTTP API.
+        """Return the value of every series of a query on each day, by a range query of Prometheus' HTTP API.
 
         Parameters
         ----------
         expression : str
-            PromQL.
+            As for `History.query`.
         days : DatetimeIndex
-            Without gaps.
+            The days, in order and without gaps.
 
         Returns
         -------
-        DataFrame, one row a day
-            A column for each series; NaN where it has no value.
+        DataFrame
+            As from `History.query`.
 
         Raises
         ------
         UsageError
-            The expression is no PromQL, or Prometheus refuses it.
+            The expression is not valid PromQL, or Prometheus refuses it.
         """
         asked = asked_at(days)
         found = self.ask("query_range", query=expression, start=asked[0], end=asked[-1], step=_DAY)["result"]
@@ -195,22 +201,17 @@ class Prometheus:
         return as_table(columns, days)
 
     def now(self, expression: str) -> pd.Series:
-        """Ask for the value of each series at this moment.
-
-        Parameters
-        ----------
-        expression : str
-            PromQL.
+        """Return the current value of each series of a query, an `expression` in PromQL.
 
         Returns
         -------
-        Series
-            By the name of the series; empty where there is none.
+        Series of float
+            By the name of the series; empty if there is none.
 
         Raises
         ------
         UsageError
-            The expression is no PromQL, or Prometheus refuses it.
+            The expression is not valid PromQL, or Prometheus refuses it.
         """
         answer = self.ask("query", query=expression)
         if answer["resultType"] == "scalar":
@@ -219,7 +220,7 @@ class Prometheus:
         return pd.Series(found, dtype=float).sort_index()
 
     def alerts(self) -> pd.DataFrame:
-        """Return the alerts that are pending or firing at this moment: 'alert', 'state', 'severity', 'summary'."""
+        """Return the alerts that are pending or firing now: 'alert', 'state', 'severity' and 'summary'."""
         found = [
             {
                 "alert": one["labels"]["alertname"],
@@ -233,14 +234,14 @@ class Prometheus:
         return table.sort_values(["alert", "summary"], ignore_index=True)
 
     def ask(self, what: str, **parameters: Any) -> Any:
-        """Call Prometheus' HTTP API and return its data.
+        """Call Prometheus' HTTP API, and return its data.
 
         Parameters
         ----------
         what : str
-            Such as ``"targets"``: what follows ``/api/v1/``.
+            The end of the path after ``/api/v1/``, such as 'targets'.
         **parameters
-            Of the call.
+            The parameters of the call, such as ``query="up"``.
 
         Raises
         ------
@@ -248,21 +249,21 @@ class Prometheus:
             Prometheus refuses the call, or was stopped.
         """
         if "query" in parameters:
-            parse(parameters["query"])  # the same words for a slip, with Prometheus or without
+            parse(parameters["query"])  # so that a mistake gives the same message with Prometheus and with the reader
         try:
             with _open(f"{self.address}/api/v1/{what}?{urllib.parse.urlencode(parameters)}") as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")
-            with_reason = re.search(r'"error":"(.*?)"[,}]', said)
+            body = error.read().decode(errors="replace")
+            reason = re.search(r'"error":"(.*?)"[,}]', body)
             raise UsageError(
-                f"Prometheus refuses {what}: {with_reason[1] if with_reason else said[:200]}", fix="fix the query"
+                f"Prometheus refuses {what}: {reason[1] if reason else body[:200]}", fix="correct the query"
             ) from None
         except OSError as error:
-            raise UsageError(f"Prometheus does not answer: {error}", fix="start another one") from None
+            raise UsageError(f"Prometheus does not answer: {error}", fix="start a new one") from None
 
     def stop(self) -> None:
-        """Stop it and remove what it kept; a second time does nothing."""
+        """Stop Prometheus and remove its files; a second call does nothing."""
         self._end()
 
 
@@ -276,23 +277,26 @@ def _configuration(targets: Sequence[str], rules: Sequence[str], every: str) -> 
 
 
 def _go(length: timedelta) -> str:
+    """Return a duration in the notation of Go programs."""
     return f"{int(length.total_seconds())}s"
 
 
 def _free(port: int) -> int:
-    """Return a port on which a program can listen."""
+    """Return a port that is free: the given one, or any if it is 0."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise UsageError(f"port {port} is taken", fix="stop what listens there, or give port=0") from None
+            raise UsageError(
+                f"port {port} is taken", fix="give port=0 for a free one, or stop the program that uses it"
+            ) from None
         return int(probe.getsockname()[1])
 
 
 def _open(address: str) -> Any:
-    """Open an address of this machine, whatever proxy the environment names."""
+    """Open an address of this machine, without the proxy that the environment may set."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return opener.open(address, timeout=_PATIENCE)
+    return opener.open(address, timeout=_TIMEOUT)
 
 
 def _stop(guard: subprocess.Popen, folder: Path) -> None:
@@ -302,7 +306,7 @@ def _stop(guard: subprocess.Popen, folder: Path) -> None:
         try:
             guard.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            if hasattr(os, "killpg"):  # the guard leads a group of its own, with the server in it
+            if hasattr(os, "killpg"):  # the guard leads its own process group, which includes the server
                 os.killpg(guard.pid, signal.SIGKILL)
             guard.kill()
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,7 @@
-"""Answer the queries of the course over an exposition, where Prometheus is not installed: a small part of PromQL."""
+"""Answer the queries of the course without Prometheus: a small part of PromQL, evaluated over an exposition.
+
+Its results equal those of a real Prometheus; the tests compare the two where Prometheus is installed.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from course_utils.operate.telemetry.exposition import read_exposition
 
 __all__ = ["LOOKBACK", "Reader", "as_table", "asked_at", "parse", "series_name"]
 
-#: How long a day's value counts: until shortly before the next one, whatever the clocks do in spring and autumn.
+#: How long a day's value is valid. Days have 23 to 25 hours when clocks change: after 23 hours the next value is due.
 LOOKBACK = timedelta(hours=23)
-#: When a day is looked at: an hour after it ended in winter, two hours after it in summer.
+#: When a day is queried: 6:00 UTC of the next day, one hour after it ended in New York in winter, two in summer.
 _ASKED = timedelta(hours=30)
 
 _FIX = "use + - * /, comparisons, and, or, unless, abs, absent, sum, avg, min, max, count, and …_over_time"
@@ -49,24 +52,19 @@ _COMPARISONS = {
     "!=": operator.ne,
 }
 
-#: A series' labels, its name among them.
+#: The labels of a series, including its name.
 _Labels = frozenset[tuple[str, str]]
-#: Series with a value for each moment that is asked about, NaN where there is none; or one number.
+#: Series with a value for each queried moment, NaN where there is none.
 _Vector = dict[_Labels, np.ndarray]
 
 
 def parse(expression: str) -> Any:
-    """Read a query of Prometheus' language, `expression`, into its parts.
-
-    Parameters
-    ----------
-    expression : str
-        PromQL.
+    """Return the syntax tree of a query, an `expression` in PromQL.
 
     Raises
     ------
     UsageError
-        It is no PromQL.
+        The expression is not valid PromQL.
     """
     import promql_parser
 
@@ -74,29 +72,29 @@ def parse(expression: str) -> Any:
         return promql_parser.parse(expression)
     except ValueError as error:
         raise UsageError(
-            f"{expression!r} is no PromQL: {error}", fix="write a query that Prometheus can read"
+            f"{expression!r} is not valid PromQL: {error}", fix="correct the query, such as avg_over_time(name[7d]) > 1"
         ) from None
 
 
 def series_name(labels: dict[str, str]) -> str:
-    """Write a series as PromQL does, such as ``up{job="clipper"}``.
+    """Return a series in PromQL's notation, given its `labels`, with the metric's name as ``__name__``.
 
-    Parameters
-    ----------
-    labels : dict
-        Its labels, the name as ``__name__``.
+    Examples
+    --------
+    >>> reader.series_name({"__name__": "up", "job": "clipper"})
+    'up{job="clipper"}'
     """
     rest = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()) if name != _NAME)
     return labels.get(_NAME, "") + (f"{{{rest}}}" if rest or _NAME not in labels else "")
 
 
 class Reader:
-    """Answer queries over an exposition with times, as Prometheus would.
+    """Answer PromQL queries over samples with times, as Prometheus would.
 
     Parameters
     ----------
     exposition : str
-        OpenMetrics, as `expose` writes it.
+        The samples as OpenMetrics with times, as `expose` writes them.
     """
 
     def __init__(self, exposition: str) -> None:
@@ -107,23 +105,25 @@ class Reader:
         self._series = {key: tuple(np.array(sorted(samples)).T) for key, samples in found.items()}
 
     def query(self, expression: str, days: pd.DatetimeIndex) -> pd.DataFrame:
-        """Ask for each of some days, soon after it ended.
+        """Return the value of every series of a query on each day, soon after the day ended.
 
         Parameters
         ----------
         expression : str
-            PromQL: selectors, arithmetic, comparisons, ``and``, ``or``, ``unless``, sums and the like, windows of time.
+            A query in PromQL: selectors, arithmetic, comparisons, ``and``, ``or``, ``unless``, aggregations such as
+            ``sum``, and windows such as ``avg_over_time(name[7d])``.
         days : DatetimeIndex
+            The days, in any order.
 
         Returns
         -------
-        DataFrame, one row a day
-            A column for each series, named as `series_name` does; NaN where it has no value.
+        DataFrame, one row a day, one column a series
+            Columns are named by `series_name`; NaN where a series has no value.
 
         Raises
         ------
         UsageError
-            The expression is no PromQL, or needs what only Prometheus can do.
+            The expression is not valid PromQL, or needs what only Prometheus can do.
         """
         asked = asked_at(days)
         found = self._value(parse(expression), asked)
@@ -154,14 +154,14 @@ class Reader:
             return _aggregate(node, self._value(node.expr, asked))
         if kind == "BinaryExpr":
             return _binary(node, self._value(node.lhs, asked), self._value(node.rhs, asked))
-        raise UsageError(f"the small reader cannot do {node.prettify()!r}", fix=f"{_FIX}, or install Prometheus")
+        raise UsageError(f"the small reader does not support {node.prettify()!r}", fix=f"{_FIX}, or install Prometheus")
 
     def _select(
         self, node: Any, asked: np.ndarray, window: timedelta, summary: Callable[[np.ndarray], float]
     ) -> _Vector:
-        """Return a summary of what each series that is meant had in the time up to each moment."""
+        """Return a summary of the samples that each selected series has in the window before each moment."""
         if node.at is not None:
-            raise UsageError("the small reader knows no @", fix=_FIX)
+            raise UsageError("the small reader does not support @", fix=f"{_FIX}, or install Prometheus")
         wanted = [(one.name, str(one.op).rpartition(".")[2], one.value) for one in node.matchers.matchers]
         if node.name:
             wanted.append((_NAME, "Equal", node.name))
@@ -169,7 +169,8 @@ class Reader:
         found = {}
         for labels, (times, values) in self._series.items():
             if _matches(dict(labels), wanted):
-                # A sample at the very start of a window counts in Prometheus 2 and not in 3; days never meet it.
+                # Prometheus 2 includes a sample at the very start of a window, version 3 does not; daily samples are
+                # never exactly there.
                 first = np.searchsorted(times, last - int(window.total_seconds()), side="right")
                 past = np.searchsorted(times, last, side="right")
                 found[labels] = np.array(
@@ -179,29 +180,26 @@ class Reader:
 
 
 def asked_at(days: pd.DatetimeIndex) -> np.ndarray:
-    """Return the moment at which each of some `days` is asked about, in seconds since 1970.
-
-    Parameters
-    ----------
-    days : DatetimeIndex
-    """
+    """Return the moment at which each of the `days`, a DatetimeIndex, is queried, in seconds since 1970."""
     return ((pd.DatetimeIndex(days).normalize() + _ASKED).tz_localize("UTC")).as_unit("s").asi8
 
 
 def as_table(columns: dict[str, Any], days: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return answers by day, in the order of the series' names, without series that never had a value.
+    """Return the values of series as a table by day, sorted by name, without series that never have a value.
 
     Parameters
     ----------
     columns : dict of str to sequence of float
-        By the series' name, a value for each day.
+        The values of each series, one a day, by the name of the series.
     days : DatetimeIndex
+        The days, as many as each series has values.
     """
     table = pd.DataFrame(columns, index=pd.DatetimeIndex(days, name="day"), dtype=float).dropna(axis=1, how="all")
     return table[sorted(table.columns)].rename(columns=str)
 
 
 def _matches(labels: dict[str, str], wanted: Iterable[tuple[str, str, str]]) -> bool:
+    """Return whether labels fulfil all matchers: name, operator, value."""
     tests = {
         "Equal": operator.eq,
         "NotEqual": operator.ne,
@@ -212,15 +210,17 @@ def _matches(labels: dict[str, str], wanted: Iterable[tuple[str, str, str]]) -> 
 
 
 def _nameless(vector: _Vector) -> _Vector:
-    """Return the series without their names, as each computation does."""
+    """Return the series without their metric names, which every computation drops."""
     found = {frozenset(pair for pair in labels if pair[0] != _NAME): values for labels, values in vector.items()}
     if len(found) < len(vector):
-        raise UsageError("several series would become one without their names", fix="ask for one name at a time")
+        raise UsageError(
+            "without their metric names, several series have the same labels", fix="query one metric at a time"
+        )
     return found
 
 
 def _absent(node: Any, found: _Vector, moments: int) -> _Vector:
-    """Return 1 where nothing of a vector is there, with the labels that the selector demands."""
+    """Return 1 where no series has a value, with the labels that the selector asks for."""
     there = np.zeros(moments, dtype=bool)
     for values in found.values():
         there |= ~np.isnan(values)
@@ -230,6 +230,7 @@ def _absent(node: Any, found: _Vector, moments: int) -> _Vector:
 
 
 def _aggregate(node: Any, vector: _Vector) -> _Vector:
+    """Return the series of a vector aggregated by their labels."""
     named = list(node.modifier.labels) if node.modifier else []
     keep = node.modifier is None or str(node.modifier.type).endswith(".By")
     groups: dict[_Labels, list[np.ndarray]] = {}
@@ -239,12 +240,13 @@ def _aggregate(node: Any, vector: _Vector) -> _Vector:
     found = {}
     for labels, rows in groups.items():
         stacked, nothing = np.array(rows), np.isnan(rows).all(axis=0)
-        stacked = np.where(nothing, 0.0, stacked)  # so that no warning is printed where there is nothing
+        stacked = np.where(nothing, 0.0, stacked)  # NumPy warns about the mean of nothing; the result is NaN anyway
         found[labels] = np.where(nothing, np.nan, _AGGREGATES[str(node.op)](stacked, axis=0))
     return found
 
 
 def _binary(node: Any, left: _Vector | float, right: _Vector | float) -> _Vector | float:
+    """Return the value of a binary operator."""
     how = str(node.op)
     if how in _ARITHMETIC:
         return _arithmetic(how, left, right, node)
@@ -252,11 +254,11 @@ def _binary(node: Any, left: _Vector | float, right: _Vector | float) -> _Vector
         return _compare(how, left, right, node)
     if how in ("and", "or", "unless"):
         return _combine(how, left, right, node)
-    raise UsageError(f"the small reader knows no {how!r}", fix=_FIX)
+    raise UsageError(f"the small reader does not support {how!r}", fix=f"{_FIX}, or install Prometheus")
 
 
 def _key(labels: _Labels, node: Any) -> _Labels:
-    """Return the labels by which two sides are matched."""
+    """Return the labels by which two sides are matched: all except the name, or as on() and ignoring() say."""
     matching = getattr(getattr(node, "modifier", None), "matching", None)
     named = {*(matching.labels if matching else ())}
     on = matching is not None and str(matching.type).endswith(".Include")
@@ -264,7 +266,7 @@ def _key(labels: _Labels, node: Any) -> _Labels:
 
 
 def _pairs(left: _Vector | float, right: _Vector | float, node: Any) -> Iterable[tuple[_Labels, Any, Any]]:
-    """Yield labels and the two values of each pair of series, or of each series and the number on the other side."""
+    """Yield the labels and both values of each pair of series, or of each series and the number on the other side."""
     if isinstance(left, float):
         yield from ((labels, left, values) for labels, values in right.items())
         return
@@ -272,16 +274,19 @@ def _pairs(left: _Vector | float, right: _Vector | float, node: Any) -> Iterable
         yield from ((labels, values, right) for labels, values in left.items())
         return
     if not str(node.modifier.card if node.modifier else "OneToOne").endswith("OneToOne"):
-        raise UsageError("the small reader knows no group_left and group_right", fix=_FIX)
+        raise UsageError(
+            "the small reader does not support group_left and group_right", fix=f"{_FIX}, or install Prometheus"
+        )
     others = {_key(labels, node): values for labels, values in right.items()}
     if len(others) < len(right) or len({_key(labels, node) for labels in left}) < len(left):
-        raise UsageError(f"{node.prettify()!r} matches one series with several", fix="name the labels to match: on (…)")
+        raise UsageError(f"{node.prettify()!r} matches one series with several", fix="name labels to match by: on (…)")
     yield from (
         (labels, values, others[_key(labels, node)]) for labels, values in left.items() if _key(labels, node) in others
     )
 
 
 def _arithmetic(how: str, left: _Vector | float, right: _Vector | float, node: Any) -> _Vector | float:
+    """Return the value of +, -, * or /."""
     compute = _ARITHMETIC[how]
     with np.errstate(divide="ignore", invalid="ignore"):
         if isinstance(left, float) and isinstance(right, float):
@@ -292,12 +297,13 @@ def _arithmetic(how: str, left: _Vector | float, right: _Vector | float, node: A
 
 
 def _compare(how: str, left: _Vector | float, right: _Vector | float, node: Any) -> _Vector | float:
+    """Return the series for which a comparison holds; with the modifier bool, 1 where it holds and 0 where not."""
     holds, flag = _COMPARISONS[how], bool(node.modifier and node.modifier.return_bool)
     if isinstance(left, float) and isinstance(right, float):
         return float(holds(left, right))
     found: _Vector = {}
     for labels, one, other in _pairs(left, right, node):
-        kept = other if isinstance(left, float) else one  # a comparison is a filter: the series' own value stays
+        kept = other if isinstance(left, float) else one  # a comparison is a filter: the result is the series' value
         there = ~np.isnan(one + other)
         yes = holds(one, other) & there
         if flag:
@@ -308,7 +314,7 @@ def _compare(how: str, left: _Vector | float, right: _Vector | float, node: Any)
 
 
 def _combine(how: str, left: _Vector, right: _Vector, node: Any) -> _Vector:
-    """Keep series of the left side where the right has one (and), has none (unless), and add the right's (or)."""
+    """Return the series on the left that the right has (and) or does not have (unless), or those of both (or)."""
 
     def there(side: _Vector, key: _Labels) -> np.ndarray | bool:
         found: np.ndarray | bool = False

@@ -61,7 +61,7 @@ def test_a_day_holds_requests_and_the_file_of_the_day_before(machine):
         assert (day.labels["day"] == pd.Timestamp(day.date)).all() and (day.labels["due"] == day.labels["day"]).all()
         assert set(dictionary.load().index) < set(day.labels.columns)
     assert repr(days[1]) == f"2013-01-02: {days[1].scheduled:,} requests, {days[0].scheduled:,} labels"
-    assert repr(machine) == "TimeMachine(2013-01-01 to 2013-01-31, before 2013-01-04)"
+    assert repr(machine) == "Backtest(2013-01-01 to 2013-01-31, before 2013-01-04)"
 
 
 def test_a_request_holds_nothing_that_comes_later(machine, winter):
@@ -144,7 +144,7 @@ def test_save_and_load(machine, winter, fit, tmp_path):
     with pytest.raises(DataError, match=r"state.json: was saved with other flights"):
         backtest.Backtest.load(file, other, fit)
     file.write_text("[]", encoding="utf-8")
-    with pytest.raises(DataError, match="holds no time machine"):
+    with pytest.raises(DataError, match="is not a saved backtest"):
         backtest.Backtest.load(file, winter, fit)
     assert [path.name for path in file.parent.iterdir()] == ["state.json"]
 
@@ -171,7 +171,7 @@ def test_a_service_is_asked_once(winter, fit, tmp_path):
 
 
 def test_scores_that_are_known_already(winter, fit):
-    """Scores that are handed in stand in place of the model's."""
+    """Scores that are passed in replace those of the model."""
     known = pd.Series(0.5, winter.index[:10])
     probability = backtest.Backtest(winter, fit, scores=known).day("2013-01-01").rows["probability"]
     plain = backtest.Backtest(winter, fit).day("2013-01-01").rows["probability"]
@@ -262,22 +262,22 @@ def test_another_model_answers(machine):
 
 
 REFUSED: dict[str, tuple[Callable[[backtest.Backtest], object], str]] = {
-    "a day that it lacks": (lambda machine: machine.day("2013-02-01"), "has no '2013-02-01'"),
-    "no change": (lambda machine: machine.replay(FIRST, LAST), "nothing is changed"),
+    "a day that it lacks": (lambda machine: machine.day("2013-02-01"), "has no day '2013-02-01'"),
+    "no change": (lambda machine: machine.replay(FIRST, LAST), "no change is given"),
     "a lost column": (
         lambda machine: machine.replay(FIRST, FIRST, requests=lambda rows: rows.drop(columns="temp")),
         "column temp",
     ),
     "flights that never were": (
         lambda machine: machine.replay(FIRST, FIRST, outcomes=lambda rows: rows.head()),
-        "other flights",
+        "returned other rows",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(machine, case):
-    """What cannot be played is refused with a word on how to fix it."""
+    """What cannot be replayed is refused with a message on how to fix it."""
     play, words = REFUSED[case]
     with pytest.raises((UsageError, DataError), match=words):
         play(machine)
@@ -292,6 +292,22 @@ def test_what_cannot_be_made(winter, fit):
     sample.attrs["dataset"] = "allyears2k"
     with pytest.raises(UsageError, match="nyc2013"):
         backtest.Backtest(sample, fit)
+
+
+def test_flights_that_leave_late_arrive_late_and_have_the_label(winter):
+    """Only the chosen flights change, and departure, arrival and label agree."""
+    few = winter[winter["DepDelay"].between(-5, 5)].head(3)
+    late = backtest.with_departure_delay(few, np.array([True, False, False]), np.array([40, 40, 40]))
+    assert late["DepDelay"].tolist() == [40, *few["DepDelay"].iloc[1:]]
+    assert (late["ArrDelay"] - few["ArrDelay"]).tolist() == (late["DepDelay"] - few["DepDelay"]).tolist()
+    assert late["IsDepDelayed"].tolist() == ["YES", "NO", "NO"] and late.attrs == few.attrs
+
+
+def test_a_small_backtest_plays_the_days_that_it_is_given(winter):
+    """A few days and a small model are enough to try things out."""
+    machine = backtest.small_backtest(winter.head(2000), rounds=2)
+    assert machine.days == ["2013-01-01", "2013-01-02", "2013-01-03"]
+    assert machine.step().rows["probability"].between(0, 1).all()
 
 
 # --------------------------------------------------------------------------- models

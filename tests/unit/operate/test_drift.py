@@ -1,4 +1,4 @@
-"""Signals by day, alarms with a budget: each fault moves its signal, and the healthy year wakes nobody in vain."""
+"""Signals by day, alarms with a budget: each fault moves its signal, and the healthy year has hardly a false page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from course_utils.data import dictionary, faults, features, splits
 from course_utils.errors import UsageError
 from course_utils.model import metrics, training
 from course_utils.operate import backtest, drift
+from course_utils.operate.drift.catalog import raw_column, settings
+from course_utils.operate.drift.daily_table import clock_disagrees, gather_days, ks_distance, smooth
+from course_utils.operate.drift.reference_data import Distribution, airline_hour, distinct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +68,7 @@ def contracts(table: pd.DataFrame, first: str = FIRST, last: str = LAST) -> set[
 
 
 def test_the_table_of_signals_is_complete(healthy):
-    """Every signal is a column of the daily table; those that page have a limit, a part and somebody to tell why."""
+    """Every signal is a column of the daily table; those that page have a limit, a part and a meaning."""
     known = drift.signals()
     assert known.index.is_unique and set(known.index) <= set(healthy.columns)
     pages = drift.signals("page")
@@ -88,11 +91,63 @@ def test_which_inputs_are_watched(known, machine):
     assert named < set(drift.signals("page").index)
 
 
+# --------------------------------------------------------------------------- the reference data
+
+
+def test_a_distribution_has_a_bin_for_what_is_missing_or_unseen():
+    """Texts have a bin each, numbers ten bins that are equally full, and the last bin is for the rest."""
+    texts = Distribution.of(pd.Series(["a", "b", "a", None]))
+    assert texts.counts.tolist() == [2, 1, 1]
+    assert texts.bin_of(pd.Series(["b", "z", None])).tolist() == [1, 2, 2]
+    numbers = Distribution.of(pd.Series(np.arange(100.0)))
+    assert numbers.bins == settings()["bins"] + 1
+    assert numbers.counts.tolist() == [10] * 10 + [0]
+    same = numbers.psi(pd.Series([*np.arange(100.0), *np.full(100, 5.0)]), np.repeat([0, 1], 100), 2)
+    assert same[0] == pytest.approx(0) and same[1] > 1
+
+
+def test_rows_are_grouped_by_several_columns_and_by_airline_and_hour():
+    """Each row has the position of its combination; the number of an airline and hour does not depend on other rows."""
+    rows = pd.DataFrame({"UniqueCarrier": ["UA", "B6", "UA"], "CRSDepTime": [815, 815, 1900], "Origin": list("xyx")})
+    code, combinations = distinct_rows(rows, ["Origin", "UniqueCarrier"])
+    assert code.tolist() == [0, 1, 0] and combinations == [("x", "UA"), ("y", "B6")]
+    numbers = airline_hour(rows)
+    assert len(set(numbers)) == 3
+    assert numbers[2] == airline_hour(rows.tail(1))[0]
+
+
+def test_clock_times_may_differ_from_the_duration_by_time_zones_only():
+    """An hour less on the way west is a time zone; ten minutes are a fault, and a missing time is none."""
+    rows = pd.DataFrame(
+        {
+            "CRSDepTime": [800.0, 800, 2330, np.nan],
+            "CRSArrTime": [900.0, 910, 100, 900],
+            "CRSElapsedTime": [120.0, 120, 90, 60],
+        }
+    )
+    assert clock_disagrees(rows).tolist() == [False, True, False, False]
+
+
+def test_the_distance_of_two_samples_is_scipys():
+    """With ties and samples of different sizes, the distance is that of the test of two samples."""
+    rng = np.random.default_rng(0)
+    few, many = rng.integers(0, 9, 50).astype(float), np.sort(rng.integers(2, 12, 900)).astype(float)
+    assert ks_distance(few, many) == pytest.approx(stats.ks_2samp(few, many).statistic)
+
+
+def test_a_smoothed_contrast_starts_where_it_should_and_keeps_its_level_without_data():
+    """The newest day counts 0.3; a day without a value changes nothing."""
+    assert smooth(np.array([[1.0, np.nan, 0.0]]), 0.0)[0].tolist() == pytest.approx([0.3, 0.3, 0.21])
+    known = drift.signals()
+    assert raw_column("hub_EWR", known.loc["hub_EWR"]) == "gap_EWR"
+    assert raw_column("psi_dest", known.loc["psi_dest"]) == "psi_dest"
+
+
 # --------------------------------------------------------------------------- days to signals
 
 
 def test_healthy_days_break_no_contract(healthy):
-    """On days on which nothing was wrong no contract speaks, and every label has come."""
+    """On healthy days no contract check fires, and every label has arrived."""
     assert contracts(healthy) == set()
     assert (healthy["label_coverage"] == 1).all() and (healthy["asked"] == 1).all()
 
@@ -104,6 +159,8 @@ def test_days_one_by_one_or_at_once(machine, known, healthy):
     pd.testing.assert_frame_equal(days[raw], healthy.loc[days.index, raw], check_freq=False)
     one = drift.daily_signals(machine.day(FIRST), known)
     assert one.shape == (1, days.shape[1])
+    rows, labels, scheduled, awaited = gather_days([machine.day(FIRST)])
+    assert (len(rows), len(labels)) == (scheduled.sum(), awaited.sum())
     with pytest.raises(UsageError, match="no day"):
         drift.daily_signals([], known)
 
@@ -301,7 +358,7 @@ def test_what_a_count_proves(events, quarters, low, high):
 @pytest.mark.parametrize("wrong", [(-1, 1), (0, 0), (1, 1, 1.5)])
 def test_what_proves_nothing(wrong):
     """Fewer events than none, no time at all and a certainty above one are refused."""
-    with pytest.raises(UsageError, match="proves nothing"):
+    with pytest.raises(UsageError, match="no bounds follow"):
         drift.poisson_bounds(*wrong)
 
 
@@ -328,14 +385,17 @@ def test_limits_in_use_are_the_calibrated_ones(quiet):
 
 
 def test_a_run_of_bad_days_is_one_episode(calm):
-    """In made quarters as in real ones, days beyond a limit that follow each other wake somebody once."""
+    """In simulated quarters as in real ones, consecutive days beyond a limit are one page."""
     calm["gap_EWR"] = 1.0
-    made = drift.false_episodes(calm, draws=20)
-    assert made["hubs"] == 1 and made["all"] == 1
+    simulated = drift.false_episodes(calm, draws=20)
+    assert simulated["hubs"] == 1 and simulated["all"] == 1
+    apart = np.zeros((1, 30), dtype=bool)
+    apart[0, [3, 10, 18]] = True
+    assert drift.mean_episodes(apart) == 2
 
 
 def test_late_files_do_not_make_up_for_those_that_are_due(machine, known):
-    """The day on which late files arrive is judged by its own: nobody has more labels than flights."""
+    """The day on which late files arrive is judged by its own file: coverage never exceeds 1."""
     days = machine.replay(FIRST, FIRST, labels=lambda rows: rows.assign(day=rows["day"] + pd.Timedelta(days=2)))
     found = drift.daily_signals(days, known)
     assert found["label_coverage"].tolist() == [0, 1, 1] and found["labels"].iloc[2] > found["requests"].iloc[2]
@@ -380,7 +440,7 @@ def test_weeks_count_flights_not_days(calm):
 
 
 def test_the_textbook_rules_fire_on_healthy_days(machine, known, healthy):
-    """On days on which no contract speaks some rule of the textbook fires every day."""
+    """On days without any broken contract, some textbook rule fires every day."""
     psi = drift.feature_psi(machine, known)
     assert list(psi.columns) == list(known.inputs) and psi.index.equals(healthy.index)
     fires = drift.textbook_alarms(healthy, psi)
@@ -418,7 +478,7 @@ def test_every_incident_is_found(capsys):
 
 
 def test_detectors_row_by_row(quiet):
-    """Fed with flights in order, ADWIN speaks on many healthy days, shuffled on hardly any, and of days on none."""
+    """Fed with flights in order, ADWIN alarms on many healthy days; shuffled, on hardly any; fed with days, on none."""
     table = tables.benchmark("drift_streams")
     adwin = table[table.index == "ADWIN"].set_index("reads")["days, June to December"]
     assert adwin["log-loss of single flights"] > 100 and adwin["the same, shuffled"] <= 3

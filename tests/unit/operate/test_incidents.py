@@ -12,8 +12,12 @@ from course_utils import tables
 from course_utils.data import faults
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import incidents
-from course_utils.operate.incidents.games import drawn
+from course_utils.operate.incidents.catalog import check_cause, settings
+from course_utils.operate.incidents.inspections import inspect_day
+from course_utils.operate.incidents.scenario import Scenario, draw_cause, draw_scenario
+from course_utils.operate.incidents.scoring import score_parts
 from course_utils.operate.incidents.service import State, served
+from course_utils.operate.incidents.simulation import Simulation, apply_act, shared_simulation
 
 KINDS = [kind["name"] for kind in tables.read_toml("incidents.toml")["kind"]]
 POINTS = tables.read_toml("incidents.toml")["points"]
@@ -65,7 +69,7 @@ def test_two_hundred_seeds_are_scored_fairly(service):
 @pytest.mark.parametrize("cause", KINDS)
 @pytest.mark.slow
 def test_every_incident_shows_in_time_and_can_be_cured(service, cause):
-    """Each incident pages before the fortnight is over, and whoever follows the runbook finds its cause."""
+    """Each incident pages before the fortnight is over, and a player who follows the runbook finds its cause."""
     game = rehearsed(service, cause, incidents.follows_the_runbook)
     assert game.total >= 85
     assert game.truth()["cause"] == cause
@@ -113,7 +117,7 @@ def test_a_seed_is_a_game(service):
     """The same seed is the same game, and not every seed is."""
     one, other = (incidents.play(service, 24, incidents.does_nothing) for _ in range(2))
     assert one.truth().equals(other.truth())
-    assert len({drawn(seed) for seed in range(80)}) == len(KINDS)
+    assert len({draw_cause(seed) for seed in range(80)}) == len(KINDS)
     for wrong in (-1, 2.5, "24", True):
         with pytest.raises(UsageError, match="whole number"):
             incidents.Game(service, wrong)
@@ -199,6 +203,44 @@ def test_late_is_worth_less_than_at_once(service):
     assert slow["loss"] < quick["loss"]
 
 
+# --------------------------------------------------------------------------- the days behind a game
+
+
+def test_a_seed_and_a_cause_make_a_scenario(service):
+    """The same seed gives the same day and place, whatever the cause; only a bad release excludes a harmless one."""
+    one = draw_scenario(3, "kilometres", service.days)
+    assert isinstance(one, Scenario) and one == draw_scenario(3, "kilometres", service.days)
+    other = draw_scenario(3, "bad release", service.days)
+    assert (other.first, other.start) == (one.first, one.start)
+    assert other.release_day == other.start and other.decoy == -1
+    check_cause("kilometres")
+    with pytest.raises(UsageError, match="choose one of nothing"):
+        check_cause("gremlins")
+
+
+def test_a_simulation_answers_for_any_course_of_action(service):
+    """An act changes the state from its day on, restoring takes all back, and the same scenario is simulated once."""
+    simulation = shared_simulation(service, draw_scenario(3, "slow replica", service.days))
+    assert isinstance(simulation, Simulation)
+    assert simulation is shared_simulation(service, draw_scenario(3, "slow replica", service.days))
+    assert apply_act(apply_act(State(), "use table"), "restore") == State()
+    assert apply_act(State(), "block weather").blocked == {"weather"}
+    course = simulation.course({2: ["use table"], 4: ["restore"]})
+    assert [state.table for state, _ in course[:6]] == [False, False, True, True, False, False]
+    parts = score_parts(simulation, {}, "slow replica", simulation.course({}))
+    assert [name for name, *_ in parts] == ["loss", "speed", "cause", "act"]
+    assert {name: points for name, points, *_ in parts}["cause"] == settings()["points"]["right"] / 2
+
+
+def test_there_is_something_to_look_at_on_the_first_morning(service):
+    """Before any day has passed, a look shows the days before the shift; a look at nothing is refused."""
+    simulation = shared_simulation(service, draw_scenario(3, "slow replica", service.days))
+    table = inspect_day("requests", simulation, [])
+    assert table["yesterday"].equals(table["the day before your shift"].rename("yesterday"))
+    with pytest.raises(UsageError, match="choose one of requests"):
+        inspect_day("tea leaves", simulation, [])
+
+
 # --------------------------------------------------------------------------- the service behind it
 
 
@@ -273,7 +315,7 @@ def test_a_class_is_scored_from_what_was_done_and_not_from_what_is_claimed(servi
     handed_in = incidents.seeds(2, seed=1)
     assert handed_in == incidents.seeds(2, seed=1)
     one = incidents.seeds(1, cause="slow replica", seed=2)[0]
-    assert drawn(one) == "slow replica"
+    assert draw_cause(one) == "slow replica"
     games = {
         name: incidents.play(service, one, who)
         for name, who in (NAIVE | {"good": incidents.follows_the_runbook}).items()
@@ -283,7 +325,7 @@ def test_a_class_is_scored_from_what_was_done_and_not_from_what_is_claimed(servi
     table = incidents.standings(service, records)
     assert table.index[0] == "good"
     assert table.loc["good", "all"] == games["good"].total
-    with pytest.raises(DataError, match="no record"):
+    with pytest.raises(DataError, match="not the record"):
         incidents.rerun(service, {"seed": one, "points": 100})
     with pytest.raises(DataError, match="not over"):
         incidents.rerun(service, incidents.Game(service, one).record())

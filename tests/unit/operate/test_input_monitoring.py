@@ -1,4 +1,4 @@
-"""Watching what a model is asked, inside the call that answers and beside it."""
+"""Monitoring the inputs of a model, inside the call that answers and beside it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def asked(frame: pd.DataFrame) -> list[dict]:
     return frame.to_dict("records")
 
 
-def seen(watch: InputMonitor, frame: pd.DataFrame) -> pd.Series:
+def seen(monitor: InputMonitor, frame: pd.DataFrame) -> pd.Series:
     for row in asked(frame):
-        watch.see(row)
-    return watch.report()
+        monitor.observe(row)
+    return monitor.report()
 
 
 def double(row: dict) -> float:
@@ -49,19 +49,19 @@ def double(row: dict) -> float:
 def test_rows_like_those_of_training_raise_nothing():
     """On an ordinary day every row is counted and no column is named."""
     report = seen(InputMonitor(TRAINING, window=500, every=50), TRAINING.sample(1000, random_state=1))
-    assert report.to_dict() == {"rows": 1000, "outside training": 0, "spread another way": ""}
+    assert report.to_dict() == {"rows": 1000, "outside training": 0, "drifted columns": ""}
 
 
 def test_a_column_that_moved_is_named_and_only_that():
     """When delays grow I read which column has moved."""
     report = seen(InputMonitor(TRAINING, window=500, every=50), flights(1000, seed=1, shift=1.5))
-    assert report["spread another way"] == "delay"
+    assert report["drifted columns"] == "delay"
 
 
 def test_a_column_that_runs_empty_is_named():
-    """A feed that stops without an error shows as a column that is spread another way."""
+    """A feed that stops without an error shows as a drifted column."""
     report = seen(InputMonitor(TRAINING, window=500, every=50), flights(1000, seed=1).assign(delay=None))
-    assert report["spread another way"] == "delay"
+    assert report["drifted columns"] == "delay"
 
 
 def test_what_training_never_had_is_counted_row_by_row():
@@ -74,22 +74,22 @@ def test_what_training_never_had_is_counted_row_by_row():
 
 def test_columns_are_compared_only_once_the_window_is_full():
     """A handful of rows is no distribution: nothing is said about it."""
-    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(499, 1, shift=3))["spread another way"] == ""
-    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(500, 1, shift=3))["spread another way"] == "delay"
+    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(499, 1, shift=3))["drifted columns"] == ""
+    assert seen(InputMonitor(TRAINING, window=500, every=50), flights(500, 1, shift=3))["drifted columns"] == "delay"
 
 
 def test_only_the_last_rows_count():
     """Once the delays are what they were, the column is named no more."""
-    watch = InputMonitor(TRAINING, window=500, every=50)
-    seen(watch, flights(500, 1, shift=3))
-    assert seen(watch, flights(500, 2))["spread another way"] == ""
+    monitor = InputMonitor(TRAINING, window=500, every=50)
+    seen(monitor, flights(500, 1, shift=3))
+    assert seen(monitor, flights(500, 2))["drifted columns"] == ""
 
 
 def test_the_psi_is_the_textbooks():
     """What is compared with the limit is the population stability index over tenths of training and missing values."""
-    watch = InputMonitor(TRAINING[["delay"]], window=1000, every=1000)
+    monitor = InputMonitor(TRAINING[["delay"]], window=1000, every=1000)
     now = flights(1000, seed=3, shift=0.3)["delay"]
-    seen(watch, now.to_frame())
+    seen(monitor, now.to_frame())
     edges = [-np.inf, *np.nanquantile(TRAINING["delay"], np.linspace(0.1, 0.9, 9)), np.inf]
     shares = [
         pd.cut(values, edges, right=False)
@@ -100,7 +100,7 @@ def test_the_psi_is_the_textbooks():
         for values in (TRAINING["delay"], now)
     ]
     expected = ((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum()
-    assert watch._psi[0] == pytest.approx(expected)
+    assert monitor._psi[0] == pytest.approx(expected)
 
 
 def test_categories_may_come_as_categories():
@@ -113,20 +113,20 @@ def test_categories_may_come_as_categories():
 
 def test_an_absent_input_is_named():
     """A row without one of the model's inputs is refused by the input's name."""
-    with pytest.raises(DataError, match="column delay: the row lacks it"):
-        InputMonitor(TRAINING).see({"hour": 9.0, "carrier": "UA"})
+    with pytest.raises(DataError, match="column delay: is missing from the row"):
+        InputMonitor(TRAINING).observe({"hour": 9.0, "carrier": "UA"})
 
 
 @pytest.mark.parametrize("options", [{"window": 0}, {"every": -1}, {"window": 1.5}])
 def test_impossible_numbers_of_rows_are_refused(options):
-    """I am told which option cannot be used."""
+    """The message names the option that cannot be used."""
     with pytest.raises(UsageError, match=next(iter(options))):
         InputMonitor(TRAINING, **options)
 
 
 def test_without_training_rows_there_is_nothing_to_compare_with():
     """An empty table is refused at once."""
-    with pytest.raises(DataError, match="nothing to compare with"):
+    with pytest.raises(DataError, match="training data are empty"):
         InputMonitor(TRAINING.iloc[:0])
 
 
@@ -134,32 +134,32 @@ def test_without_training_rows_there_is_nothing_to_compare_with():
 
 
 def test_inside_and_beside_answer_the_same_and_see_the_same():
-    """Moving the watch out of the call changes no answer, and no row gets lost on the way."""
+    """Moving the monitor out of the call changes no answer and loses no row."""
     rows = asked(flights(700, seed=1, shift=1.5))
     inside = InlineMonitor(double, InputMonitor(TRAINING, window=500))
     beside = SidecarMonitor(double, InputMonitor(TRAINING, window=500))
     answers = [beside.predict(row) for row in rows]
     report = beside.close()
     assert answers == [inside.predict(row) for row in rows]
-    assert report.equals(inside.watch.report())
-    assert report["spread another way"] == "delay"
+    assert report.equals(inside.monitor.report())
+    assert report["drifted columns"] == "delay"
     assert beside.dropped == 0
 
 
-def test_a_watch_that_fails_inside_takes_the_answer_along_and_beside_it_does_not():
-    """A row that the watch chokes on costs the passenger the answer inside, and nothing beside."""
+def test_a_monitor_that_fails_inside_takes_the_answer_along_and_beside_it_does_not():
+    """A row that breaks the monitor costs the answer if the monitor is inside the call, and nothing if it is beside."""
     row = {"hour": 9.0}
-    with pytest.raises(DataError, match="lacks it"):
+    with pytest.raises(DataError, match="missing from the row"):
         InlineMonitor(double, InputMonitor(TRAINING)).predict(row)
     beside = SidecarMonitor(double, InputMonitor(TRAINING))
     assert beside.predict(row) == 18.0
-    with pytest.raises(UsageError, match="column delay: the row lacks it"):
+    with pytest.raises(UsageError, match="column delay: is missing from the row"):
         beside.close()
 
 
-def test_answers_go_on_when_the_watch_is_dead_and_what_it_misses_is_counted():
-    """After a crash of the other process nobody waits; rows beyond the queue's room are dropped, and I see how many."""
-    beside = SidecarMonitor(double, InputMonitor(TRAINING), room=100)
+def test_answers_go_on_when_the_monitor_is_dead_and_what_it_misses_is_counted():
+    """After a crash of the other process no answer waits; rows that do not fit the queue are dropped and counted."""
+    beside = SidecarMonitor(double, InputMonitor(TRAINING), queue_size=100)
     beside.wait()
     beside.kill()
     rows = asked(flights(400))
@@ -170,15 +170,15 @@ def test_answers_go_on_when_the_watch_is_dead_and_what_it_misses_is_counted():
 
 
 @pytest.mark.slow
-def test_a_killed_notebook_leaves_no_watch_behind(tmp_path):
+def test_a_killed_notebook_leaves_no_monitor_behind(tmp_path):
     """When the program that answers is killed, the process beside it ends too."""
     script, told = tmp_path / "service.py", tmp_path / "pid"
     script.write_text(
         "if __name__ == '__main__':\n"
         "    import os, pathlib, signal, sys\n"
         "    import pandas as pd\n"
-        "    from course_utils.watching import Beside, Watch\n"
-        "    beside = Beside(len, Watch(pd.DataFrame({'hour': [9.0, 10.0]})))\n"
+        "    from course_utils.operate.input_monitoring import InputMonitor, SidecarMonitor\n"
+        "    beside = SidecarMonitor(len, InputMonitor(pd.DataFrame({'hour': [9.0, 10.0]})))\n"
         "    beside.wait()\n"
         "    pathlib.Path(sys.argv[1]).write_text(str(beside._process.pid))\n"
         "    os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))\n"
@@ -205,7 +205,7 @@ def _runs(pid: int) -> bool:
 
 
 def test_each_way_is_measured_against_none():
-    """The table has the three ways, times in milliseconds, and ratios to the way without a watch."""
+    """The table has the three ways, times in milliseconds, and ratios to the way without a monitor."""
     table = input_monitoring.measure_overhead(
         double, asked(flights(60)), lambda: InputMonitor(TRAINING, window=50), rounds=2
     )
@@ -217,7 +217,7 @@ def test_each_way_is_measured_against_none():
 
 @pytest.mark.parametrize(("rows", "rounds"), [([], 3), (asked(flights(2)), 0)])
 def test_nothing_cannot_be_measured(rows, rounds):
-    """Without rows or rounds I get a word, not a division by zero."""
+    """Without rows or rounds the message says so, instead of a division by zero."""
     with pytest.raises(UsageError, match="nothing to measure"):
         input_monitoring.measure_overhead(double, rows, lambda: InputMonitor(TRAINING), rounds=rounds)
 

@@ -31,7 +31,7 @@ def test_a_rule_is_tried_on_its_own_test_and_on_days_that_the_test_does_not_name
 
 
 def test_a_test_that_looks_at_little_lets_wrong_rules_pass_by_name():
-    """With two bad days alone, nobody would notice a wrong limit."""
+    """A test with two bad days only does not notice a wrong limit."""
     trial = monitoring.try_rule(RULE, [1, 0.5, 0.5], [False, False, True])
     assert trial.table["right"].all()
     assert "its limit is too low" in trial.unnoticed
@@ -106,7 +106,7 @@ def test_just_one_board_repeats_itself_and_only_in_the_days_of_the_outage(machin
 
 
 def test_every_signal_stands_in_the_runbook_and_the_runbook_names_no_other():
-    """Whoever is woken finds an entry; no entry waits for a signal that nobody measures."""
+    """Each page leads to an entry; no entry is about a signal that is not measured."""
     known = drift.signals()
     named = {name for signals in monitoring.runbook()["signals"] for name in signals.split(", ") if name}
     assert named == set(known.index)
@@ -133,7 +133,7 @@ def test_each_question_of_the_deck_has_an_answer_and_a_section_of_the_lesson():
 
 
 def test_the_table_of_tools_is_dated(capsys):
-    """What maps to what is told with the day on which it was read."""
+    """The table of tools is shown with the day on which the documentation was read."""
     assert monitoring.monitoring_tools().notna().all(axis=None)
     monitoring.monitoring_tools_note()
     assert "20" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""When to train again, who may take over, what a service does to its own labels, and who feels for its threshold."""
+"""When to retrain, whether a challenger may take over, feedback loops, and clients that probe for the threshold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_utils.operate import retraining
 
 
 def test_each_week_was_asked_of_every_model_that_could_have_served_in_it():
-    """No week lacks a model, none is answered by a model fitted after it, and all models saw the same flights."""
+    """Each week has every model that was fitted before it, and no later one, on the same flights."""
     for world in retraining.WORLDS:
         table = retraining.weekly_values(world)
         assert (table["trained"] <= table["week"]).all()
@@ -80,7 +80,7 @@ def test_a_shadow_that_earns_more_than_the_fee_is_released_and_another_is_not():
 
 
 def test_an_alarm_waits_for_its_own_models_first_weeks():
-    """An alarm compares a model with itself: none comes before it has served for two windows."""
+    """The policy compares a model with itself, so it cannot fire before the model has served for two windows."""
     for signal in ("log_loss", "gap"):
         played = retraining.run_policy(retraining.performance_policy(signal, limit=-1, window=3)).weeks
         assert played["age"][played["released"]].min() >= 5
@@ -91,7 +91,7 @@ def test_an_alarm_waits_for_its_own_models_first_weeks():
 
 
 def test_policies_are_compared_week_by_week_with_an_interval():
-    """The policy compared with gains nothing over itself; the others' gain lies within its interval."""
+    """The policy compared with gains nothing over itself; the others' gain is within its interval."""
     table = retraining.compare_policies(
         {"never": retraining.never_retrain, "quarterly": retraining.calendar_policy(13)}
     )
@@ -120,7 +120,7 @@ def test_the_older_a_model_the_more_it_loses():
     ("wrong", "fix"),
     [
         (lambda: retraining.weekly_values("elsewhere"), "a hub changes"),
-        (lambda: retraining.calendar_policy(0), "1 week or more"),
+        (lambda: retraining.calendar_policy(0), "weeks as 1 or more"),
         (lambda: retraining.performance_policy("auc"), "log_loss"),
         (lambda: retraining.run_policy(retraining.never_retrain, first=40), "from 0 to 38"),
         (lambda: retraining.run_policy(lambda seen: None), "True or False"),
@@ -128,7 +128,7 @@ def test_the_older_a_model_the_more_it_loses():
     ],
 )
 def test_what_cannot_be_played_is_refused_with_the_fix(wrong, fix):
-    """A wrong option is refused, and I am told what is possible."""
+    """A wrong option is refused, and the message names the right ones."""
     with pytest.raises(UsageError, match=fix):
         wrong()
 
@@ -226,7 +226,7 @@ def test_an_input_that_is_known_too_late_shows_in_the_evidence(some, scorer):
 
 
 def test_the_last_word_counts_where_a_flight_was_asked_about_twice(some, scorer):
-    """Asked again an hour later, a flight stands in the log once, with its later answer."""
+    """A flight that is asked again an hour later is in the log once, with the later answer."""
     answers = iter((0.2, 0.7))
     changing = SimpleNamespace(encoder=scorer.encoder, score=lambda rows: np.full(len(rows), next(answers)))
     shadow = retraining.Shadow(changing, scorer)
@@ -257,7 +257,7 @@ def test_warned_delays_vanish_from_the_log_and_stay_among_those_left_out_by_lot(
     assert not (log["warned"] & log["held_out"]).any()
     table = retraining.compare_with_hold_out(delivery, some)
     assert table.loc["warned", "share late"] < 0.6 * table.loc["warned", "late without warnings"]
-    assert table.loc["left out by lot", "share late"] == table.loc["left out by lot", "late without warnings"]
+    assert table.loc["hold-out", "share late"] == table.loc["hold-out", "late without warnings"]
 
 
 def test_the_check_of_feedback_reads_the_log_and_is_silent_where_warnings_change_nothing(some):
@@ -301,7 +301,7 @@ def rows(some: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_whoever_changes_one_value_again_and_again_is_named_and_nobody_else(rows, scorer):
-    """The client that feels its way is named with the value it changes; honest ones, who ask twice, are not."""
+    """The probing client is named with the value that it changes; honest clients, who ask twice, are not."""
     log = retraining.simulate_queries(rows, scorer, clients=10, flights=6)
     found = retraining.find_probing_clients(log)
     assert found.index[found["named"]].tolist() == ["client 11"]
@@ -312,7 +312,7 @@ def test_whoever_changes_one_value_again_and_again_is_named_and_nobody_else(rows
 
 
 def test_many_accounts_hide_a_prober_from_a_count_by_client_and_not_from_one_of_all(rows, scorer):
-    """Spread over accounts nobody is named; looked at as one, the questions are."""
+    """Spread over accounts, no client is named; with all queries taken together, the probing is found."""
     log = retraining.simulate_queries(rows, scorer, clients=10, accounts=40, flights=6)
     assert not retraining.find_probing_clients(log)["named"].any()
     everybody = retraining.find_probing_clients(log, by=None)
@@ -320,7 +320,7 @@ def test_many_accounts_hide_a_prober_from_a_count_by_client_and_not_from_one_of_
 
 
 def test_a_day_of_questions_says_what_the_service_answered(rows, scorer):
-    """Each question stands with its answer, and the same seed gives the same day."""
+    """Each query has its answer, and the same seed gives the same day."""
     log = retraining.simulate_queries(rows, scorer, seed=3)
     assert (log["probability"] == scorer.score(log)).all()
     assert (log["warned"] == (log["probability"] >= money.break_even(money.payoff("deck_100")))).all()
@@ -328,6 +328,6 @@ def test_a_day_of_questions_says_what_the_service_answered(rows, scorer):
 
 
 def test_a_log_that_does_not_say_who_asked_is_refused(rows, scorer):
-    """Without clients, nobody can be named by client."""
+    """Without the column of clients, the message says what to log."""
     with pytest.raises(DataError, match="client"):
         retraining.find_probing_clients(retraining.simulate_queries(rows, scorer).drop(columns="client"))

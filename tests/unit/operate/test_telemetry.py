@@ -21,9 +21,9 @@ import course_utils
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.operate import drift, telemetry
+from course_utils.operate.telemetry.dashboards import panel_lines
 from course_utils.operate.telemetry.deployment import FILES
 from course_utils.operate.telemetry.exposition import day_ends
-from course_utils.operate.telemetry.panels import panel_lines
 from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import as_table, asked_at, parse, series_name
 
@@ -79,7 +79,7 @@ def test_a_days_value_carries_the_moment_at_which_the_day_ended():
     assert summer - winter == 23 * 3600
     assert f"\nflights_log_loss 0.5 {winter:.0f}" in text
     assert f"\nflights_log_loss 0.25 {summer:.0f}" in text
-    assert "# HELP flights_log_loss Log-loss once labels are here" in text
+    assert "# HELP flights_log_loss Log-loss, once the labels have arrived (nats a flight)" in text
     assert "# TYPE flights_log_loss gauge" in text
     assert text.endswith("# EOF\n")
 
@@ -121,11 +121,11 @@ def test_what_a_service_answers_can_be_read_too():
 
 def test_tables_that_cannot_be_written_are_refused():
     """A day that comes twice, a text, and two columns of one name are named."""
-    with pytest.raises(DataError, match="2013-03-01 00:00:00 comes twice"):
+    with pytest.raises(DataError, match="2013-03-01 00:00:00 is there twice"):
         telemetry.expose(pd.concat([short(1, 2), short(3)]))
-    with pytest.raises(DataError, match="column carrier: Prometheus keeps numbers only"):
+    with pytest.raises(DataError, match="column carrier: is not numeric"):
         telemetry.expose(short(1).assign(carrier="UA"))
-    with pytest.raises(DataError, match="would have the name of that of 'a b'"):
+    with pytest.raises(DataError, match="same metric name as column 'a b'"):
         telemetry.expose(pd.DataFrame({"a b": [1], "a_b": [2]}, index=["2013-01-01"]))
 
 
@@ -203,10 +203,10 @@ def test_a_week_has_seven_days(day: str):
 
 @pytest.mark.parametrize("engine", ["reader", pytest.param("prometheus", marks=needs_prometheus)])
 def test_a_slip_is_told_in_the_same_words(engine: str):
-    """A query that is no PromQL is refused by both in the same words."""
+    """A query that is not valid PromQL gets the same message from both."""
     with telemetry.open_history(short(1.0), engine) as history:
         for query in ("flights_log_loss >", "rate(flights_log_loss)", "mean(flights_log_loss)"):
-            with pytest.raises(UsageError, match=re.escape(repr(query)) + " is no PromQL"):
+            with pytest.raises(UsageError, match=re.escape(repr(query)) + " is not valid PromQL"):
                 history.query(query)
 
 
@@ -282,7 +282,7 @@ def test_without_prometheus_the_small_reader_answers(monkeypatch: pytest.MonkeyP
         assert history.query("flights_log_loss").iloc[:, 0].tolist() == [1, 2]
     with pytest.raises(UsageError, match="apt install prometheus"):
         telemetry.open_history(short(1.0), "prometheus")
-    with pytest.raises(UsageError, match="promtool is not on this machine"):
+    with pytest.raises(UsageError, match="promtool is not installed"):
         program("promtool")
 
 
@@ -384,13 +384,13 @@ def test_promtool_judges_a_rule_alike(rule, values, fires):
 
 
 def test_a_rule_that_is_none_is_refused():
-    """A word that Prometheus does not know, a bad length of time, a metric that has no values: each is named."""
+    """An unknown key, an invalid duration and a metric without values are each named."""
     for rule, words in (
-        ({"alert": "X"}, "no name or no expression"),
-        (ABOVE | {"if": "x"}, "Prometheus knows no 'if'"),
-        (ABOVE | {"for": "two days"}, "is no length of time"),
-        (ABOVE | {"expr": "flights_log_loss >"}, "is no PromQL"),
-        (ABOVE | {"expr": "log_loss > 1"}, "asks for log_loss, which has no values here"),
+        ({"alert": "X"}, "is missing"),
+        (ABOVE | {"if": "x"}, "the key 'if' is unknown"),
+        (ABOVE | {"for": "two days"}, "is not a duration"),
+        (ABOVE | {"expr": "flights_log_loss >"}, "is not valid PromQL"),
+        (ABOVE | {"expr": "log_loss > 1"}, "uses log_loss, which has no values here"),
     ):
         with pytest.raises(UsageError, match=words):
             telemetry.check_rule(rule, {"log_loss": [1, 2]}, [False, True])
@@ -406,7 +406,7 @@ def test_a_rule_waits_for_as_long_as_it_says():
 
 
 def test_every_signal_that_pages_has_its_alert():
-    """Whatever may wake somebody is an alert with the limit of the table; evidence is none."""
+    """Each signal that pages is an alert with the limit of the table; evidence is not an alert."""
     alerts = telemetry.rules("flights")
     assert sorted(name for name in alerts["signal"] if name) == sorted(one["name"] for one in PAGES)
     assert alerts.loc["FlightsLabels", "expr"] == "flights_label_coverage < 0.98"
@@ -430,7 +430,7 @@ def test_objectives_burn_at_two_speeds():
 
 
 def test_every_signal_is_on_a_panel():
-    """Nobody is woken by a signal that no panel shows, all evidence is there, and nothing that is not measured."""
+    """Every signal that pages and all evidence is on a panel, and no panel shows what is not measured."""
     shown = {name for one in tables.read_toml("panels.toml")["panel"] for name in one.get("signals", ())}
     assert shown == {one["name"] for one in SIGNALS}
 
@@ -469,13 +469,13 @@ def test_grafana_shows_the_notebooks_panels(board: str):
 
 
 def test_grafana_draws_the_limits_that_page():
-    """On the panel of the hubs both limits are drawn, on that of log-loss none."""
+    """The panel of the hubs has both limits; the panel of log-loss has none."""
     limit = next(one["limit"] for one in SIGNALS if one["name"] == "hub_EWR")
     drawn = {
         panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
         for panel in telemetry.dashboard("flights")["panels"]
     }
-    assert drawn["Each airport against the other two"] == [-limit, limit]
+    assert drawn["Each airport compared with the other two"] == [-limit, limit]
     assert drawn["Log-loss, mean of 7 days"] == []
 
 
@@ -508,7 +508,7 @@ def test_every_rule_has_a_unit_test():
 
 
 def test_compose_keeps_to_this_machine():
-    """Whoever starts the Compose file opens nothing to the network, and both programs find their files."""
+    """The Compose file opens nothing to the network, and both programs find their files."""
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert "--web.listen-address=127.0.0.1:9090" in services["prometheus"]["command"]
     assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
@@ -537,7 +537,7 @@ def test_what_monitoring_costs_was_measured(capsys: pytest.CaptureFixture[str]):
 
 
 def answers(address: str) -> bool:
-    """Say whether anybody listens at an address."""
+    """Return whether a program listens at an address."""
     try:
         with urllib.request.urlopen(f"{address}/-/ready", timeout=PATIENT):
             return True
@@ -584,7 +584,7 @@ def test_a_prometheus_does_not_outlive_a_killed_notebook(tmp_path: Path):
 
 @needs_prometheus
 def test_a_port_that_is_taken_is_named():
-    """On a port where something listens already I am told so, and nothing is left behind."""
+    """If the port is taken, the message says so, and nothing is left behind."""
     first = telemetry.Prometheus()
     try:
         port = int(first.address.rpartition(":")[2])

@@ -1,4 +1,7 @@
-"""Alert rules as data: what Prometheus is told, and the same judged day by day without it."""
+"""Alert rules as data: the files that Prometheus reads, and the same rules evaluated day by day without it.
+
+`rules` lists the alerts, `check_rule` tests a rule on invented days, and `rule_test` writes that test for promtool.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ from course_utils.operate.telemetry.reader import Reader, parse
 
 __all__ = ["FILES", "Rule", "check_rule", "metrics_of", "promtool", "rule_file", "rule_states", "rule_test", "rules"]
 
-#: The files of rules: about the flights of each day, and about the service at every moment.
+#: The rule files: about the flights of each day, and about the running service.
 FILES = ("flights", "service")
 _TABLE = "alerts.toml"
 _DAY = pd.Timedelta(days=1)
-#: Days that rules are tried on where nothing says which.
+#: The first of the invented days of a test.
 _FIRST = "2013-01-01"
-#: What a rule of Prometheus may say; 'for' is left out where an alert fires at once.
+#: The keys that an alert rule may have; 'for' is left out if the alert fires immediately.
 _PARTS = {"alert", "expr", "for", "labels", "annotations"}
 
 #: An alert as Prometheus has it.
@@ -32,23 +35,28 @@ Rule = Mapping[str, Any]
 
 
 def rules(file: str) -> pd.DataFrame:
-    """Return the alerts of a file of rules.
+    """Return the alerts of a rule file.
 
     Parameters
     ----------
-    file : str
-        'flights' or 'service'.
+    file : {'flights', 'service'}
+        The rules about the flights of each day, or about the running service.
 
     Returns
     -------
-    DataFrame, one row an alert
-        By its name: 'signal' ('' where it is about none), 'expr', 'for' ('' where it fires at once), 'severity',
+    DataFrame, one row an alert, index 'alert'
+        'signal' (empty if the alert is about none), 'expr', 'for' (empty if it fires immediately), 'severity' and
         'summary'.
 
     Raises
     ------
     UsageError
         There is no such file.
+
+    Examples
+    --------
+    >>> telemetry.rules("service").loc["ClipperNoReplica", ["expr", "for"]].to_dict()
+    {'expr': 'clipper_replicas == 0', 'for': '30s'}
     """
     found = [
         {
@@ -67,12 +75,7 @@ def rules(file: str) -> pd.DataFrame:
 
 
 def rule_file(file: str) -> dict[str, Any]:
-    """Return a file of rules as Prometheus reads it, as data.
-
-    Parameters
-    ----------
-    file : str
-        'flights' or 'service'.
+    """Return a rule file as Prometheus reads it from YAML; `file` is 'flights' or 'service'.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def rule_file(file: str) -> dict[str, Any]:
         There is no such file.
     """
     if file not in FILES:
-        raise UsageError(f"there are no rules {file!r}", fix=f"choose from {', '.join(FILES)}")
+        raise UsageError(f"there are no rules {file!r}", fix=f"choose one of {', '.join(FILES)}")
     table = tables.read_toml(_TABLE)
     recorded = [{"record": one["name"], "expr": one["expr"]} for one in table["record"] if one["file"] == file]
     alerts = _of_signals() * (file == "flights") + [_of_table(one) for one in table["alert"] if one["file"] == file]
@@ -89,7 +92,7 @@ def rule_file(file: str) -> dict[str, Any]:
 
 
 def _of_signals() -> list[dict[str, Any]]:
-    """Return a rule for each signal that may wake somebody; those of one group share the name of their alert."""
+    """Return a rule for each signal that pages; the signals of one group share the name of their alert."""
     return [
         {
             "alert": f"Flights{signal['group'].capitalize()}",
@@ -103,7 +106,7 @@ def _of_signals() -> list[dict[str, Any]]:
 
 
 def _beyond(metric: str, signal: Mapping[str, Any]) -> str:
-    """Write on which side of its limit a signal is an alarm, in PromQL."""
+    """Return the PromQL expression that holds while a signal is on the wrong side of its limit."""
     limit = f"{signal['limit']:g}"
     return {
         "above": f"{metric} > {limit}",
@@ -114,6 +117,7 @@ def _beyond(metric: str, signal: Mapping[str, Any]) -> str:
 
 
 def _of_table(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rule of a row of alerts.toml."""
     waits = {"for": row["for"]} if "for" in row else {}
     notes = {"summary": row["summary"], "description": row["means"]}
     return {
@@ -126,28 +130,27 @@ def _of_table(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rule_states(rule: Rule, ask: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-    """Return what an alert was on each day: 'firing', 'pending' (not yet for as long as it asks), or ''.
+    """Return the state of an alert on each day: 'firing', 'pending' (its 'for' has not passed yet), or ''.
 
     Parameters
     ----------
     rule : mapping
-        'alert', 'expr' and, if it has to hold for some days, 'for'.
+        As for `check_rule`.
     ask : callable
-        From PromQL to a table by day, such as `History.query`.
+        Takes a PromQL expression, and returns a table by day; for example `History.query`.
 
     Returns
     -------
-    DataFrame, one row a day
-        A column for each series that the expression names.
+    DataFrame of str, one row a day, one column a series of the expression
 
     Raises
     ------
     UsageError
-        The rule lacks a part, has one that Prometheus does not know, or its expression is no PromQL.
+        The rule is not valid: a part is missing or unknown, or the expression is not valid PromQL.
     """
     wait = _wait(rule)
     holds = ask(str(rule["expr"])).notna()
-    # Since when it holds without a break, for each day on which it does.
+    # For each day on which the expression holds: the day since which it has held without a break.
     begins = holds & ~holds.shift(fill_value=False)
     index = holds.index.to_series()
     since = begins.apply(lambda column: index.where(column).ffill())
@@ -156,32 +159,35 @@ def rule_states(rule: Rule, ask: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
 
 
 def _wait(rule: Rule) -> pd.Timedelta:
+    """Return how long an alert waits before it fires, after checking that the rule is valid."""
     import promql_parser
 
     unknown = sorted(set(rule) - _PARTS)
     if unknown or not {"alert", "expr"} <= set(rule):
-        what = f"Prometheus knows no {unknown[0]!r}" if unknown else "it has no name or no expression"
-        raise UsageError(f"this is no alert rule: {what}", fix="write 'alert', 'expr' and, if it shall wait, 'for'")
+        what = f"the key {unknown[0]!r} is unknown" if unknown else "'alert' or 'expr' is missing"
+        raise UsageError(
+            f"this is not an alert rule: {what}", fix="give 'alert', 'expr' and, if the alert should wait, 'for'"
+        )
     parse(str(rule["expr"]))
     if rule.get("for", "0s") in ("0s", ""):
         return pd.Timedelta(0)
     try:
         return pd.Timedelta(promql_parser.parse_duration(str(rule["for"])))
     except ValueError:
-        raise UsageError(f"for: {rule['for']!r} is no length of time", fix="write it like 2d or 12h") from None
+        raise UsageError(f"for: {rule['for']!r} is not a duration", fix="write it as 2d or 12h") from None
 
 
 def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> pd.DataFrame:
-    """Test an alert rule on made-up days: whether it fires when it should, and only then.
+    """Test an alert rule on invented days: whether it fires when it should, and only then.
 
     Parameters
     ----------
     rule : mapping
-        As in a file of rules: 'alert', 'expr' and, if it shall wait, 'for'.
+        'alert', 'expr' and, if the alert should wait, 'for', as in a rule file of Prometheus.
     values : mapping of str to sequence of float
-        For each signal, its values day by day; NaN where there is none. Names are those of the daily table.
+        The values of each signal, one a day, by its column in the daily table; NaN for a missing value.
     fires : sequence of bool
-        Whether the alert should fire, day by day.
+        Whether the alert should fire, one value a day.
 
     Returns
     -------
@@ -191,16 +197,27 @@ def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequenc
     Raises
     ------
     DataError
-        There are not as many days everywhere.
+        The values and `fires` differ in length.
     UsageError
-        The rule is none, or is about something that has no values here.
+        The rule is not valid, or uses a metric that has no values here.
+
+    See Also
+    --------
+    rule_test : The same test as a file for promtool.
+
+    Examples
+    --------
+    >>> rule = {"alert": "WeatherLost", "expr": "flights_missing_weather > 0.05"}
+    >>> test = telemetry.check_rule(rule, {"missing_weather": [0, 0.02, 0.5]}, [False, False, True])
+    >>> test["right"].tolist()
+    [True, True, True]
     """
-    _wait(rule)  # refuses what is no rule
+    _wait(rule)  # for its errors: an invalid rule must be refused before its metrics are looked up
     daily = _daily(values, fires)
     unknown = sorted(metrics_of(str(rule["expr"])) - {metric_name(name) for name in daily})
     if unknown:
         known = ", ".join(map(metric_name, daily))
-        raise UsageError(f"the rule asks for {unknown[0]}, which has no values here", fix=f"ask for one of {known}")
+        raise UsageError(f"the rule uses {unknown[0]}, which has no values here", fix=f"use one of {known}")
     states = rule_states(rule, lambda expression: Reader(expose(daily)).query(expression, daily.index))
     table = daily.assign(should=[bool(one) for one in fires], does=(states == "firing").any(axis=1))
     table["right"] = table["should"] == table["does"]
@@ -208,17 +225,17 @@ def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequenc
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the names of the metrics that an expression asks for.
-
-    Parameters
-    ----------
-    expression : str
-        PromQL.
+    """Return the names of the metrics that an `expression` in PromQL uses.
 
     Raises
     ------
     UsageError
-        It is no PromQL.
+        The expression is not valid PromQL.
+
+    Examples
+    --------
+    >>> telemetry.metrics_of("sum(up) > 0")
+    {'up'}
     """
     import promql_parser
 
@@ -228,35 +245,32 @@ def metrics_of(expression: str) -> set[str]:
 
 
 def _daily(values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> pd.DataFrame:
+    """Return the values of a test as a daily table of invented days."""
     lengths = {len(fires), *(len(series) for series in values.values())}
     if len(lengths) > 1 or not values:
-        raise DataError("the values and what they should lead to differ in length", fix="give one of each for a day")
+        raise DataError("values and fires differ in length, or are empty", fix="give one value and one boolean a day")
     days = pd.date_range(_FIRST, periods=len(fires), name="day")
     return pd.DataFrame({name: [float(value) for value in series] for name, series in values.items()}, index=days)
 
 
 def rule_test(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> str:
-    """Write the same test as a file for ``promtool test rules``; the rule lies in ``rules.yml`` beside it.
+    """Return the test of `check_rule` as a YAML file for ``promtool test rules``, with the rule in ``rules.yml``.
 
     Parameters
     ----------
     rule, values, fires
         As for `check_rule`.
 
-    Returns
-    -------
-    str
-        YAML.
-
     Raises
     ------
     DataError
-        There are not as many days everywhere.
+        The values and `fires` differ in length.
     """
     import yaml
 
     daily = _daily(values, fires)
-    # Prometheus 2 counts what lies just at the start of a window: with one, samples come two minutes before that.
+    # Prometheus 2 includes a sample at the very start of a window, version 3 does not. So if the rule has a window,
+    # samples are two minutes before each full day, where both versions agree.
     every, first, between = ("2m", 719, 719) if "[" in str(rule["expr"]) else ("1d", 0, 0)
     tested = {
         "interval": every,
@@ -277,35 +291,38 @@ def rule_test(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequence
 
 
 def _spaced(values: pd.Series, first: int, between: int) -> str:
-    """Write values in promtool's notation, with so many gaps before the first one and between them."""
+    """Return values in promtool's notation, with gaps before the first value and between values."""
     texts = ["_" if value != value else f"{value:g}" for value in values]
     gap = f" _x{between} " if between else " "
     return f"_x{first} " * bool(first) + gap.join(texts)
 
 
 def _expected(rule: Rule) -> dict[str, Any]:
+    """Return the labels and annotations that a firing alert has, as promtool expects them."""
     return {f"exp_{part}": dict(rule[part]) for part in ("labels", "annotations") if rule.get(part)}
 
 
 def promtool(rule: Rule, test: str) -> tuple[bool, str]:
-    """Let the real ``promtool test rules`` judge a rule.
+    """Run the real ``promtool test rules`` on a rule.
 
     Parameters
     ----------
     rule : mapping
-        The rule.
+        As for `check_rule`.
     test : str
-        Its test, as `rule_test` writes it.
+        Its test, as `rule_test` returns it.
 
     Returns
     -------
-    tuple of bool and str
-        Whether it passes, and what the tool says.
+    passes : bool
+        Whether the rule passes its test.
+    output : str
+        What the tool printed.
 
     Raises
     ------
     UsageError
-        The tool is not installed.
+        ``promtool`` is not installed.
     """
     import yaml
 

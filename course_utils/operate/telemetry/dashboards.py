@@ -1,4 +1,7 @@
-"""Panels: the same in the notebook and in Grafana, from one table."""
+"""Panels and dashboards, the same in the notebook and in Grafana.
+
+Both are made from tables/operate/panels.toml: `panel_lines` for the notebook, `dashboard` for Grafana.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,28 @@ if TYPE_CHECKING:
 __all__ = ["dashboard", "panel_lines", "panels"]
 
 _TABLE = "panels.toml"
-_WIDTH, _HEIGHT = 12, 8  # of a panel on Grafana's grid, which is 24 wide
+_WIDTH, _HEIGHT = 12, 8  # of a panel; Grafana's grid is 24 columns wide
 _SOURCE = {"type": "prometheus", "uid": "prometheus"}
 _GRAFANA_UNITS = {"seconds": "s", "queries a second": "reqps", "share": "percentunit"}
 
 
 def panels(board: str | None = None) -> pd.DataFrame:
-    """Return the panels: what they are called and what they show.
+    """Return the panels of a dashboard, or of both.
 
     Parameters
     ----------
     board : {'flights', 'service'}, optional
-        Default both.
+        The dashboard about the flights of each day, or the one about Clipper; by default both.
 
     Returns
     -------
-    DataFrame, one row a panel
-        By its name: 'dashboard', 'title', 'unit'.
+    DataFrame, one row a panel, index 'name'
+        'dashboard', 'title' and 'unit'.
+
+    Examples
+    --------
+    >>> telemetry.panels("service")["unit"].to_dict()["latency"]
+    'seconds'
     """
     import pandas as pd
 
@@ -40,12 +48,7 @@ def panels(board: str | None = None) -> pd.DataFrame:
 
 
 def panel_lines(panel: str) -> dict[str, str]:
-    """Return what each line of a panel is called, and the query that draws it.
-
-    Parameters
-    ----------
-    panel : str
-        Its name.
+    """Return the query of each line of a `panel`, by the line's name; the panel is one of `panels`, by name.
 
     Raises
     ------
@@ -56,13 +59,15 @@ def panel_lines(panel: str) -> dict[str, str]:
 
 
 def _panel(name: str) -> dict[str, Any]:
+    """Return the row of panels.toml of a panel."""
     found = {one["name"]: one for one in tables.read_toml(_TABLE)["panel"]}
     if name not in found:
-        raise UsageError(f"there is no panel {name!r}", fix=f"choose from {', '.join(found)}")
+        raise UsageError(f"there is no panel {name!r}", fix=f"choose one of {', '.join(found)}")
     return found[name]
 
 
 def _lines(panel: Mapping[str, Any]) -> dict[str, str]:
+    """Return the query of each line of a panel, given its row of panels.toml."""
     if "lines" in panel:
         return dict(panel["lines"])
     window = panel.get("mean_over")
@@ -71,7 +76,7 @@ def _lines(panel: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _limits(panel: Mapping[str, Any]) -> list[float]:
-    """Return the limits that all signals of a panel share, from low to high."""
+    """Return the limits that all signals of a panel share, from low to high; none if they differ."""
     signals = {one["name"]: one for one in tables.read_toml("drift.toml")["signal"]}
     found: set[tuple[float, ...]] = set()
     for name in panel.get("signals", ()):
@@ -85,11 +90,7 @@ def _limits(panel: Mapping[str, Any]) -> list[float]:
 
 
 def dashboard(board: str) -> dict[str, Any]:
-    """Return a dashboard as Grafana reads it, as data.
-
-    Parameters
-    ----------
-    board : {'flights', 'service'}
+    """Return a dashboard as Grafana reads it from JSON; `board` is 'flights' or 'service'.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def dashboard(board: str) -> dict[str, Any]:
     """
     table = tables.read_toml(_TABLE)
     if board not in table["dashboard"]:
-        raise UsageError(f"there is no dashboard {board!r}", fix=f"choose from {', '.join(table['dashboard'])}")
+        raise UsageError(f"there is no dashboard {board!r}", fix=f"choose one of {', '.join(table['dashboard'])}")
     about = table["dashboard"][board]
     shown = [panel for panel in table["panel"] if panel["dashboard"] == board]
     return {
@@ -114,6 +115,7 @@ def dashboard(board: str) -> dict[str, Any]:
 
 
 def _grafana(panel: Mapping[str, Any], place: int, interval: str) -> dict[str, Any]:
+    """Return a panel as Grafana reads it, at its place on a grid with two panels a row."""
     limits = _limits(panel)
     lines = enumerate(_lines(panel).items())
     return {
