@@ -375,7 +375,7 @@ planted = {
     },
     "an airline with a new code": {
         "requests": lambda rows: rows.assign(
-            UniqueCarrier=rows["UniqueCarrier"].astype(str).replace("F9", "PI").astype("category")
+            UniqueCarrier=rows["UniqueCarrier"].astype(str).replace("WN", "PI").astype("category")
         )
     },
     "half of the labels lost": {"labels": lambda file: file.iloc[::2]},
@@ -564,7 +564,7 @@ terminal.show("flights.prom")
 
 # %%
 history = telemetry.open_history(drifted)
-above = history.query("flights_hub_EWR > 0.09")
+above = history.query("flights_hub_EWR > 0.076")
 show_table(above[above["flights_hub_EWR"] > 0].iloc[:3])
 
 # %% [markdown]
@@ -573,7 +573,7 @@ show_table(above[above["flights_hub_EWR"] > 0].iloc[:3])
 
 # %%
 smooth = history.query("avg_over_time(flights_log_loss[7d])")
-either = history.query("flights_hub_EWR > 0.09 or flights_missing_weather > 0.02")
+either = history.query("flights_hub_EWR > 0.076 or flights_missing_weather > 0.02")
 hubs = {
     airport: history.query(f"flights_hub_{airport}").iloc[:, 0]
     for airport in ["EWR", "JFK", "LGA"]
@@ -609,7 +609,7 @@ claim(
 claim(
     "Days on which one of the two conditions holds",
     int(either.notna().any(axis=1).sum()),
-    nyc2013=(100, 160),
+    nyc2013=(8, 60),
 )
 
 # %% [markdown]
@@ -1080,12 +1080,15 @@ claim("Reasons against going back", len(back), nyc2013=2)
 # probable its answers are.
 
 # %%
-from clipper_admin import ClipperConnection
-from clipper_admin.deployers.python import deploy_python_closure
 from course_utils.serve import load_testing
-from course_utils.serve.clipper import LocalContainerManager
 
 load_testing.silence_clipper_logs()
+
+# %%
+from clipper_admin import ClipperConnection
+from clipper_admin.deployers.python import deploy_python_closure
+from course_utils.serve.clipper import LocalContainerManager
+
 name, service = load_testing.cluster_name("lesson-16"), past.scorer
 manager = LocalContainerManager(name, clipper_query_port=0, clipper_management_port=0)
 connection = ClipperConnection(manager)
