@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -122,8 +123,8 @@ class Trial:
 
     Attributes
     ----------
-    table : DataFrame, one row a day
-        The test: the values, what 'should' happen, what the rule 'does', and whether that is 'right'.
+    table : DataFrame, one row an expectation of the test
+        What 'should' happen at each 'eval_time', what the rule 'does', and whether that is 'right'.
     hidden : DataFrame, one row a day
         The same on days that are not in the test, with the values as 'value'.
     unnoticed : tuple of str
@@ -139,47 +140,52 @@ class Trial:
         return f"{right} of {len(self.table)} days as they should be, {len(self.unnoticed)} wrong rules unnoticed"
 
 
-def try_rule(rule: Mapping[str, Any], values: Sequence[float], fires: Sequence[bool]) -> Trial:
+def try_rule(rules: str, test: str) -> Trial:
     """Judge an alert rule on label coverage by its test, and the test by rules that are wrong.
 
     Parameters
     ----------
-    rule : mapping
-        'alert', 'expr' and, if it should wait, 'for', as in a rule file of Prometheus.
-    values : sequence of float
-        The test: the label coverage of some invented days, between 0 and 1.
-    fires : sequence of bool
-        Whether the rule should fire on each of these days.
+    rules : str
+        A rule file of Prometheus with one alert, as YAML.
+    test : str
+        Its unit test as YAML, as for `telemetry.check_rule_file`.
 
     Raises
     ------
-    DataError
-        `values` and `fires` differ in length.
     UsageError
-        The rule is not a valid alert rule.
+        A file is not valid, or the rule file does not have one alert.
 
     See Also
     --------
-    telemetry.check_rule : The test alone, of a rule about any signal.
+    telemetry.check_rule_file : The test alone, of rules about any signal.
 
     Examples
     --------
     >>> rule = {"alert": "LabelsLate", "expr": "flights_label_coverage < 0.9", "for": "1d"}
-    >>> monitoring.try_rule(rule, [1, 0.8, 0.8, 1], [False, False, True, False])
+    >>> test = telemetry.rule_test(rule, {"label_coverage": [1, 0.8, 0.8, 1]}, [False, False, True, False])
+    >>> monitoring.try_rule(str({"groups": [{"name": "labels", "rules": [rule]}]}), test)
     4 of 4 days as they should be, 1 wrong rules unnoticed
     """
     plan = tables.read_toml("monitoring.toml")["rule"]
-    signal = plan["signal"]
-    table = telemetry.check_rule(rule, {signal: values}, fires)
-    hidden = telemetry.check_rule(rule, {signal: plan["values"]}, plan["fires"])
+    alerts = telemetry.alerts_of(rules)
+    if len(alerts) != 1:
+        raise UsageError(f"the rule file has {len(alerts)} alerts", fix="write exactly one rule with `alert:`")
+    [(name, rule)] = alerts.items()
+    table = telemetry.check_rule_file(rules, test)
+    hidden = telemetry.check_rule(rule, {plan["signal"]: plan["values"]}, plan["fires"])
     unnoticed = tuple(
         wrong["says"]
         for wrong in plan["wrong"]
-        if telemetry.check_rule(
-            {"alert": "Wrong", "expr": wrong["expr"], "for": wrong["for"]}, {signal: values}, fires
+        if telemetry.check_rule_file(
+            json.dumps({"groups": [{"name": "wrong", "rules": [_rule_of(wrong, name)]}]}), test
         )["right"].all()
     )
-    return Trial(table, hidden.rename(columns={signal: "value"}), unnoticed)
+    return Trial(table, hidden.rename(columns={plan["signal"]: "value"}), unnoticed)
+
+
+def _rule_of(wrong: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return a wrong rule of the table as an alert with a name."""
+    return {"alert": name, "expr": wrong["expr"], "for": wrong["for"]}
 
 
 # --------------------------------------------------------------------------- a running service

@@ -6,12 +6,13 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import yaml
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils.operate import monitoring, retraining
+from course_utils.operate import retraining
 
 OUTAGE = {"board": "B", "first": "2013-07-03", "last": "2013-07-05"}
 LIMITS = {"schedule": 0.25, "hubs": 0.09, "model": 0.0}
@@ -22,13 +23,29 @@ FIRES = [False, False, False, False, True, True, False, False, False]
 
 
 def made(answer):
-    """Return the answer for a listed entry: the result of testing a rule, or of running a policy."""
-    if isinstance(answer, tuple) and answer[0] == "trial":
-        return monitoring.try_rule(*answer[1:])
+    """Return the answer for a listed entry: the two files of a rule and its test, or the runs of a policy."""
+    if isinstance(answer, tuple) and answer[0] == "files":
+        return files(*answer[1:])
     if isinstance(answer, tuple) and answer[0] == "played":
         policy, options = answer[1], {"cost": 20_000} | (answer[2] if len(answer) > 2 else {})
         return [retraining.run_policy(policy, world=world, **options) for world in retraining.WORLDS]
     return answer
+
+
+def files(rule, values, fires):
+    """Return a rule file and its test as a learner writes them, with one value a day."""
+    expected = [
+        {"eval_time": f"{day}d", "alertname": rule["alert"], "exp_alerts": [{}] * fire}
+        for day, fire in enumerate(fires)
+    ]
+    series = [{"series": "flights_label_coverage", "values": " ".join(map(str, values))}]
+    tests = [{"interval": "1d", "input_series": series, "alert_rule_test": expected}]
+    test = {"rule_files": ["rules.yml"], "evaluation_interval": "1d", "tests": tests}
+    rules = {"groups": [{"name": "labels", "rules": [rule]}]}
+    return {"rules.yml": yaml.safe_dump(rules), "test.yml": yaml.safe_dump(test)}
+
+
+GOOD = files(RULE, DAYS, FIRES)
 
 
 def turned():
@@ -47,9 +64,9 @@ RIGHT = {
         LIMITS | {"schedule": np.array([0.5])},
     ],
     "16.3": [
-        ("trial", RULE, DAYS, FIRES),
-        ("trial", RULE | {"for": "24h", "expr": "0.9 > flights_label_coverage"}, DAYS, FIRES),
-        ("trial", {"alert": "A", "expr": "max_over_time(flights_label_coverage[2d]) < 0.9"}, DAYS, FIRES),
+        ("files", RULE, DAYS, FIRES),
+        ("files", RULE | {"for": "24h", "expr": "0.9 > flights_label_coverage"}, DAYS, FIRES),
+        ("files", {"alert": "A", "expr": "max_over_time(flights_label_coverage[2d]) < 0.9"}, DAYS, FIRES),
     ],
     "16.4": [
         ("played", retraining.challenger_policy(20_000)),
@@ -82,20 +99,25 @@ WRONG = {
         ([0.25, 0.09, 0.0], "give each group"),
     ],
     "16.3": [
-        (("trial", {"alert": "A", "expr": BELOW}, DAYS, FIRES), "make a rule of Prometheus wait"),
-        (("trial", RULE | {"for": "2d"}, DAYS, FIRES), "starts to count at the first day"),
-        (("trial", RULE | {"expr": "flights_label_coverage > 0.9"}, DAYS, FIRES), "nine in ten, or others"),
-        (("trial", RULE | {"expr": "flights_label_coverage < 90"}, DAYS, FIRES), "nine in ten, or others"),
-        (("trial", RULE | {"expr": "flights_label_coverage < 0.09"}, DAYS, [False] * 9), "a share from 0 to 1"),
-        (("trial", RULE, [1, 0.5, 0.5], [False, False, True]), "only a little bad"),
-        (("trial", RULE, [1, 0.5, 1], [False, False, False]), "expect an alarm"),
-        (("trial", RULE, [1, 0.8, 0.8, 0.8], [False, False, True, True]), "only just good"),
-        (("trial", RULE, [1.0, 1.0], [False, False]), "expect an alarm"),
+        (("files", {"alert": "A", "expr": BELOW}, DAYS, FIRES), "make a rule of Prometheus wait"),
+        (("files", RULE | {"for": "2d"}, DAYS, FIRES), "starts to count at the first day"),
+        (("files", RULE | {"expr": "flights_label_coverage > 0.9"}, DAYS, FIRES), "nine in ten, or others"),
+        (("files", RULE | {"expr": "flights_label_coverage < 90"}, DAYS, FIRES), "nine in ten, or others"),
+        (("files", RULE | {"expr": "flights_label_coverage < 0.09"}, DAYS, [False] * 9), "a share from 0 to 1"),
+        (("files", RULE, [1, 0.5, 0.5], [False, False, True]), "only a little bad"),
+        (("files", RULE, [1, 0.5, 1], [False, False, False]), "expect an alarm"),
+        (("files", RULE, [1, 0.8, 0.8, 0.8], [False, False, True, True]), "only just good"),
+        (("files", RULE, [1.0, 1.0], [False, False]), "expect an alarm"),
         (
-            ("trial", RULE, DAYS, [False, True, False, True, True, True, False, False, False]),
-            "of the two is wrong",
+            ("files", RULE, DAYS, [False, True, False, True, True, True, False, False, False]),
+            "how long the condition has held",
         ),
-        (RULE, "the result of monitoring.try_rule"),
+        (RULE, "both files as texts"),
+        ({"rules.yml": GOOD["rules.yml"]}, "both files as texts"),
+        (GOOD | {"rules.yml": "groups: ["}, "not valid YAML"),
+        (GOOD | {"test.yml": GOOD["test.yml"].replace("LabelsLate", "LabelsLost")}, "the same name"),
+        (GOOD | {"test.yml": GOOD["test.yml"].replace("evaluation_interval: 1d", "")}, "`evaluation_interval: 1d`"),
+        (("files", RULE | {"expr": "coverage is low"}, DAYS, FIRES), "correct the query"),
     ],
     "16.4": [
         (("played", retraining.never_retrain), "becomes worse"),
@@ -114,6 +136,6 @@ WRONG = {
 SECRETS = {
     "16.1": ["board B", "07-03", "07-05", "July"],
     "16.2": ["0.25", "0.09", "0.14", "budget=0.5"],
-    "16.3": ["0.9", "1d", "0.88"],
+    "16.3": ["0.9", "for: 1d", "0.88"],
     "16.4": ["20,000", "challenger_policy", "calendar_policy"],
 }

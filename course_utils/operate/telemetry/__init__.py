@@ -1,12 +1,15 @@
 """Bring daily signals to Prometheus, each with the time at which it happened, and query them.
 
 `expose` writes a daily table as OpenMetrics. `open_history` loads it into a real Prometheus where one is installed, and
-into the small PromQL `Reader` elsewhere; both give the same answers. `rules` lists the alerts, `check_rule` tests one,
-and `panels` lists what the notebook and Grafana show. `Prometheus` is the real one, to scrape a running service.
+into the small PromQL `Reader` elsewhere; both give the same answers. `rules` lists the alerts, `check_rule_file` tests
+a file of them, and `panels` lists what the notebook and Grafana show. `Prometheus` is the real one, to scrape a running
+service.
 """
 
 from course_utils.operate.telemetry.alert_rules import (
+    alerts_of,
     check_rule,
+    check_rule_file,
     metrics_of,
     promtool,
     rule_file,
@@ -26,8 +29,10 @@ __all__ = [
     "History",
     "Prometheus",
     "Reader",
+    "alerts_of",
     "backfill",
     "check_rule",
+    "check_rule_file",
     "dashboard",
     "deployment_files",
     "expose",

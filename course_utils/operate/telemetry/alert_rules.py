@@ -1,10 +1,12 @@
 """Alert rules as data: the files that Prometheus reads, and the same rules evaluated day by day without it.
 
 `rules` lists the alerts, `check_rule` tests a rule on invented days, and `rule_test` writes that test for promtool.
+`check_rule_file` evaluates a rule file and its test, both as promtool reads them.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +17,23 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
-from course_utils.operate.telemetry.exposition import expose, metric_name
+from course_utils.operate.telemetry.exposition import PREFIX, expose, metric_name
 from course_utils.operate.telemetry.programs import program
 from course_utils.operate.telemetry.reader import Reader, parse
 
-__all__ = ["FILES", "Rule", "check_rule", "metrics_of", "promtool", "rule_file", "rule_states", "rule_test", "rules"]
+__all__ = [
+    "FILES",
+    "Rule",
+    "alerts_of",
+    "check_rule",
+    "check_rule_file",
+    "metrics_of",
+    "promtool",
+    "rule_file",
+    "rule_states",
+    "rule_test",
+    "rules",
+]
 
 #: The rule files: about the flights of each day, and about the running service.
 FILES = ("flights", "service")
@@ -222,6 +236,136 @@ def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequenc
     table = daily.assign(should=[bool(one) for one in fires], does=(states == "firing").any(axis=1))
     table["right"] = table["should"] == table["does"]
     return table.set_axis(pd.RangeIndex(1, len(table) + 1, name="day"))
+
+
+def check_rule_file(rules: str, test: str) -> pd.DataFrame:
+    """Evaluate a rule file against its unit test, both written for ``promtool test rules``, without promtool.
+
+    Only tests of whole days are supported: ``interval`` and ``evaluation_interval`` are ``1d``, and each series is a
+    metric without labels. Labels and annotations of the expected alerts are not compared.
+
+    Parameters
+    ----------
+    rules : str
+        The rule file as YAML.
+    test : str
+        The test as YAML; its ``rule_files`` are not read.
+
+    Returns
+    -------
+    DataFrame, one row for each expectation, index 'eval_time'
+        'alert', 'should' and 'does' (whether it fires), and 'right'.
+
+    Raises
+    ------
+    UsageError
+        A file is not valid YAML or lacks a part, a rule is not valid, or the test needs what only promtool can do.
+
+    See Also
+    --------
+    check_rule : The same for one rule, with values as Python lists.
+
+    Examples
+    --------
+    >>> rule = {"alert": "WeatherLost", "expr": "flights_missing_weather > 0.05"}
+    >>> test = telemetry.rule_test(rule, {"missing_weather": [0, 0.5]}, [False, True])
+    >>> telemetry.check_rule_file(str({"groups": [{"name": "a", "rules": [rule]}]}), test)["right"].to_dict()
+    {'0d': True, '1d': True}
+    """
+    known = alerts_of(rules)
+    content = _yaml(test, "the test")
+    if content.get("evaluation_interval") != "1d":
+        raise UsageError("the test does not look once a day", fix="write `evaluation_interval: 1d` in the test")
+    rows = []
+    for one in _parts(content, "tests", "the test"):
+        values = _values_of(one)
+        for expected in _parts(one, "alert_rule_test", "the test"):
+            name, place = expected.get("alertname"), _day_of(expected.get("eval_time"))
+            if name not in known:
+                raise UsageError(f"no rule is called {name!r}", fix="use the same name as `alert:` and as `alertname:`")
+            days = max(place + 1, *map(len, values.values()))
+            padded = {signal: [*series, *[float("nan")] * (days - len(series))] for signal, series in values.items()}
+            does = bool(check_rule(known[name], padded, [False] * days)["does"].iloc[place])
+            rows.append((f"{place}d", name, bool(expected.get("exp_alerts")), does))
+    table = pd.DataFrame(rows, columns=["eval_time", "alert", "should", "does"]).set_index("eval_time")
+    return table.assign(right=table["should"] == table["does"])
+
+
+def alerts_of(rules: str) -> dict[str, Rule]:
+    """Return the alerts of a rule file by their names; `rules` is its YAML.
+
+    Raises
+    ------
+    UsageError
+        The text is not valid YAML, or has no groups of rules.
+
+    Examples
+    --------
+    >>> telemetry.alerts_of("groups: [{name: a, rules: [{alert: Down, expr: up == 0}]}]")
+    {'Down': {'alert': 'Down', 'expr': 'up == 0'}}
+    """
+    groups = _parts(_yaml(rules, "the rule file"), "groups", "the rule file")
+    found = [rule for group in groups for rule in _parts(group, "rules", "the rule file")]
+    return {str(rule["alert"]): rule for rule in found if "alert" in rule}
+
+
+def _yaml(text: str, name: str) -> dict[str, Any]:
+    """Return a YAML file as a dict."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, AttributeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise UsageError(f"{name} is not valid YAML{line}", fix="indent with spaces, and quote texts") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{name} has no keys", fix="start it as the example of the lesson does")
+    return content
+
+
+def _parts(content: Mapping[str, Any], key: str, name: str) -> list[dict[str, Any]]:
+    """Return the list of mappings under a key."""
+    found = content.get(key)
+    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
+        raise UsageError(f"{name} has no list `{key}:`", fix=f"write `{key}:`, and below it one or more entries with -")
+    return found
+
+
+def _values_of(test: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the values of each signal in one test of a test file."""
+    if test.get("interval") != "1d":
+        raise UsageError("the test does not have one value a day", fix="write `interval: 1d` in the test")
+    found = {}
+    for one in _parts(test, "input_series", "the test"):
+        series = str(one.get("series", ""))
+        if not re.fullmatch(rf"{PREFIX}\w+", series):
+            raise UsageError(f"the series {series!r} is not supported", fix=f"use a metric such as {PREFIX}log_loss")
+        tokens = str(one.get("values", "")).split()
+        found[series.removeprefix(PREFIX)] = [value for token in tokens for value in _expanded(token)]
+    return found
+
+
+def _expanded(token: str) -> list[float]:
+    """Return the values of promtool's notation: a number, ``_`` for a gap, ``_x3``, ``1x3`` and ``1+2x3``."""
+    gap = re.fullmatch(r"_(?:x(\d+))?", token)
+    if gap:
+        return [float("nan")] * int(gap[1] or 1)
+    series = re.fullmatch(r"(-?[\d.]+)(?:([+-][\d.]+)?x(\d+))?", token)
+    try:
+        if series and series[3]:
+            return [float(series[1]) + step * float(series[2] or 0) for step in range(int(series[3]) + 1)]
+        return [float(token)]
+    except ValueError:
+        raise UsageError(f"{token!r} is not a value of a series", fix="separate numbers by spaces") from None
+
+
+def _day_of(eval_time: Any) -> int:
+    """Return the day that an eval_time such as '3d' means, counted from 0."""
+    found = re.fullmatch(r"(\d+)d|0[smh]?", str(eval_time).strip())
+    if not found:
+        raise UsageError(f"eval_time: {eval_time!r} is not a whole day", fix="write it as 0d, 1d, 2d")
+    return int(found[1] or 0)
 
 
 def metrics_of(expression: str) -> set[str]:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from waiting import PATIENT
 
 from authoring import patience
@@ -20,9 +21,15 @@ DAYS = [1, 0.88, 1, 0.88, 0.88, 0.5, 1, 0.93, 0.93]
 FIRES = [False, False, False, False, True, True, False, False, False]
 
 
+def tried(rule, values, fires):
+    """Try a rule and its test, both as files."""
+    rules = {"groups": [{"name": "labels", "rules": [rule]}]}
+    return monitoring.try_rule(yaml.safe_dump(rules), telemetry.rule_test(rule, {"label_coverage": values}, fires))
+
+
 def test_a_rule_is_tried_on_its_own_test_and_on_days_that_the_test_does_not_name():
     """A right rule with a good test: each day is as it should be, and every wrong rule would have failed the test."""
-    trial = monitoring.try_rule(RULE, DAYS, FIRES)
+    trial = tried(RULE, DAYS, FIRES)
     assert isinstance(trial, monitoring.Trial)
     assert trial.table["right"].all()
     assert (trial.hidden["should"] == trial.hidden["does"]).all()
@@ -32,7 +39,7 @@ def test_a_rule_is_tried_on_its_own_test_and_on_days_that_the_test_does_not_name
 
 def test_a_test_that_looks_at_little_lets_wrong_rules_pass_by_name():
     """A test with two bad days only does not notice a wrong limit."""
-    trial = monitoring.try_rule(RULE, [1, 0.5, 0.5], [False, False, True])
+    trial = tried(RULE, [1, 0.5, 0.5], [False, False, True])
     assert trial.table["right"].all()
     assert "its limit is too low" in trial.unnoticed
     assert "it fires on the first bad day" not in trial.unnoticed
@@ -40,7 +47,7 @@ def test_a_test_that_looks_at_little_lets_wrong_rules_pass_by_name():
 
 def test_a_rule_that_passes_its_own_test_may_still_be_wrong_on_other_days():
     """A test that shares the mistake of its rule does not hide it."""
-    trial = monitoring.try_rule({"alert": "Hasty", "expr": RULE["expr"]}, [1, 0.5], [False, True])
+    trial = tried({"alert": "Hasty", "expr": RULE["expr"]}, [1, 0.5], [False, True])
     assert trial.table["right"].all()
     assert not (trial.hidden["should"] == trial.hidden["does"]).all()
 
@@ -57,9 +64,9 @@ def test_every_wrong_rule_of_the_exercise_is_wrong_on_the_hidden_days():
 def test_a_rule_or_a_test_that_is_none_is_refused():
     """No PromQL, or fewer verdicts than days, is said at once."""
     with pytest.raises(UsageError):
-        monitoring.try_rule(RULE | {"expr": "coverage is low"}, DAYS, FIRES)
+        tried(RULE | {"expr": "coverage is low"}, DAYS, FIRES)
     with pytest.raises(DataError):
-        monitoring.try_rule(RULE, DAYS, FIRES[:-1])
+        tried(RULE, DAYS, FIRES[:-1])
 
 
 # --------------------------------------------------------------------------- dashboards

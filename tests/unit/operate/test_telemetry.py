@@ -383,6 +383,61 @@ def test_promtool_judges_a_rule_alike(rule, values, fires):
     assert "FAILED" in said
 
 
+DAILY = """
+rule_files: [rules.yml]
+evaluation_interval: 1d
+tests:
+  - interval: 1d
+    input_series:
+      - {series: flights_log_loss, values: "0x1 0.5+0.1x2 _ 1 _x2 2"}
+    alert_rule_test:
+      - {eval_time: 0d, alertname: High, exp_alerts: []}
+      - {eval_time: 2d, alertname: High}
+      - {eval_time: 3d, alertname: High, exp_alerts: [{}]}
+      - {eval_time: 4d, alertname: High, exp_alerts: [{}]}
+      - {eval_time: 5d, alertname: High, exp_alerts: []}
+      - {eval_time: 6d, alertname: High, exp_alerts: []}
+      - {eval_time: 12d, alertname: High, exp_alerts: []}
+"""
+HIGH = "groups: [{name: a, rules: [{alert: High, expr: flights_log_loss > 0.3, for: 1d}]}]"
+
+
+def test_a_rule_file_and_its_test_are_evaluated_as_promtool_does(tmp_path: Path):
+    """The files that I write for promtool get the same verdict without it."""
+    table = telemetry.check_rule_file(HIGH, DAILY)
+    assert table["right"].all()
+    assert list(table.index) == ["0d", "2d", "3d", "4d", "5d", "6d", "12d"]
+    assert table["does"].tolist() == [False, False, True, True, False, False, False]
+    late = telemetry.check_rule_file(HIGH.replace("1d", "2d"), DAILY)
+    assert list(late.index[~late["right"]]) == ["3d"]
+    if telemetry.installed():
+        (tmp_path / "rules.yml").write_text(HIGH)
+        (tmp_path / "test.yml").write_text(DAILY)
+        command = ["promtool", "test", "rules", "test.yml"]
+        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "test", "fix"),
+    [
+        ("groups: [", DAILY, "indent with spaces"),
+        ("- a", DAILY, "as the example"),
+        ("groups: []", DAILY, "`groups:`"),
+        (HIGH, DAILY.replace("evaluation_interval: 1d", ""), "`evaluation_interval: 1d`"),
+        (HIGH, DAILY.replace("- interval: 1d", "- interval: 1m"), "`interval: 1d`"),
+        (HIGH, DAILY.replace("High", "Low"), "the same name"),
+        (HIGH, DAILY.replace("12d", "12h"), "0d, 1d, 2d"),
+        (HIGH, DAILY.replace("0x1", "many"), "by spaces"),
+        (HIGH, DAILY.replace("flights_log_loss", "up"), "flights_log_loss"),
+    ],
+)
+def test_a_rule_file_that_cannot_be_evaluated_is_refused(rules: str, test: str, fix: str):
+    """A slip in one of the files says what to write."""
+    with pytest.raises(UsageError) as caught:
+        telemetry.check_rule_file(rules, test)
+    assert fix in str(caught.value)
+
+
 def test_a_rule_that_is_none_is_refused():
     """An unknown key, an invalid duration and a metric without values are each named."""
     for rule, words in (
