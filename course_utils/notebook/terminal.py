@@ -123,7 +123,7 @@ class Terminal:
         """
         for name, value in variables.items():
             self._variables[name] = value
-            print(f"$ export {name}={value}" if value else f"$ unset {name}")
+            print(self._tidy(f"$ export {name}={value}") if value else f"$ unset {name}")
 
     def write(self, name: str, text: str) -> None:
         """Write a file and print it whole, under its name: what an editor would do.
