@@ -93,7 +93,7 @@ RIGHT = {
 WRONG = {
     "03.1": [
         (with_(saved_again=["prepare", "train", "evaluate"]), "when a file was written"),
-        (with_(model=["train"]), "stages that read what they write"),
+        (with_(model=["train"]), "stages that read what it writes"),
         (with_(label=["prepare"]), "does its output change"),
         (with_(threshold=["evaluate"]), "has this parameter under params"),
         (with_(print=["train", "evaluate"]), "stages read its output"),

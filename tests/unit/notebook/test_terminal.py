@@ -37,6 +37,8 @@ def test_folder_and_variables_last_from_cell_to_cell(shell: Terminal, capsys: py
     assert capsys.readouterr().out.endswith("UA ~/delays\n")
     shell.export(CARRIER="")
     assert capsys.readouterr().out == "$ unset CARRIER\n"
+    shell.export(HOME=str(shell.home))
+    assert capsys.readouterr().out == "$ export HOME=~\n"
     assert shell.output(f"{PYTHON} \"import os; print('CARRIER' in os.environ)\"") == "False\n"
     shell.cd("~")
     assert shell.folder == shell.home == shell.where()
