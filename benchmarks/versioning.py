@@ -27,11 +27,30 @@ import benchmark_io
 import pandas as pd
 
 from course_utils.data import datasets
-from course_utils.develop import versioning
+from course_utils.develop.git import git_environment
 
 VERSIONS = 10
 OLD = 3  # the version that a colleague goes back to
 FILE = "flights.csv"
+COLUMNS = [
+    *["Year", "Month", "DayofMonth", "DayOfWeek", "CRSDepTime", "CRSArrTime", "UniqueCarrier", "FlightNum"],
+    *["Origin", "Dest", "Distance", "DepDelay"],
+]
+
+
+def sandbox_environment(root: Path) -> dict[str, str]:
+    """Return environment variables with which Git and DVC read the settings in `root`/home, and no others."""
+    home = str(root / "home")
+    git = git_environment(root, name="Learner", email="learner@example.org")
+    inherited = {name: value for name, value in git.items() if not name.startswith(("DVC_", "FORCE_COLOR", "CLICOLOR"))}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    homes = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "DVC_GLOBAL_CONFIG_DIR")
+    return inherited | dict.fromkeys(homes, home) | {
+        "DVC_SYSTEM_CONFIG_DIR": str(root / "home" / "system"),
+        "DVC_SITE_CACHE_DIR": str(root / "home" / "site"),
+        "DVC_NO_ANALYTICS": "1",
+        "PATH": path,
+    }  # fmt: skip
 
 
 class Tool(ABC):
@@ -43,7 +62,7 @@ class Tool(ABC):
     def __init__(self, root: Path) -> None:
         self.root, self.project, self.clone = root, root / "project", root / "clone"
         self.origin, self.storage = root / "origin.git", root / "storage"
-        self.environment = versioning.sandbox_environment(root)
+        self.environment = sandbox_environment(root)
         for folder in (root / "home", self.storage, self.project):
             folder.mkdir(parents=True)
         config = root / "home" / "config"
@@ -248,7 +267,7 @@ TOOLS = (Git, Dvc, DvcVerified, Lfs, Annex)
 
 def deliveries() -> list[bytes]:
     """Return ten versions of one file: the flights of January, of January and February, and so on."""
-    flights = datasets.load_flights("nyc2013")[versioning.COLUMNS].astype({"DepDelay": "Int64"})
+    flights = datasets.load_flights("nyc2013")[COLUMNS].astype({"DepDelay": "Int64"})
     return [
         flights[flights["Month"] <= month].to_csv(index=False, lineterminator="\n").encode()
         for month in range(1, VERSIONS + 1)

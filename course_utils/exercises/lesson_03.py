@@ -19,10 +19,10 @@ _STAGES = ("prepare", "train", "evaluate")
 #: The hint for each change of ``versioning.toml``.
 _HINTS = {
     "saved again": "does DVC compare when a file was written, or what is in it?",
-    "model": "find the commands with this parameter after -p, and the stages that read what they write",
-    "label": "find the command with this parameter after -p: does its output change, and which stages read it?",
-    "threshold": "which of the three commands has this parameter after -p?",
-    "digits": "which command has this script after -d, and which stages read its output?",
+    "model": "find the stage with this parameter under params, and the stages that read what it writes",
+    "label": "find the stage with this parameter under params: does its output change, and which stages read it?",
+    "threshold": "which of the three stages has this parameter under params?",
+    "print": "which stage has this script under deps, and which stages read its output?",
     "comment": "the script has changed, but does it write other bytes than before?",
 }
 

@@ -17,7 +17,7 @@ TRUTH = {
     "model": ["train", "evaluate"],
     "label": ["prepare", "train", "evaluate"],
     "threshold": [],
-    "digits": ["evaluate"],
+    "print": ["evaluate"],
     "comment": ["prepare"],
 }
 
@@ -93,14 +93,14 @@ RIGHT = {
 WRONG = {
     "03.1": [
         (with_(saved_again=["prepare", "train", "evaluate"]), "when a file was written"),
-        (with_(model=["train"]), "stages that read what they write"),
+        (with_(model=["train"]), "stages that read what it writes"),
         (with_(label=["prepare"]), "does its output change"),
-        (with_(threshold=["evaluate"]), "has this parameter after -p"),
-        (with_(digits=["train", "evaluate"]), "stages read its output"),
+        (with_(threshold=["evaluate"]), "has this parameter under params"),
+        (with_(print=["train", "evaluate"]), "stages read its output"),
         (with_(comment=["prepare", "train", "evaluate"]), "write other bytes"),
         (with_(comment=[]), "write other bytes"),
-        (with_(digits=["test"]), "write the names of stages"),
-        (with_(digits=1), "write the names of stages"),
+        (with_(print=["test"]), "write the names of stages"),
+        (with_(print=1), "write the names of stages"),
         ({key: stages for key, stages in TRUTH.items() if key != "label"}, "each change of the table"),
         (list(TRUTH.values()), "keep the dict"),
     ],
@@ -149,7 +149,7 @@ SECRETS = {
 
 def test_blanks_are_named(report):
     """I see which changes and commands I have not filled in yet."""
-    assert "still to fill in: digits" in report("03.1", with_(digits=...))
+    assert "still to fill in: print" in report("03.1", with_(print=...))
     assert "not answered yet" in report("03.2", [...])
 
 

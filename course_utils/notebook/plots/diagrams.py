@@ -124,7 +124,7 @@ def git_and_dvc() -> Figure:
         (1.5, 2.55, 3.15, "git commit"),
         (2.55, 1.5, 2.75, "git checkout"),
         (4.0, 5.05, 3.15, "git push"),
-        (5.05, 4.0, 2.75, "git pull"),
+        (5.05, 4.0, 2.75, "git fetch"),
         (1.5, 2.55, 1.35, "dvc add\ndvc repro"),
         (2.55, 1.5, 0.95, "dvc checkout"),
         (4.0, 5.05, 1.35, "dvc push"),

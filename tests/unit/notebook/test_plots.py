@@ -334,7 +334,9 @@ def test_the_diagram_of_git_and_dvc_names_every_command_that_moves_data():
     shown = " ".join(texts(plots.git_and_dvc()))
     for verb in ("add", "repro", "push", "fetch", "checkout", "pull"):
         assert f"dvc {verb}" in shown
-    assert "git push" in shown
+    for verb in ("commit", "checkout", "push", "fetch"):
+        assert f"git {verb}" in shown
+    assert "git pull" not in shown  # it fetches and merges: it ends in the workspace
 
 
 def test_nothing_of_the_workflow_drawing_runs_out_of_its_box():
