@@ -11,19 +11,19 @@ from course_utils.tables import active_dataset, read_toml
 if TYPE_CHECKING:
     import pandas as pd
 
-# The course's names, and XGBoost's own for the same things.
+# XGBoost's names, and its other names for the same settings.
 _SETTINGS = {
-    "eta": ("eta", "learning_rate"),
-    "rounds": ("rounds", "num_boost_round", "n_estimators"),
-    "early_stopping": ("early_stopping", "early_stopping_rounds"),
+    "learning_rate": ("learning_rate", "eta"),
+    "num_boost_round": ("num_boost_round", "n_estimators", "rounds"),
+    "early_stopping_rounds": ("early_stopping_rounds", "early_stopping"),
 }
-_PARTS = ("train", "validation", "test")
+_SIDES = ("training", "test")
 _DATE = ["Year", "Month", "DayofMonth"]
 
 
 @grader("12.1")
 def early_stopping(answer: Any) -> Sequence[Finding]:
-    """Grade settings with which early stopping can act: a mapping with eta, rounds and early_stopping."""
+    """Grade settings with which early stopping can act: a mapping with XGBoost's names for the three of them."""
     limits = read_toml("exercises.toml")["12.1"]
     given = as_mapping(answer)
     if given is None:
@@ -37,10 +37,10 @@ def early_stopping(answer: Any) -> Sequence[Finding]:
             findings.append(wrong(f"{name} is {values[name]!r}", hint=hint))
     if findings:
         return findings
-    eta, rounds, patience = numbers["eta"], numbers["rounds"], numbers["early_stopping"]
+    rate, rounds, patience = numbers.values()
     if rounds % 1 or patience % 1:
-        return [wrong("rounds are counted in whole numbers", hint="a fraction belongs to eta only")]
-    return [_patience(rounds, patience, limits), _reach(eta, rounds, limits), _steps(eta, limits)]
+        return [wrong("rounds are counted in whole numbers", hint="only the learning rate may be a fraction")]
+    return [_patience(rounds, patience, limits), _reach(rate, rounds, limits), _steps(rate, limits)]
 
 
 def _patience(rounds: float, patience: float, limits: dict[str, float]) -> Finding:
@@ -50,7 +50,7 @@ def _patience(rounds: float, patience: float, limits: dict[str, float]) -> Findi
     if patience > limits["largest_share"] * rounds:
         return wrong(
             "early stopping acts in the last rounds only",
-            hint="let the rounds be many and the patience a small part of them",
+            hint="allow many rounds, and make the patience a small part of them",
         )
     if patience < limits["patience"]:
         return wrong(
@@ -60,86 +60,88 @@ def _patience(rounds: float, patience: float, limits: dict[str, float]) -> Findi
     return right("early stopping can act, and is patient enough to ride out noise")
 
 
-def _reach(eta: float, rounds: float, limits: dict[str, float]) -> Finding:
-    if eta * rounds < limits["reach"]:
+def _reach(rate: float, rounds: float, limits: dict[str, float]) -> Finding:
+    if rate * rounds < limits["reach"]:
         return wrong(
-            "scores can hardly leave the point they start from",
-            hint="each round moves a score by a share eta of what is left to learn: look at eta × rounds",
+            "probabilities can hardly leave the value they start from",
+            hint="each round adds only a part of what is left to learn: look at learning rate × rounds",
         )
-    return right("there are rounds enough for scores to move")
+    return right("there are rounds enough for probabilities to move")
 
 
-def _steps(eta: float, limits: dict[str, float]) -> Finding:
-    if eta > limits["largest_eta"]:
+def _steps(rate: float, limits: dict[str, float]) -> Finding:
+    if rate > limits["largest_eta"]:
         return wrong(
-            "the steps are very large", hint="with a large eta the best round comes early and by luck; make eta smaller"
+            "the steps are very large",
+            hint="with a large learning rate the best round comes early and by luck; make the learning rate smaller",
         )
     return right("the steps are small enough")
 
 
 @grader("12.2")
 def fairer_shuffle(answer: Any) -> Sequence[Finding]:
-    """Grade a shuffled split in which no day stands on two sides: anything with train, validation and test."""
-    parts = {name: getattr(answer, name, None) for name in _PARTS}
-    kind = [name for name, rows in parts.items() if not set(_DATE) <= set(getattr(rows, "columns", ()))]
-    if kind:
+    """Grade a shuffle that keeps days whole: a pair, the dates of the training flights and of the test flights."""
+    pair = answer if isinstance(answer, tuple | list) and len(answer) == 2 else (None, None)
+    sides = dict(zip(_SIDES, map(_dates, pair), strict=True))
+    if any(dates is None for dates in sides.values()):
         return [
             wrong(
-                f"no split: {listed(kind)} is no table of flights",
-                hint="make the split with the same function as above, changing one argument",
+                "there are no dates of two sides",
+                hint="hand in a pair, the dates of the training flights and those of the test flights",
             )
         ]
-    empty = [name for name, rows in parts.items() if not len(rows)]
+    empty = [name for name, dates in sides.items() if not len(dates)]
     if empty:
-        return [wrong(f"{listed(empty)} holds no flights", hint="each of the three parts needs some days")]
-    return [_whole_days(parts), _shuffled(parts), _same_rows(parts)]
+        return [wrong(f"the {empty[0]} side holds no flights", hint="each of the two sides needs some days")]
+    return [_whole_days(**sides), _shuffled(**sides), _same_rows(sides)]
 
 
-def _days(rows: pd.DataFrame) -> pd.Index:
+def _dates(side: Any) -> pd.Series | None:
+    """Return the date of each flight by row label, from dates or from a table of flights; None for anything else."""
     import pandas as pd
 
-    return pd.Index((rows[_DATE].astype("int64") * [10_000, 100, 1]).sum(axis=1).unique())
+    if set(_DATE) <= set(getattr(side, "columns", ())):
+        parts = side[_DATE].set_axis(["year", "month", "day"], axis=1)
+        return pd.to_datetime(parts)
+    dates = pd.Series(side) if isinstance(side, pd.Series | pd.DatetimeIndex) else None
+    return dates if dates is not None and pd.api.types.is_datetime64_any_dtype(dates) else None
 
 
-def _whole_days(parts: dict[str, pd.DataFrame]) -> Finding:
-    days = {name: _days(rows) for name, rows in parts.items()}
-    pairs = [("train", "test"), ("train", "validation"), ("validation", "test")]
-    shared = {pair: len(days[pair[0]].intersection(days[pair[1]])) for pair in pairs}
-    torn = [pair for pair in pairs if shared[pair]]
-    if not torn:
-        return right("no day is on two sides")
-    found = " and ".join(f"{one} and {other} share {shared[one, other]} days" for one, other in torn)
-    if len(torn) < len(pairs):
+def _whole_days(training: pd.Series, test: pd.Series) -> Finding:
+    import numpy as np
+
+    shared = len(np.intersect1d(training.dt.normalize().unique(), test.dt.normalize().unique()))
+    if not shared:
+        return right("no day is on both sides")
+    return wrong(
+        f"the two sides share {shared} days",
+        hint="flights of one day share its weather: which unit must not be divided?",
+    )
+
+
+def _shuffled(training: pd.Series, test: pd.Series) -> Finding:
+    days = test.drop_duplicates()
+    inside = (days > training.min()) & (days < training.max())
+    if inside.mean() < 0.5:  # a shuffle has nearly all of them between the first and last training day
         return wrong(
-            found, hint="keep days whole between all three parts, validation too: it decides when training stops"
+            "the test days do not lie among the training days: this split is by time",
+            hint="that is the better test, but not what is asked: keep the shuffle, and shuffle something larger",
         )
-    return wrong(found, hint="flights of one day share its weather: which unit must not be split?")
+    return right("it is still a shuffle: the days of both sides lie among each other")
 
 
-def _shuffled(parts: dict[str, pd.DataFrame]) -> Finding:
-    train = _days(parts["train"])
-    for name in ("validation", "test"):
-        inside = (_days(parts[name]) > train.min()) & (_days(parts[name]) < train.max())
-        if inside.mean() < 0.5:  # a shuffle has nearly all of them between the first and last training day
-            return wrong(
-                f"the days of {name} do not lie among those of training: this split is by time",
-                hint="that is the better test, but not what is asked: keep the shuffle, and shuffle something larger",
-            )
-    return right("it is still a shuffle: days of all parts lie among each other")
-
-
-def _same_rows(parts: dict[str, pd.DataFrame]) -> Finding:
-    index = parts["train"].index.append([parts["validation"].index, parts["test"].index])
-    if index.has_duplicates:
-        return wrong("some flights are in two parts", hint="each row label may be in one part only")
+def _same_rows(sides: dict[str, pd.Series]) -> Finding:
+    index = sides["training"].index.append(sides["test"].index)
     expected = read_toml("exercises.toml")["12.2"]["labelled"][active_dataset()]
     if len(index) != expected:
         more = "more" if len(index) > expected else "fewer"
         return wrong(
-            f"there are {more} flights in the three parts than departed flights in the data",
-            hint="split all the flights, as the cells above do, neither a sample nor another table",
+            f"the two sides hold {more} flights than departed flights in the data",
+            hint="divide all departed flights, neither a sample nor another table, and each of them once",
         )
-    return right("every departed flight is in just one part")
+    if index.has_duplicates:
+        return wrong("some flights are on both sides", hint="each flight may be on one side only")
+    return right("every departed flight is on just one side")
 
 
 @grader("12.3")
