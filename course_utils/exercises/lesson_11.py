@@ -15,28 +15,45 @@ if TYPE_CHECKING:
 
 @grader("11.1")
 def chosen_model(answer: Any) -> Sequence[Finding]:
-    """Grade a model and its defence: a mapping with ``fit`` (anything with curve and rounds) and ``because``."""
+    """Grade a model and its defence: a mapping with XGBoost's ``history``, the ``rounds`` kept and ``because``."""
     limits = read_toml("exercises.toml")["11.1"]
     given = as_mapping(answer)
-    if given is None or "fit" not in given:
+    if given is None or not {"history", "rounds"} <= set(given):
         return [
             wrong(
-                "no model is chosen", hint="fill in the dict: the model you chose as 'fit', your reasons as 'because'"
+                "no model is chosen",
+                hint="hand in a dict: the learning curves as 'history', the trees you keep as 'rounds', your reasons "
+                "as 'because'",
             )
         ]
-    fit, reasons = given["fit"], given.get("because", "")
-    curve, rounds = getattr(fit, "curve", None), as_number(getattr(fit, "rounds", None))
-    if not {"train", "validation"} <= set(getattr(curve, "columns", ())) or rounds is None:
-        hint = "'fit' is the fitted model itself, not its score and not its settings"
-        return [wrong(f"a {type(fit).__name__} is no fitted model", hint=hint)]
+    curve, rounds = _curve(given["history"]), as_number(given["rounds"])
+    if curve is None:
+        hint = "'history' is the dict that evals_result filled, with the sets named 'train' and 'validation' in evals"
+        return [wrong("the history holds no pair of learning curves", hint=hint)]
+    if rounds is None or rounds % 1 or int(rounds) not in curve.index:
+        hint = f"a whole number from 1 to {len(curve)}, as many rounds as the history holds"
+        return [wrong(f"rounds={given['rounds']!r} is not on the curve", hint=hint)]
     rounds = int(rounds)
-    if rounds not in curve.index:
-        return [wrong(f"round {rounds} is not on the curve", hint="choose one of the models you trained above")]
     kept = float(curve.loc[rounds, "validation"])
     findings = [_place(curve, rounds, kept, limits)]
     if findings[0].kind == "right":
         findings.append(_level(kept, limits))
-    return [*findings, *_reasons(reasons, _gap(curve, rounds), limits)]
+    return [*findings, *_reasons(given.get("because", ""), _gap(curve, rounds), limits)]
+
+
+def _curve(history: Any) -> pd.DataFrame | None:
+    """Return the losses by set, index: rounds counted from 1; None if there is no pair of curves."""
+    import pandas as pd
+
+    sets = history if isinstance(history, pd.DataFrame) else as_mapping(history) or {}
+    losses = {name: sets.get(name) for name in ("train", "validation")}
+    # XGBoost files the losses of each set under the name of the metric; a table of curves has none.
+    losses = {name: next(iter(of.values()), None) if isinstance(of, Mapping) else of for name, of in losses.items()}
+    if any(of is None or len(of) == 0 for of in losses.values()) or len({len(of) for of in losses.values()}) > 1:
+        return None
+    curve = pd.DataFrame({name: list(of) for name, of in losses.items()}, dtype=float)
+    curve.index = pd.RangeIndex(1, len(curve) + 1, name="rounds")
+    return curve
 
 
 def _gap(curve: pd.DataFrame, rounds: int) -> float:
