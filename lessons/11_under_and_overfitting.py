@@ -2,7 +2,7 @@
 # # Under- and overfitting
 #
 # A model can fail in two ways: it can be too simple to see the pattern, or so flexible that it learns the noise by heart.
-# Both look like 'a bad score' from afar, and they need opposite cures.
+# Both show as 'a bad score', and they need opposite remedies.
 #
 # **After this lesson you can**
 #
@@ -13,9 +13,12 @@
 # *10 minutes in class: the two ends 2 · depth and rounds 3 · how many flights 2 · choose and defend 3.*
 
 # %% tags=["setup"]
+import pandas as pd
+import xgboost as xgb
+
 from course_utils.data import datasets, features, splits
 from course_utils.exercises import check, quiz
-from course_utils.model import metrics, training
+from course_utils.model import training
 from course_utils.notebook import claim, plots
 
 flights = datasets.load_flights()
@@ -26,27 +29,70 @@ split = splits.smaller(full, rows=30_000)
 # %% [markdown]
 # ## The two ends
 #
-# Every model lies between two ends: one that says the same for every flight, and one that can repeat whatever it was shown.
-# To see the second end alone, give it labels that mean nothing: the true ones, shuffled among the training flights.
+# Train on a sample of January to August, validate on September and October, test on November and December. XGBoost reads its data
+# from a `DMatrix`; make one for each part, once, and use it for every model below.
+
+# %%
+types = {
+    name: pd.CategoricalDtype(sorted(split.train[name].unique()))
+    for name in ("UniqueCarrier", "Origin", "Dest")
+}
+known = known.astype({**dict.fromkeys(known.columns.difference(list(types)), "float32"), **types})
+
+
+# %%
+def matrix(part, label=None):
+    label = features.label(part) if label is None else label
+    return xgb.DMatrix(known.loc[part.index], label=label, enable_categorical=True)
+
+
+train, validation, test = matrix(split.train), matrix(split.validation), matrix(split.test)
+
+# %% [markdown]
+# Every model is between two ends: one that says the same for every flight, and one that can repeat whatever it was shown. To see
+# the second end alone, train on labels that mean nothing: the true ones, shuffled among the training flights.
 #
 # **Guess first:** how far can a deep model get on pure noise, on the flights that it trains on?
 
 # %%
-constant = training.train_rate_table(split)
-nonsense = training.shuffle_labels(split, seed=0)
-by_heart = training.train_xgboost(
-    split,
-    known,
-    labels=nonsense,
-    max_depth=10,
-    min_child_weight=1,
-    rounds=100,
-    early_stopping=None,
+parameters = {"objective": "binary:logistic", "eval_metric": "logloss", "tree_method": "hist"}
+parameters |= {"max_bin": 64, "min_child_weight": 20, "learning_rate": 0.1}
+parameters |= {"nthread": 1, "seed": 0}  # the same result on every machine
+
+# %%
+shuffled = features.label(split.train).sample(frac=1, random_state=0)
+noise = matrix(split.train, shuffled.to_numpy())
+
+# %%
+history = {}
+by_heart = xgb.train(
+    {**parameters, "max_depth": 10, "min_child_weight": 1},
+    noise,
+    num_boost_round=100,
+    evals=[(noise, "train"), (validation, "validation")],
+    evals_result=history,
+    verbose_eval=False,
 )
+
+# %% [markdown]
+# `evals` names the sets whose loss XGBoost measures after each round, and `evals_result` is the dict that it fills: the *learning
+# curves*. For the other end, scikit-learn has a model that always says the same.
+
+# %%
+noise_curve = pd.DataFrame({name: losses["logloss"] for name, losses in history.items()})
+noise_curve.index += 1
+
+# %%
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import log_loss, roc_auc_score
+
+constant = DummyClassifier(strategy="prior")
+constant.fit(split.train[["Distance"]], features.label(split.train))
+always_the_same = constant.predict_proba(split.validation[["Distance"]])[:, 1]
 
 # %% tags=["figure"]
 fig = plots.learning_curves(
-    {"random labels, depth 10": by_heart.curve}, title="Noise can be learnt by heart"
+    {"random labels, depth 10": noise_curve}, title="Noise can be learned by heart"
 )
 plots.show(
     fig,
@@ -54,20 +100,11 @@ plots.show(
 )
 
 # %% tags=["claim"]
-late = features.label(split.validation)
-claim(
-    "Training log-loss on random labels ends at",
-    by_heart.curve["train"].iloc[-1],
-    nyc2013=(0.15, 0.25),
-)
-claim(
-    "AUC on the validation months",
-    metrics.auc(late, by_heart.predict(split.validation)),
-    nyc2013=(0.47, 0.53),
-)
-claim(
-    "The constant model's AUC", metrics.auc(late, constant.predict(split.validation)), always=0.5
-)
+late = validation.get_label()
+claim("Training log-loss ends at", noise_curve["train"].iloc[-1], nyc2013=(0.15, 0.25))
+by_noise = roc_auc_score(late, by_heart.predict(validation))
+claim("AUC on the validation months", by_noise, nyc2013=(0.47, 0.53))
+claim("The constant model's AUC", roc_auc_score(late, always_the_same), always=0.5)
 
 # %% [markdown]
 # The model knows its training flights almost by heart and nothing at all about others. So a training loss says how flexible a
@@ -76,22 +113,35 @@ claim(
 # %% [markdown]
 # ## Depth and rounds
 #
-# Back to true labels. Deeper trees and more rounds both add flexibility.
+# Back to true labels. Deeper trees and more rounds both add flexibility. One function of your own trains a model and returns it
+# with its learning curves; the test months are watched too, to look at afterwards.
 #
 # **Guess first:** which of the four depths will show a validation curve that turns up again?
 
-# %%
-fits = {}
-for depth in (1, 3, 6, 10):
-    settings = {"max_depth": depth, "rounds": 200, "early_stopping": None, "watch_test": True}
-    fits[f"depth {depth}"] = training.train_xgboost(split, known, **settings)
 
 # %%
-curves = {name: fit.curve for name, fit in fits.items()}
+def watch(data, depth, **options):
+    history = {}
+    booster = xgb.train(
+        {**parameters, "max_depth": depth},
+        data,
+        evals=[(data, "train"), (test, "test"), (validation, "validation")],
+        evals_result=history,
+        verbose_eval=False,
+        **options,
+    )
+    curve = pd.DataFrame({name: losses["logloss"] for name, losses in history.items()})
+    return booster, curve.set_index(curve.index + 1)
+
+
+# %%
+fits = {f"depth {depth}": watch(train, depth, num_boost_round=200) for depth in (1, 3, 6, 10)}
+curves = {name: curve for name, (_, curve) in fits.items()}
+# %%
 seen = {name: curve[["train", "validation"]] for name, curve in curves.items()}
 
 # %% tags=["figure"]
-fig = plots.learning_curves(seen, title="Shallow trees stay short, deep ones turn back")
+fig = plots.learning_curves(seen, title="Shallow trees fall together, deep ones turn back")
 plots.show(
     fig,
     alt="At depth 1 both losses still fall together at the end. The deeper the trees, the sooner the validation loss turns "
@@ -99,108 +149,160 @@ plots.show(
 )
 
 # %%
-sweep = training.best_rounds(curves)
-sweep
+best = pd.Series({name: int(curve["validation"].idxmin()) for name, curve in seen.items()})
+sweep = pd.DataFrame({name: curve.loc[best[name]] for name, curve in seen.items()}).T
+sweep["best round"] = best
+sweep["validation at the end"] = [curve["validation"].iloc[-1] for curve in seen.values()]
+sweep.round(4).astype({"best round": int})
 
 # %% tags=["claim"]
-best = sweep["best round"]
 claim("The best round of depth 1 is one of its last", best["depth 1"], nyc2013=(190, 200))
 claim("Deeper trees reach their best round sooner", best.is_monotonic_decreasing, nyc2013=True)
-claim(
-    "The lowest validation loss is reached by depth 3",
-    sweep["validation"].idxmin() == "depth 3",
-    nyc2013=True,
-)
+lowest = sweep["validation"].idxmin()
+claim("The lowest validation loss is reached by depth 3", lowest == "depth 3", nyc2013=True)
 
 # %% [markdown]
-# Read the pair, not one curve. Both still fall, side by side: *underfitting*, give it more. Training falls while validation rises:
-# *overfitting*, stop earlier or take less depth. How high a curve lies says nothing here: the validation months had fewer
-# delays, so that even a poor model loses less on them.
+# Read the pair, not one curve. Both still fall, side by side: *underfitting*, give the model more. Training falls while validation
+# rises: *overfitting*, stop earlier or use less depth. Do not compare the height of the two curves: the validation months had
+# fewer delays, so even a poor model loses less on them.
+#
+# The course's helper draws the same curve, in one line:
+
+# %%
+deep = training.train_xgboost(split, known, max_depth=10, rounds=200, early_stopping=None)
+
+# %% tags=["claim"]
+own = curves["depth 10"][["train", "validation"]]
+claim(
+    "Largest difference between its curve and yours",
+    (deep.curve - own).abs().max().max(),
+    always=0,
+)
 
 # %% [markdown] tags=["instructor"]
 # Ask for a show of hands for each depth before the picture. Then cover the training curves with your hand and ask whether one
-# can still tell what is wrong: one cannot, and that is the lesson.
+# can still see what is wrong: one cannot, and that is the lesson.
 
 # %% [markdown]
 # ## How many flights?
 #
-# The third lever costs nothing but patience: more rows. Each model below stops at its own best round.
+# The third lever is more rows. Train the shallowest and the deepest model on samples of growing size, each with early stopping, and
+# read both losses at the best round.
+#
+# **Guess first:** which of the two still gains when the sample grows from 10,000 to 30,000 flights?
 
 # %%
-sizes = {}
-for rows in (1_000, 3_000, 10_000, 30_000):
-    fewer = training.train_xgboost(splits.smaller(full, rows=rows), known)
-    sizes[rows] = fewer.curve.loc[fewer.rounds]
+stop = {"num_boost_round": 300, "early_stopping_rounds": 20}
+by_size = {}
+for size in (1_000, 3_000, 10_000, 30_000):
+    fewer = matrix(splits.smaller(full, rows=size).train)
+    ends = {f"depth {depth}": watch(fewer, depth, **stop)[1] for depth in (1, 10)}
+    by_size[size] = {name: curve["validation"].min() for name, curve in ends.items()}
 
 # %%
-import pandas as pd
-
-by_size = pd.DataFrame(sizes).T.rename_axis("training flights")
+by_size = pd.DataFrame(by_size).T.rename_axis("training flights")
+by_size.round(4)
 
 # %% tags=["figure"]
 fig = plots.lines(
     by_size,
-    title="More flights close the gap",
+    title="The deep model still gains from more flights, the shallow one has stopped",
     x="training flights [count]",
-    y="log-loss [nats per flight]",
+    y="validation log-loss [nats per flight]",
 )
 plots.show(
     fig,
-    alt="As training flights grow in number, the training loss rises, the validation loss falls, and they close in.",
+    alt="Both validation losses fall as training flights grow in number; the line of depth 1 is flat between the two "
+    "largest samples, that of depth 10 still falls.",
 )
 
 # %% tags=["claim"]
-gain = by_size["validation"].loc[3_000] - by_size["validation"].loc[30_000]
-claim("Ten times the flights lower the validation loss by", gain, nyc2013=(0.001, 0.008))
+gain = by_size.loc[10_000] - by_size.loc[30_000]
+early = by_size.loc[1_000] - by_size.loc[10_000]
+claim(
+    "From 1,000 to 10,000 flights each of the two gains at least",
+    early.min(),
+    nyc2013=(0.003, 0.007),
+)
+claim("From 10,000 to 30,000 flights depth 1 gains", gain["depth 1"], nyc2013=(-0.001, 0.001))
+claim("From 10,000 to 30,000 flights depth 10 gains", gain["depth 10"], nyc2013=(0.0015, 0.004))
 
 # %% [markdown]
-# More flights help an overfitting model and hardly an underfitting one. So the curves also answer the question that
-# every project gets: would more data help?
+# Up to 10,000 flights both models gain. From there on, depth 1 has learned what it can express within its rounds: it underfits,
+# and more rows hardly help. Depth 10 still overfits, and still gains. So the curves also answer the question that every
+# project gets: would more data help?
 
 # %% [markdown]
 # ## Choose and defend
 #
 # Validation chooses, so it cannot judge as well: the winner's validation loss is a little too good to be true. Judge on the
-# months that had no say: November and December, out of time.
+# months that had no say: November and December, *out of time*. Judge each model at the round that validation chose for it.
+
+# %%
+truth = test.get_label()
+judged = {}
+for name, (booster, _) in fits.items():
+    chosen = booster.predict(test, iteration_range=(0, int(best[name])))
+    every = booster.predict(test)
+    judged[name] = {"AUC": roc_auc_score(truth, chosen), "log-loss": log_loss(truth, chosen)}
+    judged[name]["log-loss after all 200 rounds"] = log_loss(truth, every)
+
+# %%
+judged = pd.DataFrame(judged).T
+judged.round(4)
 
 # %% tags=["figure"]
 judging = {name: curve[["validation", "test"]] for name, curve in curves.items()}
-fig = plots.learning_curves(judging, title="Out of time, the deep models do worst")
+fig = plots.learning_curves(
+    judging, title="Out of time, deep models do worst when they train too long"
+)
 plots.show(
     fig,
     alt="The test loss lies above the validation loss everywhere, and turns up sooner and more steeply with depth.",
 )
 
-# %%
-judged = training.compare(fits, split.test)
-judged
-
 # %% tags=["claim"]
-claim(
-    "On the test months the log-loss rises with depth",
-    judged["log-loss"].is_monotonic_increasing,
-    nyc2013=True,
-)
-cost = judged["log-loss"]["depth 3"] - judged["log-loss"].min()
-claim("What validation's favourite loses to the best of them", cost, nyc2013=(0, 0.005))
+loss = judged["log-loss"] - judged.loc["depth 3", "log-loss"]
+claim("Depth 1's test log-loss minus depth 3's", loss["depth 1"], nyc2013=(-0.001, 0.001))
+claim("Depth 10's test log-loss minus depth 3's", loss["depth 10"], nyc2013=(0.002, 0.006))
+after = judged["log-loss after all 200 rounds"]
+claim("After all rounds", after["depth 10"] - after["depth 3"], nyc2013=(0.02, 0.03))
 
 # %% [markdown]
-# Validation's favourite is not quite the winner here, and it need not be: it is close, and it was chosen without looking. The
-# models that training loss would have chosen are the ones that do worst.
+# Validation's favourite, depth 3, holds up: no other depth is clearly better on months that no model has seen, and depth 10 is
+# worse even at its best round. Stopping in time saves most of the damage. The model that *training* loss would have chosen,
+# depth 10 after all rounds, does worst by far.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 11.1: choose a model, and defend it
 #
-# Train your own choice on `split` and `known` with `max_depth`, `rounds` and, if you like, `early_stopping`. Then say in a
-# sentence or two why you would put this one before the board.
+# Train your own choice with `xgb.train` on `train`, and let `evals` watch `train` and `validation` under these names. Then hand in
+# a dict `choice`: `history`, the dict that XGBoost filled; `rounds`, how many trees you keep; and `because`, a sentence or two
+# for the board.
+#
+# ```python
+# booster = xgb.train({**parameters, "max_depth": ...}, train, num_boost_round=..., evals_result=history, ...)
+# choice = {"history": history, "rounds": ..., "because": "..."}
+# ```
 #
 # <details><summary>Hint</summary>Which flights may choose? And has the curve shown its lowest point?</details>
 
 # %%
-choice = {"fit": ..., "because": ...}
+history = {}
+choice = {"history": history, "rounds": ..., "because": ...}
 ### BEGIN SOLUTION
+booster = xgb.train(
+    {**parameters, "max_depth": 3},
+    train,
+    num_boost_round=300,
+    evals=[(train, "train"), (validation, "validation")],
+    early_stopping_rounds=30,
+    evals_result=history,
+    verbose_eval=False,
+)
 choice = {
-    "fit": training.train_xgboost(split, known, max_depth=3, rounds=300, early_stopping=30),
+    "history": history,
+    "rounds": booster.best_iteration + 1,
     "because": "Its validation loss is the lowest of the sweep, it stops where that curve turns, and the gap to the "
     "training loss stays small.",
 }
@@ -217,6 +319,34 @@ quiz("11.1")
 
 # %%
 quiz("11.2")
+
+# %% [markdown] tags=["at-work"]
+# ## The same at work
+#
+# Outside the course, this prints the learning curves of three depths, beside a table of flights:
+#
+# ```python
+# import pandas as pd
+# import xgboost as xgb
+#
+# flights = pd.read_csv("flights.csv").dropna(subset=["DepDelay"])
+# late, month = flights["DepDelay"] >= 15, flights["Month"]
+# inputs = flights[["CRSDepTime", "Distance", "UniqueCarrier", "Origin"]]
+# inputs = inputs.astype({"UniqueCarrier": "category", "Origin": "category"})
+# past, later = month <= 8, month.between(9, 10)
+# train = xgb.DMatrix(inputs[past], label=late[past], enable_categorical=True)
+# valid = xgb.DMatrix(inputs[later], label=late[later], enable_categorical=True)
+# for depth in (1, 3, 10):
+#     history = {}
+#     xgb.train(
+#         {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth": depth},
+#         train, num_boost_round=50, evals=[(train, "train"), (valid, "validation")],
+#         evals_result=history, verbose_eval=False,
+#     )
+#     curve = pd.DataFrame({name: losses["logloss"] for name, losses in history.items()})
+#     print(f"depth {depth}: best round {curve['validation'].idxmin() + 1}")
+#     print(curve.iloc[[0, 9, 49]].round(3))
+# ```
 
 # %% [markdown]
 # ## Recap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,111 +16,111 @@ from answers import (
 
 
 @cache
-def departed() -> pd.DataFrame:
-    """Return dates of as many flights as departed in 2013, in order."""
+def departed() -> pd.Series:
+    """Return the dates of as many flights as departed in 2013, in order."""
     flights = 328_521
-    dates = pd.DatetimeIndex(
-        pd.Timestamp("2013-01-01") + pd.to_timedelta(np.arange(flights) * 365 // flights, unit="D")
-    )
-    columns = {"Year": dates.year, "Month": dates.month, "DayofMonth": dates.day}
-    return pd.DataFrame(columns, index=range(5, flights + 5)).astype("int16")
+    days = np.arange(flights) * 365 // flights
+    return pd.Series(pd.Timestamp("2013-01-01") + pd.to_timedelta(days, unit="D"), index=range(5, flights + 5))
 
 
-def split(part: np.ndarray, rows: pd.DataFrame | None = None) -> SimpleNamespace:
-    """Return a split from the number of each flight's part: 0 train, 1 validation, 2 test."""
-    rows = departed() if rows is None else rows
-    return SimpleNamespace(train=rows[part == 0], validation=rows[part == 1], test=rows[part == 2], name="a split")
+def sides(in_test: np.ndarray, dates: pd.Series | None = None) -> tuple[pd.Series, pd.Series]:
+    """Return a pair of dates from whether each flight is in the test set."""
+    dates = departed() if dates is None else dates
+    return dates[~in_test], dates[in_test]
 
 
 def draw(size: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).choice(3, size=size, p=(0.65, 0.16, 0.19))
+    return np.random.default_rng(seed).random(size) < 0.2
 
 
 @cache
 def day_of_year() -> np.ndarray:
-    return pd.factorize(departed()[["Month", "DayofMonth"]].astype(int) @ [100, 1])[0]
+    return departed().dt.dayofyear.to_numpy() - 1
 
 
-def by_day(seed: int = 0) -> SimpleNamespace:
-    return split(draw(365, seed)[day_of_year()])
+def by_day(seed: int = 0) -> tuple[pd.Series, pd.Series]:
+    return sides(draw(365, seed)[day_of_year()])
 
 
-def by_flight() -> SimpleNamespace:
-    return split(draw(len(departed()), 0))
+def as_tables() -> list[pd.DataFrame]:
+    """Return the pair as tables of flights, shuffled, in a list."""
+    return [
+        pd.DataFrame({"Year": dates.dt.year, "Month": dates.dt.month, "DayofMonth": dates.dt.day}).sample(
+            frac=1, random_state=0
+        )
+        for dates in by_day(7)
+    ]
 
 
-def by_time() -> SimpleNamespace:
-    return split(np.digitize(departed()["Month"], [9, 11]))
+def by_flight() -> tuple[pd.Series, pd.Series]:
+    return sides(draw(len(departed()), 0))
 
 
-def only_test_by_day() -> SimpleNamespace:
-    part = draw(365, 0)[day_of_year()]
-    loose = np.random.default_rng(1).choice(2, size=len(part))
-    return split(np.where(part == 2, 2, loose))
+def by_time() -> tuple[pd.Series, pd.Series]:
+    return sides((departed() >= "2013-11").to_numpy())
 
 
-def without(days: int) -> SimpleNamespace:
+def with_a_torn_day() -> tuple[pd.Series, pd.Series]:
+    training, test = by_day()
+    return pd.concat([training, test.head(100)]), test.iloc[100:]
+
+
+def without(days: int) -> tuple[pd.Series, pd.Series]:
     keep = day_of_year() >= days
-    return split(draw(365, 0)[day_of_year()][keep], departed()[keep])
+    return sides(draw(365, 0)[day_of_year()][keep], departed()[keep])
 
 
-def overlapping() -> SimpleNamespace:
-    whole = by_day()
-    twice = pd.concat([whole.train, whole.train.head(10)])
-    return SimpleNamespace(train=twice, validation=whole.validation, test=whole.test)
+def overlapping() -> tuple[pd.Series, pd.Series]:
+    training, test = by_day()
+    return pd.concat([training, training.head(10)]), test
 
 
-def empty_test() -> SimpleNamespace:
-    return split(np.minimum(draw(365, 0), 1)[day_of_year()])
-
-
-def with_wide_dates() -> SimpleNamespace:
-    whole = by_day(7)
-    wide = {name: getattr(whole, name).astype("int64") for name in ("train", "validation", "test")}
-    return SimpleNamespace(**{name: rows.sample(frac=1, random_state=0) for name, rows in wide.items()})
+def empty_test() -> tuple[pd.Series, pd.Series]:
+    return sides(np.zeros(len(departed()), dtype=bool))
 
 
 RIGHT = {
     "12.1": [
-        {"eta": 0.05, "rounds": 1000, "early_stopping": 20},
-        MappingProxyType({"learning_rate": 0.1, "num_boost_round": 300, "early_stopping_rounds": 20}),
+        {"learning_rate": 0.05, "num_boost_round": 1000, "early_stopping_rounds": 20},
+        MappingProxyType({"eta": 0.1, "n_estimators": 300, "early_stopping_rounds": 20}),
         pd.Series({"eta": 0.01, "rounds": 1000, "early_stopping": 50}),
         {"eta": np.float32(0.3), "rounds": np.int64(100), "early_stopping": 10.0, "max_depth": 5},
     ],
-    "12.2": [by_day, lambda: by_day(3), with_wide_dates],
+    "12.2": [by_day, lambda: by_day(3), as_tables],
     "12.3": [0.4, 0.4000001, 2 / 5, Fraction(20, 50), Decimal("0.4"), np.float32(0.4), np.array(0.4), pd.Series([0.4])],
 }
 
 WRONG = {
     "12.1": [
-        ({"eta": 0.01, "rounds": 5, "early_stopping": 20}, "in which round could training stop"),
-        ({"eta": 0.01, "rounds": 100, "early_stopping": 20}, "eta × rounds"),
-        ({"eta": 0.1, "rounds": 100, "early_stopping": 100}, "in which round could training stop"),
+        ({"learning_rate": 0.01, "num_boost_round": 5, "early_stopping_rounds": 20}, "in which round could it stop"),
+        ({"learning_rate": 0.01, "num_boost_round": 100, "early_stopping_rounds": 20}, "learning rate × rounds"),
+        ({"eta": 0.1, "rounds": 100, "early_stopping": 100}, "in which round could it stop"),
         ({"eta": 0.1, "rounds": 100, "early_stopping": 80}, "small part"),
         ({"eta": 0.1, "rounds": 300, "early_stopping": 1}, "just noise"),
-        ({"eta": 1.0, "rounds": 300, "early_stopping": 20}, "make eta smaller"),
+        ({"eta": 1.0, "rounds": 300, "early_stopping": 20}, "make the learning rate smaller"),
         ({"eta": 0.1, "rounds": 300, "early_stopping": None}, "all three"),
         ({"eta": 0.1, "rounds": 300}, "all three"),
         ({"eta": -0.1, "rounds": 300, "early_stopping": 20}, "positive number"),
-        ({"eta": 0.1, "rounds": 300.5, "early_stopping": 20}, "only eta"),
+        ({"eta": 0.1, "rounds": 300.5, "early_stopping": 20}, "may be a fraction"),
         ((0.1, 300, 20), "three names"),
     ],
     "12.2": [
-        (by_flight, "which unit must you not divide"),
+        (by_flight, "which unit must not be divided"),
+        (with_a_torn_day, "which unit must not be divided"),
         (by_time, "keep the shuffle"),
-        (only_test_by_day, "validation too"),
-        (empty_test, "each of the three parts"),
-        (overlapping, "only one part"),
-        (lambda: without(100), "not a sample"),
-        (lambda: "by day", "change one argument"),
-        (lambda: (by_day().train, by_day().test), "change one argument"),
+        (empty_test, "each of the two sides"),
+        (overlapping, "each of them once"),
+        (lambda: without(100), "neither a sample"),
+        (lambda: "by day", "hand in a pair"),
+        (lambda: by_day()[0], "hand in a pair"),
+        (lambda: (np.arange(300_000), np.arange(28_521)), "hand in a pair"),
     ],
     "12.3": [
-        (0.6, "share of *false alarms*"),
+        (0.6, "rare enough"),
         (0.5, "one half"),
         (0.667, "odds"),
-        (1.5, "odds, inverted"),
-        (40, "not a percentage"),
+        (1.5, "odds the other way round"),
+        (40, "no percentage"),
         (0.25, "the deck's payoff"),
         (0.222, "base rate"),
         (0.45, "base rate"),
@@ -135,17 +135,17 @@ WRONG = {
 
 SECRETS = {
     "12.1": ["300", "1000", "0.05"],
-    "12.2": ['by="day"', "by='day'"],
+    "12.2": ["groups=days", "groups"],
     "12.3": ["0.4", ".4", "2/5", "20/50", "/ 50"],
 }
 
 
 def made(answer):
-    """Make a large answer only when a test needs it."""
+    """Make what is large only when it is needed."""
     return answer() if callable(answer) and not isinstance(answer, type) else answer
 
 
 def test_a_shuffle_of_another_data_set_is_held_to_that_data_sets_flights(report, monkeypatch):
-    """On the deck's sample, the flights of 2013 are not the right number of flights."""
+    """On the deck's own sample, the flights of 2013 are not every departed flight."""
     monkeypatch.setenv("COURSE_DATASET", "allyears2k")
     assert "more flights" in report("12.2", by_day())

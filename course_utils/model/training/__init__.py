@@ -7,10 +7,10 @@ baselines fit on a split, `course_model` is the one model of the case, and `Scor
 from course_utils.model.training.baselines import Logistic, RateTable, train_logistic, train_rate_table
 from course_utils.model.training.caching import course_model, fit_or_load
 from course_utils.model.training.cards import describe, model_card
-from course_utils.model.training.comparison import Predictor, best_rounds, compare, deck_run
+from course_utils.model.training.comparison import Predictor, compare, deck_run
 from course_utils.model.training.encoding import Encoder
 from course_utils.model.training.fingerprints import code_hash, data_hash, environment
-from course_utils.model.training.fitting import DEFAULTS, Fit, shuffle_labels, train_xgboost
+from course_utils.model.training.fitting import DEFAULTS, Fit, train_xgboost
 from course_utils.model.training.scoring import CARD_FILE, MODEL_FILE, Scorer, load, save, score_in_new_process
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "Predictor",
     "RateTable",
     "Scorer",
-    "best_rounds",
     "code_hash",
     "compare",
     "course_model",
@@ -36,7 +35,6 @@ __all__ = [
     "model_card",
     "save",
     "score_in_new_process",
-    "shuffle_labels",
     "train_logistic",
     "train_rate_table",
     "train_xgboost",

@@ -1,4 +1,4 @@
-"""Compare models on the same flights, learning curves with each other, and both with the deck's own runs.
+"""Compare models on the same flights, and with the deck's own runs.
 
 A model is anything with ``predict(rows)``, a `Predictor`, so a table of rates and a boosted forest can be compared.
 """
@@ -16,7 +16,7 @@ from course_utils.data import features
 from course_utils.errors import UsageError
 from course_utils.model import metrics
 
-__all__ = ["Predictor", "best_rounds", "compare", "deck_run"]
+__all__ = ["Predictor", "compare", "deck_run"]
 
 
 class Predictor(Protocol):
@@ -62,38 +62,6 @@ def compare(models: Mapping[str, Predictor], rows: pd.DataFrame) -> pd.DataFrame
         for name, p in scores.items()
     }
     return pd.DataFrame(table).T.round(3).rename_axis("model")
-
-
-def best_rounds(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the round at which each learning curve is best, with its losses there and at the end.
-
-    Parameters
-    ----------
-    curves : mapping of str to DataFrame
-        Learning curves as in `Fit`, by the name of the model.
-
-    Returns
-    -------
-    DataFrame, one row for each curve
-        'best round', 'train' and 'validation' loss there, and 'validation at the end'.
-
-    Examples
-    --------
-    >>> curve = pd.DataFrame({"train": [0.5, 0.4, 0.3], "validation": [0.6, 0.5, 0.7]}, index=[1, 2, 3])
-    >>> training.best_rounds({"deep": curve})
-           best round  train  validation  validation at the end
-    model
-    deep            2    0.4         0.5                    0.7
-    """
-    rows = {}
-    for name, curve in curves.items():
-        best = curve["validation"].idxmin()
-        at = curve.loc[best].round(3)
-        last = round(float(curve["validation"].iloc[-1]), 3)
-        rows[name] = {
-            "best round": int(best), "train": at["train"], "validation": at["validation"], "validation at the end": last
-        }  # fmt: skip
-    return pd.DataFrame(rows).T.astype({"best round": int}).rename_axis("model")
 
 
 def deck_run(name: str) -> pd.Series:

@@ -37,8 +37,12 @@ def data_hash(rows: pd.DataFrame) -> str:
     True
     """
     digest = hashlib.sha256(json.dumps([str(name) for name in rows.columns]).encode())
-    # As objects, not as str: a missing value must differ from the text 'nan'.
-    plain = rows.astype({name: object for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)})
+    # Not astype of the whole table, which copies every column: the inputs of a year are 150 MB.
+    plain = rows.copy(deep=False)
+    for name in rows.columns:
+        if isinstance(rows[name].dtype, pd.CategoricalDtype):
+            # As objects, not as str: a missing value must differ from the text 'nan'.
+            plain[name] = rows[name].astype(object)
     digest.update(pd.util.hash_pandas_object(plain, index=True).to_numpy().tobytes())
     return digest.hexdigest()[:16]
 

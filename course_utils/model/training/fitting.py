@@ -24,7 +24,7 @@ from course_utils.model.training.scoring import THREADS, Scorer
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DEFAULTS", "Fit", "shuffle_labels", "train_xgboost"]
+__all__ = ["DEFAULTS", "Fit", "train_xgboost"]
 
 #: How the course fits XGBoost unless a lesson says otherwise.
 DEFAULTS: dict[str, Any] = {
@@ -82,7 +82,6 @@ def train_xgboost(
     rounds: int = 300,
     early_stopping: int | None = 20,
     labels: pd.Series | None = None,
-    watch_test: bool = False,
     **parameters: Any,
 ) -> Fit:
     """Fit XGBoost on the training rows of a split; stop when the validation log-loss stops falling.
@@ -100,8 +99,6 @@ def train_xgboost(
         It must be smaller than `rounds`, or it could never act.
     labels : Series of float, optional
         1 for late, 0 for not late, by row label; default `features.label`.
-    watch_test : bool
-        Add the test rows' loss to the curve, to look at afterwards; it never decides when to stop.
     **parameters
         XGBoost's own parameters, which override `DEFAULTS`; a name that XGBoost does not use is refused.
 
@@ -122,7 +119,7 @@ def train_xgboost(
     """
     _check_rounds(rounds, early_stopping)
     # XGBoost's early stopping reads the last set of this list, so validation comes last.
-    watched = ("train", *(["test"] if watch_test else []), "validation")
+    watched = ("train", "validation")
     encoder = Encoder.fit(select_rows(inputs, split.train))
     matrices = {
         name: _matrix(encoder, select_rows(inputs, part), _labels(part, labels))
@@ -132,7 +129,7 @@ def train_xgboost(
     kept = rounds if early_stopping is None else booster.best_iteration + 1
     # There is one metric, but its name depends on the parameters.
     metric = next(iter(curve["train"]))
-    losses = pd.DataFrame({name: curve[name][metric] for name in ("train", "validation", "test") if name in watched})
+    losses = pd.DataFrame({name: curve[name][metric] for name in watched})
     losses.index = pd.RangeIndex(1, len(losses) + 1, name="rounds")
     # Cut off the rounds after the best one: inplace_predict would use them all.
     booster = booster[:kept]
@@ -207,32 +204,3 @@ def _matrix(encoder: Encoder, rows: pd.DataFrame, late: np.ndarray) -> xgboost.D
         feature_types=encoder.feature_types,
         enable_categorical=True,
     )
-
-
-def shuffle_labels(split: splits.Split, seed: int = 0) -> pd.Series:
-    """Shuffle the labels of the training flights, and leave those of validation and test as they are.
-
-    Parameters
-    ----------
-    split : Split
-        Its flights; their own labels are not changed.
-    seed : int
-        The same seed gives the same order.
-
-    Returns
-    -------
-    Series of float
-        1 late, 0 not late, by row label; pass it to `train_xgboost` as ``labels``.
-
-    Examples
-    --------
-    >>> from course_utils.data import features, splits
-    >>> split = splits.split_at_random(flights)
-    >>> shuffled = training.shuffle_labels(split).loc[split.train.index]
-    >>> bool(shuffled.sum() == features.label(split.train).sum())
-    True
-    """
-    mixed = features.label(split.train)
-    # Into the existing series, so that each value is under the row label of another flight.
-    mixed[:] = np.random.default_rng(seed).permutation(mixed.to_numpy())
-    return pd.concat([mixed, features.label(split.validation), features.label(split.test)])

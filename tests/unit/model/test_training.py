@@ -259,8 +259,9 @@ def test_inputs_of_other_flights_are_refused(split: splits.Split, inputs: pd.Dat
     labels = features.label(split.train)
     with pytest.raises(DataError, match="labels lack flight 960"):
         training.train_xgboost(split, inputs, labels=labels)
+    everywhere = pd.concat([labels, features.label(split.validation)])
     with pytest.raises(DataError, match="flight 7 has no label"):
-        training.train_xgboost(split, inputs, labels=training.shuffle_labels(split).where(inputs.index != 7))
+        training.train_xgboost(split, inputs, labels=everywhere.where(everywhere.index != 7))
 
 
 def test_a_column_that_is_empty_in_training_does_no_harm(split: splits.Split, inputs: pd.DataFrame, fit: training.Fit):
@@ -327,33 +328,6 @@ def test_a_logistic_regression_is_asked_like_the_others(split: splits.Split, inp
 
 
 # --------------------------------------------------------------------------- tools of the lessons
-
-
-def test_random_labels_keep_the_count_and_lose_the_order(split: splits.Split, inputs: pd.DataFrame):
-    """Shuffled training labels have the same mean, can be had again, and leave nothing to be learnt."""
-    shuffled = training.shuffle_labels(split, seed=0)
-    true = features.label(split.train)
-    mixed = shuffled.loc[split.train.index]
-    assert mixed.sum() == true.sum()
-    assert not mixed.equals(true)
-    assert shuffled.loc[split.test.index].equals(features.label(split.test))
-    assert shuffled.equals(training.shuffle_labels(split, seed=0))
-    assert not shuffled.equals(training.shuffle_labels(split, seed=1))
-    fit = training.train_xgboost(split, inputs, **FAST, labels=shuffled)
-    assert training.compare({"nonsense": fit}, split.test)["AUC"].item() == pytest.approx(0.5, abs=0.15)
-    assert features.label(split.train).equals(true)
-
-
-def test_where_each_curve_was_best():
-    """The table says the best round, both losses there, and where validation ended."""
-    rounds = pd.RangeIndex(1, 4, name="rounds")
-    curve = pd.DataFrame({"train": [0.6, 0.5, 0.4], "validation": [0.7, 0.65, 0.68]}, index=rounds)
-    table = training.best_rounds({"deep": curve, "flat": curve.assign(validation=0.5)})
-    assert table.loc["deep"].to_dict() == {
-        "best round": 2, "train": 0.5, "validation": 0.65, "validation at the end": 0.68
-    }  # fmt: skip
-    assert table.loc["flat", "best round"] == 1
-    assert str(table["best round"].dtype) == "int64"
 
 
 class Coin:
