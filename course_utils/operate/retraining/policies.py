@@ -92,11 +92,12 @@ def release_costs() -> pd.DataFrame:
     Examples
     --------
     >>> retraining.release_costs()["dollars"].tolist()
-    [20.0, 800.0, 600.0, 1000.0]
+    [20, 800, 600, 1000]
     """
     parts = tables.read_toml("retraining.toml")["cost"]
     frame = pd.DataFrame(parts).fillna({"hours": 0})
     frame["dollars"] = frame["each"] * frame["hours"].where(frame["hours"] > 0, 1)
+    frame["dollars"] = frame["dollars"].astype("int64")
     return frame.set_index("what")[["hours", "each", "dollars", "why"]]
 
 

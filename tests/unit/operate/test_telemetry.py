@@ -404,6 +404,7 @@ HIGH = "groups: [{name: a, rules: [{alert: High, expr: flights_log_loss > 0.3, f
 
 def test_a_rule_file_and_its_test_are_evaluated_as_promtool_does(tmp_path: Path):
     """The files that I write for promtool get the same verdict without it."""
+    assert telemetry.alerts_of(HIGH)["High"]["for"] == "1d"
     table = telemetry.check_rule_file(HIGH, DAILY)
     assert table["right"].all()
     assert list(table.index) == ["0d", "2d", "3d", "4d", "5d", "6d", "12d"]
