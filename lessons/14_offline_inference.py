@@ -291,7 +291,7 @@ refused = batch.run_job(store, "week-46", newer, model.scorer)
 seen = {"after the switch": lookup.get(first)}
 store.rollback()
 seen["after the rollback"] = lookup.get(first)
-show_table(pd.DataFrame(seen, index=batch.Answer._fields).T)
+show_table(pd.DataFrame(seen, index=batch.Answer._fields).T.rename_axis("read"))
 
 # %% tags=["claim"]
 claim(
@@ -301,7 +301,7 @@ claim(
 )
 claim("Tables that one can go back to", len(store.kept), always=2)
 claim("Share late in training, the default", lookup.default, nyc2013=0.241, allyears2k=0.186)
-store.rollback("week-46")
+again = store.rollback("week-46")
 
 # %% [markdown]
 # After the switch that flight is no longer in the table, and the answer says so: `default=True`, with the share of late flights in training. A
@@ -320,7 +320,7 @@ store.rollback("week-46")
 # checked *before* use. So a *gate* compares each new table with the previous one. Its limits:
 
 # %%
-show_table(pd.Series(batch.gate_limits(), name="limit").to_frame())
+show_table(pd.DataFrame({"limit": batch.gate_limits()}).rename_axis("compared"))
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 14.2: a gate
@@ -377,7 +377,7 @@ weights = 1 / pd.Series(range(1, len(popular) + 1), index=popular.index)
 asked = popular.sample(5000, replace=True, weights=weights, random_state=0)
 cached = batch.Lookup(store, lookup.default, cache=200, look_every=1000)
 answers = [cached.get(key) for key in asked]
-show_table(pd.DataFrame({"lookups": cached.counts()}))
+show_table(pd.DataFrame({"lookups": cached.counts()}).rename_axis("what"))
 
 # %% tags=["claim"]
 hits = 100 * cached.counts()["from the cache"] / len(asked)
@@ -646,7 +646,7 @@ sizes = pd.Series(
     {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
 )
 shares = 100 * sizes / sizes.sum()
-show_table(shares.round(1).rename("share [%]").to_frame())
+show_table(shares.round(1).rename("share [%]").rename_axis("part").to_frame())
 
 # %% [markdown]
 # The batch that you publish is always later than training: it is next week's. So is a test set by time; lesson 12 measures how much a random one

@@ -353,7 +353,7 @@ deploy_python_closure(connection, "xgboostv2-model", 2, "strings", predict_v2, b
 seen["after the update"] = ask(input=texts[0])["output"]
 connection.set_model_version(name="xgboostv2-model", version="2")
 seen["after the rollback"] = ask(input=texts[0])["output"]
-show_table(pd.DataFrame({"answer": seen}))
+show_table(pd.DataFrame({"answer": seen}).rename_axis("when"))
 
 # %% tags=["claim"]
 claim("Different answers in the deck's update and rollback", len(set(seen.values())), always=1)
