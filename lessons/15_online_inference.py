@@ -353,7 +353,7 @@ deploy_python_closure(connection, "xgboostv2-model", 2, "strings", predict_v2, b
 seen["after the update"] = ask(input=texts[0])["output"]
 connection.set_model_version(name="xgboostv2-model", version="2")
 seen["after the rollback"] = ask(input=texts[0])["output"]
-show_table(pd.DataFrame({"answer": seen}))
+show_table(pd.DataFrame({"answer": seen}).rename_axis("when"))
 
 # %% tags=["claim"]
 claim("Different answers in the deck's update and rollback", len(set(seen.values())), always=1)
@@ -692,8 +692,8 @@ claim("mlflow's latency relative to Clipper's", today, always=(0.7, 3))
 
 # %% [markdown]
 # More than twenty lookups, and on this machine far more. The network is the smaller part: a plain dictionary behind the same server answers
-# quickly. Most of the time goes into building a table of one row and scoring it. `mlflow models serve` takes the same closure and about as
-# long. It has no objective, no default and no switch: for another version you start another server.
+# quickly. Most of the time goes into building a table of one row and scoring it. `mlflow models serve` takes the same closure and
+# somewhat longer. It has no objective, no default and no switch: for another version you start another server.
 
 # %%
 show_table(load_testing.table_or_service())
@@ -801,7 +801,7 @@ def predict_v3(texts):
 # %% [markdown] tags=["exercise"]
 # ### Exercise 15.4: break it and roll back
 #
-# While `Clients` send requests, deploy `predict_v3` as version 3 of `xgboost-model`; call `clients.now("broken", "other")` to see that the answers
+# While `Clients` send requests, deploy `predict_v3` as version `3` of `xgboost-model`; call `clients.now("broken", "other")` to see that the answers
 # belong to neither version; roll back to version 1 and call `now` again. Hand in the clients as `incident`. (For a second try use a new
 # version number.)
 #
@@ -896,6 +896,7 @@ show_table(load_testing.clipper_deployers())
 
 # %%
 servers = tables.benchmark("serving").drop(columns="version")
+servers = servers.rename(columns={"CPU a question": "CPU per request"})
 show_table(servers)
 tables.benchmark_note("serving")
 
