@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, right, words, wrong
+from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, right, word_count, wrong
 from course_utils.tables import active_dataset, read_toml
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _level(kept: float, limits: Mapping[str, Any]) -> Finding:
 
 def _reasons(reasons: Any, gap: float, limits: Mapping[str, Any]) -> Sequence[Finding]:
     least = int(limits["least_words"])
-    if words(reasons) < least:
+    if word_count(reasons) < least:
         return [wrong("the reasons say very little", hint=f"defend the choice in {least} words or more, as 'because'")]
     text = reasons.lower()
     if not re.search(r"validat|out[- ]of[- ]time|not seen|never seen|unseen", text):
