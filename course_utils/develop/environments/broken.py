@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,9 @@ class Attempt:
 
 
 def write_projects(folder: str | Path) -> None:
-    """Write the three projects below `folder`: ``clock``, ``closure`` and ``model``, each with a ``pyproject.toml``."""
+    """Write three projects below `folder`, in place of earlier ones: ``clock``, ``closure`` and ``model``."""
     for case in _cases().values():
+        shutil.rmtree(Path(folder) / case["name"], ignore_errors=True)
         _write_project(Path(folder), case, case["requirements"], ())
 
 
@@ -172,8 +174,6 @@ def _run(folder: Path, case: Mapping[str, Any]) -> Attempt:
 
 
 def _uv() -> str:
-    import shutil
-
     try:
         from uv import find_uv_bin
 

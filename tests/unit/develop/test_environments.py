@@ -133,6 +133,9 @@ def test_a_day_that_is_no_month(tmp_path, until):
 def test_the_three_projects_are_written(tmp_path):
     """Each project has what the lesson shows; the model needs the class of the version that its card names."""
     environments.write_projects(tmp_path)
+    (tmp_path / "clock" / "uv.lock").touch()
+    environments.write_projects(tmp_path)  # a cell may run twice, and starts over
+    assert not (tmp_path / "clock" / "uv.lock").exists()
     for case in read_toml("environments.toml")["case"]:
         project = tomllib.loads((tmp_path / case["name"] / "pyproject.toml").read_text("utf-8"))
         assert project["project"]["dependencies"] == case["requirements"]
@@ -202,15 +205,13 @@ def test_nothing_is_left_behind_and_no_settings_matter(monkeypatch, tmp_path):
 
 def test_without_uv_the_error_says_to_install_it(monkeypatch):
     """Without uv the error names uv, and does not blame the project."""
-    import shutil
-
     import uv
 
     def absent() -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(uv, "find_uv_bin", absent)
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(broken.shutil, "which", lambda *_, **__: None)
     with pytest.raises(UsageError, match="uv is not installed"):
         environments.try_fix("clock", "flightclock")
 
