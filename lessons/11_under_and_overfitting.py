@@ -30,14 +30,15 @@ split = splits.smaller(full, rows=30_000)
 # ## The two ends
 #
 # Train on a sample of January to August, validate on September and October, test on November and December. XGBoost reads its data
-# from a `DMatrix`; make one for each part, once, and use it for every model below.
+# from a `DMatrix`. Make one for each part, once, and use it for every model below. The categories are those of the training
+# flights.
 
 # %%
 types = {
     name: pd.CategoricalDtype(sorted(split.train[name].unique()))
     for name in ("UniqueCarrier", "Origin", "Dest")
 }
-known = known.astype({**dict.fromkeys(known.columns.difference(list(types)), "float32"), **types})
+known = known.astype(types)
 
 
 # %%
@@ -60,8 +61,9 @@ parameters |= {"max_bin": 64, "min_child_weight": 20, "learning_rate": 0.1}
 parameters |= {"nthread": 1, "seed": 0}  # the same result on every machine
 
 # %%
-shuffled = features.label(split.train).sample(frac=1, random_state=0)
-noise = matrix(split.train, shuffled.to_numpy())
+from sklearn.utils import shuffle
+
+noise = matrix(split.train, shuffle(train.get_label(), random_state=0))
 
 # %%
 history = {}
@@ -87,7 +89,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 
 constant = DummyClassifier(strategy="prior")
-constant.fit(split.train[["Distance"]], features.label(split.train))
+constant.fit(split.train[["Distance"]], train.get_label())
 always_the_same = constant.predict_proba(split.validation[["Distance"]])[:, 1]
 
 # %% tags=["figure"]

@@ -255,6 +255,8 @@ claim(
     nyc2013=(-0.02, 0),
 )
 claim("The deck model's log-loss minus the table's", boosted[1] - bar[1], nyc2013=(0.005, 0.015))
+
+# %% tags=["claim"]
 raw = key[y_test.index].map(cells["sum"] / cells["count"]).fillna(base_rate)
 claim(
     "Log-loss of a table without smoothing minus the deck model's",
