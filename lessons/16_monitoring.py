@@ -85,7 +85,7 @@ claim(
 # A name can be registered only once. In a notebook you meet this error when you run a cell twice; start again with a new registry:
 
 # %%
-show_error(lambda: Counter("flights_answers", "Once more", registry=registry))
+show_error(lambda: Gauge("flights_waiting", "Once more", registry=registry))
 
 # %% [markdown]
 # ### A service with a page of metrics
