@@ -34,7 +34,7 @@ model = training.course_model(flights)
 # **Guess first:** can a model this complicated be written as a *sum*, one number for each input?
 #
 # Take some flights of the test months and encode them as the booster reads them, as numbers. Two settings come before `import shap`:
-# without the first, it warns that it cannot draw progress bars here; `plt.ioff()` keeps a figure back until it has a title.
+# without the first, it warns that it cannot draw progress bars here; `matplotlib.use("agg")` keeps a figure back until it has a title.
 
 # %%
 asked = split.test.sample(2000, random_state=0)
@@ -43,10 +43,10 @@ booster, encoder = model.scorer.booster, model.scorer.encoder
 X = pd.DataFrame(encoder.transform(rows), index=rows.index, columns=rows.columns)
 
 import warnings
-import matplotlib.pyplot as plt
+import matplotlib
 
 warnings.filterwarnings("ignore", message="IProgress not found")
-plt.ioff()
+matplotlib.use("agg")
 import shap
 
 # %% [markdown]
@@ -70,16 +70,16 @@ ax = shap.plots.waterfall(flight, max_display=8, show=False)
 
 # %% tags=["figure"]
 ax.figure.axes[0].set_xlabel("log-odds of leaving late", labelpad=18)
-ax.set_title("Every input moves the flight, and the moves add up\n", loc="left", fontsize=12)
-ax.figure.set_size_inches(7.5, 5)
-ax.figure.tight_layout()
+ax.figure.suptitle("Every input moves the flight, and the moves add up", x=0.02, ha="left")
+ax.figure.set_size_inches(7, 4.4)
+ax.figure.tight_layout(rect=(0, 0, 0.95, 1))
 plots.show(
     ax.figure, alt="Bars push the flight up, one after the other, from the start to its sum."
 )
 
 # %% [markdown]
 # Yes. A *SHAP value* is what an input adds to the answer when it becomes known, averaged over every order in which the inputs
-# could become known. $E[f(X)]$ is the start and $f(x)$ the answer, both in *log-odds*, the scale on which trees are added. In odds
+# could become known. `E[f(X)]` is the start and `f(x)` the answer, both in *log-odds*, the scale on which trees are added. In odds
 # an input multiplies: a value of 0.7 doubles them, wherever the flight started.
 
 # %% tags=["claim"]
@@ -137,7 +137,7 @@ check("07.1", probability)
 
 # %%
 np.random.seed(0)  # beeswarm spreads its points at random
-ax = shap.plots.beeswarm(explanation[:500], max_display=9, plot_size=(7.5, 4.5), show=False)
+ax = shap.plots.beeswarm(explanation[:300], max_display=8, plot_size=(7, 3.6), show=False)
 
 # %% tags=["figure"]
 ax.set_xlabel("SHAP value [log-odds]")
@@ -162,7 +162,7 @@ ax = shap.plots.bar(by_family, show=False)
 # %% tags=["figure"]
 ax.set_xlabel("mean size of the values [log-odds]")
 ax.set_title("The model relies on how today is going", loc="left", fontsize=12)
-ax.figure.set_size_inches(7, 3.5)
+ax.figure.set_size_inches(6.4, 2.8)
 ax.figure.tight_layout()
 plots.show(
     ax.figure,
@@ -244,6 +244,7 @@ ale.index = edges[ale.index]
 
 # %% tags=["figure"]
 ax = curve.axes_[0, 0]
+curve.figure_.set_size_inches(6.4, 3.6)
 ax.lines[0].set_label("partial dependence")
 average, grid = curve.pd_results[0]["average"][0], curve.pd_results[0]["grid_values"][0]
 until = ale[ale.index <= grid[-1]]
@@ -252,6 +253,7 @@ ax.set(xlabel="late in the last hour, all airports [share]", ylabel="probability
 ax.set_title("Where many flights are late, the two curves part", loc="left", fontsize=12)
 ax.set_ylim(None, average[0] + 1.1 * until.max())
 ax.legend()
+curve.figure_.tight_layout()
 plots.show(
     curve.figure_,
     alt="Both curves rise together while few flights are late; then local effects go on rising and partial dependence hardly does.",
@@ -272,7 +274,7 @@ claim("Rise of the partial dependence", 100 * rises[0], unit="points", nyc2013=(
 claim("Rise of the accumulated local effects", 100 * rises[1], unit="points", nyc2013=(10, 14))
 
 # %% [markdown]
-# The two columns correlate at .96, so more than half of the flights on the partial dependence curve hardly exist: a terrible last hour
+# The two columns correlate at .96, so most of the flights on the partial dependence curve hardly exist: a terrible last hour
 # after two calm ones. The trees answer for them all the same, and the curve stays flat where many flights are late. Use partial
 # dependence for columns that depend little on others; otherwise draw ALE beside it.
 
@@ -287,7 +289,8 @@ claim("Rise of the accumulated local effects", 100 * rises[1], unit="points", ny
 # %%
 from sklearn.preprocessing import OrdinalEncoder
 
-numbers, texts = features.schedule(flights), ["UniqueCarrier", "Origin", "Dest"]
+texts = ["UniqueCarrier", "Origin", "Dest"]
+numbers = pd.DataFrame(features.schedule(flights), copy=True)
 numbers[texts] = OrdinalEncoder().fit_transform(numbers[texts])
 timetable = training.train_xgboost(split, numbers, eta=0.3)
 there = numbers.loc[asked.index]
@@ -443,7 +446,7 @@ show_table(explain.stability())
 from sklearn.tree import DecisionTreeClassifier
 
 tested = model.inputs.loc[split.test.index]
-some = pd.DataFrame(tested.sample(6000, random_state=0))
+some = pd.DataFrame(tested.sample(6000, random_state=0), copy=True)
 some[texts[1:]] = OrdinalEncoder().fit_transform(some[texts[1:]])
 others, airline = some.drop(columns="UniqueCarrier"), some["UniqueCarrier"]
 tree = DecisionTreeClassifier(min_samples_leaf=5, random_state=0)
@@ -580,15 +583,17 @@ ice = PartialDependenceDisplay.from_estimator(
     known,
     ["late_1h_all"],
     kind="both",
-    subsample=30,
+    subsample=20,
     grid_resolution=20,
     random_state=0,
 )
 
 # %% tags=["figure"]
 ax = ice.axes_[0, 0]
+ice.figure_.set_size_inches(6.4, 3.6)
 ax.set(xlabel="late in the last hour, all airports [share]", ylabel="probability of leaving late")
 ax.set_title("On average it rises; single flights differ", loc="left", fontsize=12)
+ice.figure_.tight_layout()
 plots.show(
     ice.figure_,
     alt="The mean rises with the share late; single flights rise by different amounts.",

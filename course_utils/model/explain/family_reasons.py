@@ -42,6 +42,11 @@ def families(columns: Iterable[str] | None = None) -> dict[str, list[str]]:
     ------
     UsageError
         A column belongs to no family.
+
+    Examples
+    --------
+    >>> explain.families(["temp", "Distance", "visib"])
+    {'timetable': ['Distance'], 'weather': ['temp', 'visib']}
     """
     words = {family["group"]: family["name"] for family in tables.read_toml("reasons.toml")["family"]}
     known = {words[group]: names for group, names in features.groups().items()}
