@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,25 @@ def flights() -> pd.DataFrame:
     from course_utils.data import datasets
 
     return datasets.load_flights("nyc2013")
+
+
+@pytest.fixture(scope="module")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Point MLflow to an empty store, as lesson 04 does, and back afterwards; its folder is given."""
+    # The course's module first: it switches off telemetry.
+    from course_utils.develop import tracking  # noqa: F401
+
+    import mlflow  # isort: skip
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(f"sqlite:///{folder.as_posix()}/mlflow.db")
+    mlflow.create_experiment("flight delays", artifact_location=(folder / "artifacts").as_uri())
+    mlflow.set_experiment("flight delays")
+    yield folder
+    mlflow.set_tracking_uri(before)
+    # MLflow has no public function that forgets the experiment.
+    mlflow.tracking.fluent._active_experiment_id = None
 
 
 @pytest.fixture(scope="session")

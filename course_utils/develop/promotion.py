@@ -72,8 +72,6 @@ def candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
 
     Raises
     ------
-    UsageError
-        The runs that the committee consists of are not logged.
     ModelError
         No version was registered.
     """
@@ -87,7 +85,7 @@ def candidates(data: tracking.TrainingSnapshot) -> pd.DataFrame:
     client.create_registered_model(MODEL, description="Probability that a flight leaves late")
     for entry in (table["champion"], *table["candidate"]):
         if "members" in entry:
-            run = _committee(data, entry["name"], entry["members"])
+            run = _committee(data, entry)
         else:
             run = tracking.log_run(data, entry["name"], **entry["settings"])
         _register(run, entry)
@@ -104,27 +102,18 @@ def _register(run: str, entry: Mapping[str, Any]) -> None:
     mlflow.MlflowClient().create_model_version(MODEL, f"models:/{model}", run, tags=tags, model_id=model)
 
 
-def _committee(data: tracking.TrainingSnapshot, name: str, members: str) -> str:
-    """Log the mean of the models of all runs whose names begin with `members` as one model, and return the run's id."""
+def _committee(data: tracking.TrainingSnapshot, entry: Mapping[str, Any]) -> str:
+    """Train several models that differ in their seed, log their mean as one model, and return the run's id."""
     import mlflow
 
-    names = [run for run in tracking.search_runs().index if run.startswith(members)]
-    if not names:
-        raise UsageError(
-            f"there is no run with a name that begins with {members!r}", fix="log the ten runs of the sweep first"
-        )
-    scorers = []
-    for member in names:
-        model = mlflow.get_run(tracking.run_id(member)).outputs.model_outputs[0].model_id
-        scorers += mlflow.pyfunc.load_model(f"models:/{model}").get_raw_model().members
-    rows = data.split.validation
-    with mlflow.start_run(run_name=name) as run:
+    settings, rows = entry["settings"], data.split.validation
+    fits = [tracking.train(data, {**settings, "seed": seed}) for seed in range(entry["members"])]
+    with mlflow.start_run(run_name=entry["name"]) as run:
         mlflow.log_input(data.dataset, context="training")
-        mlflow.log_params({"members": ", ".join(names), "inputs": "all"})
-        mlflow.set_tags(tracking.fingerprints())
-        mean = np.mean([scorer.score(rows[list(scorer.encoder.columns)]) for scorer in scorers], axis=0)
+        mlflow.log_params({**settings, "members": entry["members"], "inputs": "all"})
+        mean = np.mean([fit.predict(rows) for fit in fits], axis=0)
         mlflow.log_metric("validation_log_loss", metrics.log_loss(features.label(rows), mean))
-        tracking.log_model(data, scorers)
+        tracking.log_model(data, [fit.scorer for fit in fits])
     return run.info.run_id
 
 

@@ -51,6 +51,8 @@ def _unreadable(text: str) -> str:
         return "MLflow knows only 'and'; here both conditions must be true anyway"
     if "==" in text:
         return "'equal' is one sign here, as in SQL"
+    if "-logloss" in text and "`" not in text:
+        return "how does the lesson write a name that contains a hyphen?"
     return "a logged parameter is a text, so its value needs quotes; a logged metric is a number"
 
 

@@ -5,14 +5,17 @@ Tables, quizzes, figures and source code are all shown as a `Page`.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Page", "show_table"]
+__all__ = ["Page", "show_picture", "show_table"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,23 @@ def show_table(frame: pd.DataFrame) -> None:
     # On each cell, since a style sheet is removed from a notebook that another person ran.
     html = re.sub("<(td|th)>", r'<\1 style="text-align: left; vertical-align: top">', html)
     Page(html, text).show()
+
+
+def show_picture(file: Path, *, alt: str) -> None:
+    """Show a PNG file, such as a picture of a tool's page, with words for those who cannot see it.
+
+    Parameters
+    ----------
+    file : Path
+        A PNG file.
+    alt : str
+        What the picture shows, in a sentence or two.
+
+    Examples
+    --------
+    >>> show_picture(tables.find("mlflow_page.png"), alt="Two runs and their scores.")
+    Two runs and their scores.
+    """
+    content = base64.b64encode(file.read_bytes()).decode()
+    page = f'<img src="data:image/png;base64,{content}" alt="{escape(alt)}" style="max-width: 100%">'
+    Page(page, alt).show()

@@ -82,30 +82,31 @@ def meddling(candidate, champion, policy):
 
 RIGHT = {
     "04.1": [
-        "metrics.validation_log_loss < 0.37 and params.max_depth = '4'",
-        "params.max_depth = '4' AND metrics.validation_log_loss <= 0.37",
-        'params.max_depth = "4" and metrics.validation_log_loss < .37',
-        "params.max_depth LIKE '4' and metrics.validation_log_loss < 0.37",
-        "parameters.max_depth = '4' and metric.validation_log_loss < 0.37",
+        "metrics.`validation-logloss` < 0.373 and params.max_depth = '4'",
+        "params.max_depth = '4' AND metrics.`validation-logloss` <= 0.373",
+        'params.max_depth = "4" and metrics."validation-logloss" < .373',
+        "params.max_depth LIKE '4' and metrics.`validation-logloss` < 0.373",
+        "parameters.max_depth = '4' and metric.`validation-logloss` < 0.373",
     ],
     "04.2": [complete, early, as_text, lazily, functools.partial(complete), lambda a, b, c: set(complete(a, b, c))],
 }
 
 WRONG = {
     "04.1": [
-        ("params.max_depth = 4 and metrics.validation_log_loss < 0.37", "needs quotes"),
-        ("params.max_depth = '4' and metrics.validation_log_loss < '0.37'", "needs quotes"),
-        ("params.max_depth == '4' and metrics.validation_log_loss < 0.37", "one sign"),
-        ("params.max_depth = '4' or metrics.validation_log_loss < 0.37", "only 'and'"),
-        ("max_depth = '4' and validation_log_loss < 0.37", "needs quotes"),
+        ("params.max_depth = '4' and metrics.validation-logloss < 0.373", "contains a hyphen"),
+        ("params.max_depth = 4 and metrics.`validation-logloss` < 0.373", "needs quotes"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` < '0.373'", "needs quotes"),
+        ("params.max_depth == '4' and metrics.`validation-logloss` < 0.373", "one sign"),
+        ("params.max_depth = '4' or metrics.`validation-logloss` < 0.373", "only 'and'"),
+        ("max_depth = '4' and `validation-logloss` < 0.373", "needs quotes"),
         ("params.max_depth = '4'", "is low or high better"),
-        ("params.max_depth = '4' and metrics.train_log_loss < 0.37", "which loss is measured"),
-        ("metrics.validation_log_loss < 0.37", "an equal one"),
-        ("params.max_depth LIKE '%4%' and metrics.validation_log_loss < 0.37", "an equal one"),
-        ("metrics.max_depth = 4 and metrics.validation_log_loss < 0.37", "how it was logged"),
-        ("params.max_depth = '4' and metrics.log_loss < 0.37", "how it was logged"),
+        ("params.max_depth = '4' and metrics.`train-logloss` < 0.373", "which loss is measured"),
+        ("metrics.`validation-logloss` < 0.373", "an equal one"),
+        ("params.max_depth LIKE '%4%' and metrics.`validation-logloss` < 0.373", "an equal one"),
+        ("metrics.max_depth = 4 and metrics.`validation-logloss` < 0.373", "how it was logged"),
+        ("params.max_depth = '4' and metrics.logloss < 0.373", "how it was logged"),
         (
-            "params.max_depth = '4' and params.eta = '0.1' and metrics.validation_log_loss < 0.37",
+            "params.max_depth = '4' and params.eta = '0.1' and metrics.`validation-logloss` < 0.373",
             "no other conditions",
         ),
         ("", "one condition on the depth"),
@@ -135,7 +136,7 @@ WRONG = {
 }
 
 SECRETS = {
-    "04.1": ["'4'", "0.37", "params.max_depth", "validation_log_loss"],
+    "04.1": ["'4'", "0.37", "params.max_depth", "validation-logloss", "`"],
     "04.2": ["out_of_time", "0.02", ">=", "["],
 }
 

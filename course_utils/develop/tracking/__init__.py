@@ -1,48 +1,19 @@
-"""Record training runs with MLflow, so that they can be found, compared and trained again.
+"""Train and log the models that lesson 04 judges; the lesson itself uses MLflow directly.
 
-``store`` opens a scratch store, ``snapshots`` keeps the training data, ``models`` and ``runs`` log and rebuild models,
-and ``projects`` has a packaged project and the deck's commands.
+``snapshots`` keeps the training data, ``models`` logs a scorer to MLflow, and ``runs`` trains and logs one run.
 """
 
-from course_utils.develop.tracking.models import log_model
-from course_utils.develop.tracking.projects import (
-    deck_commands,
-    deck_log,
-    run_mlflow_project,
-    write_mlflow_project,
-)
-from course_utils.develop.tracking.runs import (
-    fingerprints,
-    log_run,
-    rebuild,
-    rebuild_here,
-    recorded_facts,
-    run_id,
-    search_runs,
-    train,
-)
-from course_utils.develop.tracking.snapshots import TrainingSnapshot, load_snapshot, save_snapshot
-from course_utils.develop.tracking.store import EXPERIMENT, Pages, TrackingStore, open_tracking_store
+import os
 
-__all__ = [
-    "EXPERIMENT",
-    "Pages",
-    "TrackingStore",
-    "TrainingSnapshot",
-    "deck_commands",
-    "deck_log",
-    "fingerprints",
-    "load_snapshot",
-    "log_model",
-    "log_run",
-    "open_tracking_store",
-    "rebuild",
-    "rebuild_here",
-    "recorded_facts",
-    "run_id",
-    "run_mlflow_project",
-    "save_snapshot",
-    "search_runs",
-    "train",
-    "write_mlflow_project",
-]
+from course_utils import tables
+
+# MLflow counts its users by default and reads these variables when it is imported. The course counts nobody.
+for _name, _value in tables.read_toml("quiet.toml")["environment"].items():
+    if _name.startswith(("MLFLOW_", "DO_NOT_")):
+        os.environ.setdefault(_name, _value)
+
+from course_utils.develop.tracking.models import log_model  # noqa: E402 (reads the variables above)
+from course_utils.develop.tracking.runs import log_run, train  # noqa: E402
+from course_utils.develop.tracking.snapshots import TrainingSnapshot, save_snapshot  # noqa: E402
+
+__all__ = ["TrainingSnapshot", "log_model", "log_run", "save_snapshot", "train"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from course_utils.develop.tracking.snapshots import TrainingSnapshot, plain_text
-from course_utils.develop.tracking.store import quiet_mlflow
 from course_utils.model import training
 
-__all__ = ["MeanModel", "log_model", "model_hash"]
+__all__ = ["MeanModel", "log_model"]
 
 
 def log_model(data: TrainingSnapshot, scorers: Sequence[training.Scorer]) -> Any:
@@ -43,7 +41,9 @@ def log_model(data: TrainingSnapshot, scorers: Sequence[training.Scorer]) -> Any
     example = plain_text(data.split.train[columns].head(1000))
     signature = mlflow.models.infer_signature(example, scorers[0].score(example))
     needs = [f"{name}=={found}" for name, found in training.environment().items() if name != "python"]
-    with quiet_mlflow(), tempfile.TemporaryDirectory() as scratch:
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as scratch:
+        # MLflow would like an example of the inputs; the signature is enough.
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
         for place, scorer in enumerate(scorers):
             training.save(scorer, Path(scratch) / "model" / f"{place:02d}")
         return mlflow.pyfunc.log_model(
@@ -77,9 +77,3 @@ def _load_pyfunc(path: str) -> MeanModel:
         # Requests are for one flight, which more threads would only slow down.
         member.booster.set_param({"nthread": 1})
     return MeanModel(members)
-
-
-def model_hash(scorer: training.Scorer) -> str:
-    """Return the SHA-256 of everything in a `scorer` that decides a score: the trees and the encoding of the inputs."""
-    encoding = json.dumps([scorer.encoder.columns, sorted(scorer.encoder.categories.items())])
-    return hashlib.sha256(bytes(scorer.booster.save_raw("ubj")) + encoding.encode()).hexdigest()

@@ -1,29 +1,26 @@
-"""Training data in a file named by its hash, like in DVC: the data part of a run's record."""
+"""Training data in a file named by its hash: the data part of a run's record."""
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from course_utils import tables
-from course_utils.data import datasets, dictionary, features, splits
-from course_utils.develop.tracking.store import TrackingStore, quiet_mlflow, store_folder
+from course_utils.data import dictionary, features, splits
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from mlflow.data.meta_dataset import MetaDataset
 
-__all__ = ["TrainingSnapshot", "load_snapshot", "plain_text", "save_snapshot"]
-
-_DATA = "data"  # the folder of a store with the snapshots
-
+__all__ = ["TrainingSnapshot", "plain_text", "save_snapshot"]
 
 _LEAK = "DepTime"  # known only after the flight has left
 
@@ -37,17 +34,20 @@ class TrainingSnapshot:
     file : Path
         The Parquet file.
     md5 : str
-        MD5 hash of the file, 32 hexadecimal digits: the name that DVC would give it.
+        MD5 hash of the file, 32 hexadecimal digits, as DVC would compute it.
     rows : DataFrame
         Inputs, outcomes and 'part' ('train', 'validation' or 'test'), one row a flight.
-    facts : mapping
-        'groups', the inputs by subject, and 'horizon_hours', the forecast horizon; both are stored in the file.
+    groups : mapping of str to list of str
+        The inputs by subject.
+    horizon : float
+        The forecast horizon, hours before departure.
     """
 
     file: Path
     md5: str
     rows: pd.DataFrame
-    facts: Mapping[str, Any]
+    groups: Mapping[str, list[str]]
+    horizon: float
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in self.rows.groupby("part", sort=False))
@@ -65,10 +65,12 @@ class TrainingSnapshot:
         import mlflow
         from mlflow.data.meta_dataset import MetaDataset
 
-        with quiet_mlflow():
+        with warnings.catch_warnings():
+            # Two of MLflow's sources read files; they are the same.
+            warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted")
             source = mlflow.data.from_pandas(self.rows.head(1), source=self.file.as_uri()).source
-            # A thousand rows are enough to infer each type; all of them would take seconds.
-            schema = mlflow.models.infer_signature(plain_text(self.rows.head(1000))).inputs
+        # A thousand rows are enough to infer each type; all of them would take seconds.
+        schema = mlflow.models.infer_signature(plain_text(self.rows.head(1000))).inputs
         return MetaDataset(source, name="flights", digest=self.md5, schema=schema)
 
     def requests(self, count: int, inputs: str = "all") -> pd.DataFrame:
@@ -96,7 +98,7 @@ class TrainingSnapshot:
         UsageError
             There is no such set of inputs.
         """
-        groups: dict[str, list[str]] = self.facts["groups"]
+        groups = self.groups
         known = [column for columns in groups.values() for column in columns]
         sets = {
             "schedule": groups["schedule"] + groups["calendar"] + groups["volume"],
@@ -125,8 +127,7 @@ class TrainingSnapshot:
         if absent:
             raise DataError("is not in the snapshot", column=absent[0], fix="choose columns of the snapshot's rows")
         known = dictionary.load()["known_hours_before"]
-        horizon = self.facts["horizon_hours"]
-        return float(min(known.get(column, horizon) for column in columns))
+        return float(min(known.get(column, self.horizon) for column in columns))
 
 
 def plain_text(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,16 +135,18 @@ def plain_text(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype({name: object for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)})
 
 
-def save_snapshot(store: TrackingStore, flights: pd.DataFrame) -> TrainingSnapshot:
-    """Sample flights, compute their features, and save both in one file named by its hash.
+def save_snapshot(folder: Path, flights: pd.DataFrame) -> TrainingSnapshot:
+    """Sample flights, compute their features, and save both in one Parquet file named by its hash.
 
     Parameters
     ----------
-    store : TrackingStore
-        The open store, whose folder gets the file.
+    folder : Path
+        An existing folder, which gets the file.
     flights : DataFrame
         The whole year, as from `datasets.load_flights`.
     """
+    import pyarrow
+
     plan = tables.read_toml("tracking.toml")["snapshot"]
     horizon = tables.read_toml("constants.toml")["horizon_hours"]
     rng = np.random.default_rng(plan["seed"])
@@ -159,51 +162,10 @@ def save_snapshot(store: TrackingStore, flights: pd.DataFrame) -> TrainingSnapsh
     # Every number as a float, since integers cannot be missing.
     rows = rows.astype({name: float for name in rows if pd.api.types.is_numeric_dtype(rows[name])})
     rows["part"] = np.repeat(list(chosen), [len(labels) for labels in chosen.values()])
-    facts = {"horizon_hours": horizon, "groups": features.groups(known)}
-    rows.attrs = facts
-    scratch = store.folder / "snapshot.parquet"
-    rows.to_parquet(scratch)
     rows.attrs = {}  # pandas copies them with each operation, which is slow
+    scratch = folder / "snapshot.parquet"
+    rows.to_parquet(scratch)
+    pyarrow.default_memory_pool().release_unused()  # Arrow would keep it for its next table
     md5 = hashlib.md5(scratch.read_bytes(), usedforsecurity=False).hexdigest()
-    target = _file(store.folder, md5)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch.replace(target)
-    return TrainingSnapshot(target, md5, rows, facts)
-
-
-def _file(folder: Path, md5: str) -> Path:
-    """Return the path of a snapshot: as in DVC's cache, a folder for the first two digits of the hash."""
-    return folder / _DATA / md5[:2] / f"{md5[2:]}.parquet"
-
-
-def load_snapshot(md5: str | None = None) -> TrainingSnapshot:
-    """Return a snapshot of the current store, after checking its hash.
-
-    Parameters
-    ----------
-    md5 : str, optional
-        The snapshot's hash, 32 hexadecimal digits. Default: the only snapshot in the store.
-
-    Raises
-    ------
-    DataError
-        The snapshot is missing, or its content does not match its hash.
-    UsageError
-        MLflow does not point at a store of the course.
-    """
-    folder = store_folder()
-    if md5 is None:
-        found = sorted((folder / _DATA).glob("*/*.parquet"))
-        if len(found) != 1:
-            raise DataError(f"the store has {len(found)} snapshots", fix="pass the hash of one")
-        md5 = found[0].parent.name + found[0].stem
-    file = _file(folder, md5)
-    if not file.is_file():
-        raise DataError(f"the store has no snapshot {md5[:8]}…", fix="restore the file from your backup or DVC remote")
-    if hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5:
-        raise DataError(
-            f"the snapshot {md5[:8]}… has been changed", fix="restore the file from your backup or DVC remote"
-        )
-    rows = datasets.read_parquet(file)
-    facts, rows.attrs = dict(rows.attrs), {}
-    return TrainingSnapshot(file, md5, rows, facts)
+    file = scratch.replace(folder / f"{md5}.parquet")
+    return TrainingSnapshot(file, md5, rows, features.groups(known), horizon)

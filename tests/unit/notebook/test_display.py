@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from course_utils.notebook.display import Page, show_table
+from course_utils.notebook.display import Page, show_picture, show_table
 
 
 def test_a_terminal_shows_the_words(capsys):
@@ -40,3 +40,21 @@ def test_a_table_without_names_shows_no_row_numbers(capsys):
     """If the index has no name, the row numbers are not shown."""
     show_table(pd.DataFrame({"word": ["late"]}))
     assert "0" not in capsys.readouterr().out
+
+
+def test_a_picture_has_its_words(tmp_path, capsys):
+    """A terminal reads what the picture shows; a notebook gets it as alternative text."""
+    file = tmp_path / "dot.png"
+    file.write_bytes(b"\x89PNG")
+    show_picture(file, alt='A dot, called "one".')
+    assert capsys.readouterr().out == 'A dot, called "one".\n'
+    shell = InteractiveShell.instance()
+    try:
+        with capture_output() as captured:
+            show_picture(file, alt='A dot, called "one".')
+    finally:
+        InteractiveShell.clear_instance()
+    assert shell is not None
+    html = captured.outputs[0].data["text/html"]
+    assert "data:image/png;base64,iVBORw==" in html
+    assert 'alt="A dot, called &quot;one&quot;."' in html
