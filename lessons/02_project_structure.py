@@ -45,11 +45,13 @@ claim("Roles that look for a notebook", (readers["where"] == "notebooks").sum(),
 # ## One template
 #
 # So do not invent a structure for each project. [Cookiecutter](https://cookiecutter.readthedocs.io) fills in a template. The
-# terminal below starts in an empty folder, `~`, which is deleted when you close the notebook. Its own home folder and these Git
-# settings keep your settings out, and your files untouched.
+# terminal below starts in an empty folder, `~`, which is deleted when you close the notebook. The first line gives it a home folder
+# of its own, so your settings stay out of it and your files stay untouched.
 
 # %%
-terminal.export(HOME=str(terminal.home), XDG_CONFIG_HOME="", GIT_CONFIG_NOSYSTEM="1")
+terminal.export(
+    HOME=str(terminal.home), XDG_CONFIG_HOME="", GIT_CONFIG_NOSYSTEM="1", COLUMNS="100"
+)
 project_structure.copy_template(terminal.home)
 terminal.show("template/cookiecutter.json")
 
@@ -77,12 +79,15 @@ terminal.run("git ls-files")
 
 # %%
 flights[flights["Month"] == 7].to_csv(terminal.home / "delivery.csv", index=False)
-terminal.write("src/data/make_dataset.py", """
+terminal.write(
+    "src/data/make_dataset.py",
+    """
 import pandas as pd
 
 july = pd.read_csv("../delivery.csv")
 july.to_csv("data/raw/flights_2013-07.csv", index=False, mode="x")
-""")
+""",
+)
 
 # %%
 terminal.run("python src/data/make_dataset.py")
@@ -100,10 +105,13 @@ claim("Rights to write the raw file", rights.count("w"), always=0)
 # Keys need a place as well. By convention it is `.env`, which every program can read as environment variables:
 
 # %%
-terminal.write(".env", """
+terminal.write(
+    ".env",
+    """
 AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE
 AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
-""")
+""",
+)
 terminal.run("git status --short --ignored")
 terminal.run("git check-ignore --verbose .env data/raw/flights_2013-07.csv")
 terminal.run("git add .env", fails=True)
@@ -119,13 +127,16 @@ terminal.run("git add .env", fails=True)
 # [Jupytext](https://jupytext.readthedocs.io) turns into a notebook. `dotenv run` starts a program with the variables of `.env`.
 
 # %%
-terminal.write("notebooks/1.0-ab-upload.py", """
+terminal.write(
+    "notebooks/1.0-ab-upload.py",
+    """
 # %%
 import os
 
 for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
     print(name, os.environ.get(name))
-""")
+""",
+)
 convert = "jupytext --to ipynb --set-kernel python3 --execute notebooks/1.0-ab-upload.py"
 terminal.run(f"dotenv run -- {convert} 2> ../jupytext.log")
 terminal.run("rm notebooks/1.0-ab-upload.py")
@@ -144,7 +155,9 @@ terminal.run('grep -E "type|filename|line_number" .secrets.baseline')
 # not repeat the keys. Clear the output and commit. **Guess first:** is the key gone?
 
 # %%
-terminal.run("jupyter nbconvert --log-level ERROR --clear-output --inplace notebooks/1.0-ab-upload.ipynb")
+terminal.run(
+    "jupyter nbconvert --log-level ERROR --clear-output --inplace notebooks/1.0-ab-upload.ipynb"
+)
 terminal.run('git commit --quiet --all -m "Clear the output"')
 terminal.run("detect-secrets scan --no-verify > .secrets.baseline")
 terminal.run("grep results .secrets.baseline")
@@ -173,7 +186,9 @@ quiz("02.1")
 # *hooks*, before each commit. This file has two: `language: fail` refuses files by their names, `language: system` runs a program.
 
 # %%
-terminal.write(".pre-commit-config.yaml", r"""
+terminal.write(
+    ".pre-commit-config.yaml",
+    r"""
 repos:
 - repo: local
   hooks:
@@ -187,7 +202,8 @@ repos:
     name: no new secrets
     language: system
     entry: detect-secrets-hook --no-verify --baseline .secrets.baseline
-""")
+""",
+)
 terminal.run("pre-commit install")
 terminal.run('git add . && git commit --quiet -m "Check every commit"')
 
@@ -207,7 +223,11 @@ terminal.run('git add . && git commit --quiet -m "Quick fix"', fails=True)
 # %% tags=["claim"]
 commits = terminal.output('git log --format="%s"').splitlines()
 claim("Kim's commit is in the history", "Quick fix" in commits, always=False)
-claim("Tables that no rule looks at yet", len(terminal.output('git ls-files "*.csv"').split()), always=2)
+claim(
+    "Tables that no rule looks at yet",
+    len(terminal.output('git ls-files "*.csv"').split()),
+    always=2,
+)
 
 # %% [markdown]
 # The key never reached the history, so nothing has to be revoked. A hook runs on one machine, and `git commit --no-verify` skips it:
@@ -247,7 +267,9 @@ check("02.1", rule)
 # 'What was the loss of the run before last?' Kim numbered the logs. **Guess first:** which file does this command print?
 
 # %%
-terminal.run("touch reports/runs/run_8.log reports/runs/run_9.log reports/runs/run_10.log reports/runs/run_11.log")
+terminal.run(
+    "touch reports/runs/run_8.log reports/runs/run_9.log reports/runs/run_10.log reports/runs/run_11.log"
+)
 terminal.run("ls reports/runs | tail -n 2 | head -n 1")
 
 # %% tags=["claim"]
@@ -272,7 +294,11 @@ terminal.run("cat $(ls reports/runs/*.json | tail -n 2 | head -n 1)")
 
 # %% tags=["claim"]
 before_last = json.loads(terminal.output("cat $(ls reports/runs/*.json | tail -n 2 | head -n 1)"))
-claim("The run before last had a test log-loss of", before_last["test log-loss"], nyc2013=(0.500, 0.510))
+claim(
+    "The run before last had a test log-loss of",
+    before_last["test log-loss"],
+    nyc2013=(0.500, 0.510),
+)
 
 # %% [markdown]
 # Now the same command finds the right run. A full record also needs parameters, data and code: lesson 04 uses MLflow for that.
@@ -283,7 +309,9 @@ claim("The run before last had a test log-loss of", before_last["test log-loss"]
 # Kim's next notebook decides who is warned: everyone who flies in an hour with at least this share of late flights.
 
 # %%
-terminal.write("notebooks/2.0-kl-who-is-warned.py", """
+terminal.write(
+    "notebooks/2.0-kl-who-is-warned.py",
+    """
 # %%
 import pandas as pd
 
@@ -293,7 +321,8 @@ warn_from = 0.25
 july = pd.read_csv("../data/raw/flights_2013-07.csv")
 late = (july["DepDelay"] >= 15).groupby(july["CRSDepTime"] // 100).mean()
 late[late >= warn_from].round(3).to_frame("share late")
-""")
+""",
+)
 pair = "jupytext --quiet --set-formats ipynb,py:percent --set-kernel python3 --sync --execute"
 terminal.run(f"{pair} notebooks/2.0-kl-who-is-warned.py 2> ../jupytext.log")
 terminal.run('git add . && git commit --quiet -m "Who is warned"')
@@ -305,7 +334,9 @@ terminal.run('git add . && git commit --quiet -m "Who is warned"')
 
 # %%
 terminal.run('perl -pi -e "s/0.25/0.40/" notebooks/2.0-kl-who-is-warned.py')
-terminal.run("jupytext --quiet --sync --execute notebooks/2.0-kl-who-is-warned.py 2> ../jupytext.log")
+terminal.run(
+    "jupytext --quiet --sync --execute notebooks/2.0-kl-who-is-warned.py 2> ../jupytext.log"
+)
 terminal.run("git diff --stat")
 terminal.run('git diff --unified=0 "*.py" | tail -n 2')
 

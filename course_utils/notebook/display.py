@@ -79,7 +79,7 @@ def show_picture(file: Path, *, alt: str) -> None:
     Parameters
     ----------
     file : Path
-        A PNG file.
+        Where the PNG file is, such as from `tables.find`.
     alt : str
         What the picture shows, in a sentence or two.
 

@@ -72,14 +72,15 @@ def defined(file: Path) -> dict[str, ast.stmt]:
 
 
 def imported(file: Path) -> set[str]:
-    """Return the names that a module takes from others of the course."""
+    """Return the public names that a module takes from others of the course."""
     froms = [node for node in tree(file).body if isinstance(node, ast.ImportFrom)]
-    return {
+    names = {
         alias.asname or alias.name
         for node in froms
         if (node.module or "").startswith("course_utils")
         for alias in node.names
     }
+    return {name for name in names if is_public(name)}
 
 
 def listed(file: Path) -> list[str] | None:

@@ -5,10 +5,10 @@
 
 import os
 
-from course_utils import tables
+from course_utils import tables as _tables
 
 # MLflow counts its users by default and reads these variables when it is imported. The course counts nobody.
-for _name, _value in tables.read_toml("quiet.toml")["environment"].items():
+for _name, _value in _tables.read_toml("quiet.toml")["environment"].items():
     if _name.startswith(("MLFLOW_", "DO_NOT_")):
         os.environ.setdefault(_name, _value)
 

@@ -32,7 +32,7 @@ def log_run(data: TrainingSnapshot, name: str, **changes: Any) -> str:
     data : TrainingSnapshot
         The data for training and validation.
     name : str
-        The run's name.
+        What MLflow calls the run; runs may share it.
     **changes
         As for the settings of `train`.
 

@@ -164,6 +164,7 @@ def test_the_three_projects_are_written(tmp_path):
 def test_a_fix_works_today_and_perhaps_in_a_year(name, lines, today, later):
     """A project is built and run with my line, from the releases of a month."""
     attempt = environments.try_fix(name, lines)
+    assert isinstance(attempt, environments.Attempt)
     assert today in attempt.said
     assert attempt.works is (later is not None)
     assert attempt.resolved is ("No solution" not in attempt.said)
