@@ -365,7 +365,9 @@ claim("The record names the data's file", record.data.tags["data_md5"] == data.m
 # a numbered *version*, and an *alias* points to one of them.
 
 # %%
-version = mlflow.register_model(f"runs:/{record.info.run_id}/model", "my-delays")
+mlflow.utils.logging_utils.disable_logging()  # autolog has switched the notices on again
+[model] = record.outputs.model_outputs
+version = mlflow.register_model(f"models:/{model.model_id}", "my-delays")
 client = mlflow.MlflowClient()
 client.set_registered_model_alias("my-delays", "champion", version.version)
 print(version.name, "version", version.version, version.status)
