@@ -78,7 +78,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Yes. A *SHAP value* is what an input adds to the answer when it becomes known, averaged over every order in which the inputs
+# Yes. A *SHAP value* is what an input adds to the answer when it becomes known, averaged over every order in which inputs
 # could become known. `E[f(X)]` is the start and `f(x)` the answer, both in *log-odds*, the scale on which trees are added. In odds
 # an input multiplies: a value of 0.7 doubles them, wherever the flight started.
 
