@@ -617,7 +617,7 @@ entry_points:
 )
 
 # %% [markdown]
-# `mlflow run` starts the command in this environment, because of `--env-manager local`. It needs a quarter of a minute, so this
+# `mlflow run` starts the command in this environment, because of `--env-manager local`. It is slow, so this
 # cell runs only when you run it yourself. It prints nothing, and the list of runs has one more called 'on record'.
 
 # %% tags=["live"]

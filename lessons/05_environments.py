@@ -111,19 +111,14 @@ terminal.run(
 
 # %% tags=["claim"]
 asked = len(terminal.output("uv tree --frozen --quiet --depth 1").splitlines()) - 1
-pinned = terminal.output(
-    "uv export --frozen --quiet --no-hashes --no-annotate --no-header"
-).splitlines()
-claim("The lock pins far more than was asked for", len(pinned) > 4 * asked, always=True)
+export = "uv export --frozen --quiet --no-hashes --no-annotate --no-header"
+pinned = terminal.output(export).splitlines()
 markers = {line.partition("==")[0]: line.partition(" ; ")[2] for line in pinned}
-claim(
-    "uvloop is left out on Windows", "sys_platform != 'win32'" in markers["uvloop"], always=True
-)
-claim(
-    "pywinpty is installed on Windows alone",
-    "os_name == 'nt'" in markers["pywinpty"],
-    always=True,
-)
+elsewhere = "sys_platform != 'win32'" in markers["uvloop"]
+windows = "os_name == 'nt'" in markers["pywinpty"]
+claim("The lock pins far more than was asked for", len(pinned) > 4 * asked, always=True)
+claim("uvloop is left out on Windows", elsewhere, always=True)
+claim("pywinpty is installed on Windows alone", windows, always=True)
 
 # %% [markdown]
 # `version` is exact, `hash` pins the file, and `dependencies` have their own entries. The part after `;` is a *marker*: it says on
@@ -177,23 +172,14 @@ plots.show(
 )
 
 # %% tags=["claim"]
+one_by_one, in_pairs = off["one after the other"], off["NumPy's sum"]
+different = one_by_one.nunique()
+double = int(flights["Distance"].to_numpy("float64").sum())
 claim("Miles flown, counted in whole numbers", exact, nyc2013=350217607)
-claim(
-    "Different totals of the loop from four numbers of threads",
-    len(set(loop.values())),
-    nyc2013=4,
-)
-claim(
-    "The worst of them is off by",
-    off["one after the other"].abs().max(),
-    nyc2013=42169,
-    unit="miles",
-)
-claim(
-    "NumPy's sum is off by at most", off["NumPy's sum"].abs().max(), nyc2013=(0, 16), unit="miles"
-)
-double = flights["Distance"].to_numpy("float64")
-claim("In float64 NumPy's total is exact", int(double.sum()) == exact, nyc2013=True)
+claim("Different totals of the loop from four numbers of threads", different, nyc2013=4)
+claim("The worst of them is off by", one_by_one.abs().max(), nyc2013=42169, unit="miles")
+claim("NumPy's sum is off by at most", in_pairs.abs().max(), nyc2013=(0, 16), unit="miles")
+claim("In float64 NumPy's total is exact", double == exact, nyc2013=True)
 
 # %% [markdown]
 # Nothing is broken. `float32` keeps about seven digits, so each addition of the loop rounds. NumPy's `sum` adds in pairs, rounds

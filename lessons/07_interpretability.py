@@ -339,6 +339,12 @@ log_odds = np.log(answers / (1 - answers))
 ends = [kind.base_values + kind.values.sum(axis=1) for kind in (pathwise, compared)]
 claim("Path-dependent values add up", np.allclose(ends[0], log_odds, atol=1e-4), always=True)
 claim("Interventional values add up", np.allclose(ends[1], log_odds, atol=1e-4), always=True)
+ours = explain.shap_values(timetable.scorer, there, background).values
+claim(
+    "The course's interventional values are these",
+    np.allclose(ours, compared.values),
+    always=True,
+)
 alike = 100 * (pathwise.values.argmax(axis=1) == compared.values.argmax(axis=1)).mean()
 claim("Same strongest column", alike, unit="%", nyc2013=(80, 92), allyears2k=(75, 92))
 
@@ -356,8 +362,8 @@ claim("The other one, less the mean of training flights", ours, nyc2013=(0.08, 0
 
 # %% [markdown]
 # A regulator asks what the model *does*. Answer with interventional values and name the background: 'compared with a hundred flights of
-# January to August'. The path-dependent start is the mean of no group
-# of flights, because XGBoost gives uncertain flights more weight.
+# January to August'. Add that some of the mixed flights never exist. The path-dependent start is the mean of no group of flights,
+# because XGBoost gives uncertain flights more weight.
 
 # %% [markdown]
 # The course's model splits by categories. Ask for its interventional values:
@@ -366,7 +372,7 @@ claim("The other one, less the mean of training flights", ours, nyc2013=(0.08, 0
 show_error(lambda: shap.TreeExplainer(booster, X[:100])(X))
 
 # %% [markdown]
-# So the small model has numbers in place of categories. For the large one, *Further* compares whole families.
+# So the small model has numbers instead. For the large one, *Further* compares families.
 
 # %% [markdown] tags=["instructor"]
 # Let pairs argue it: one is the regulator and asks 'did the distance count against my passenger?', the other may answer with any number
@@ -431,8 +437,8 @@ claim("Families would agree by chance for", family["by chance [%]"], unit="%", n
 show_table(explain.stability())
 
 # %% [markdown]
-# Families keep a clear lead in kappa too, so passengers hear families. Some reasons still change: store each reason together with
-# the version of the model that gave it.
+# Families keep a clear lead in kappa too, so passengers hear families. Some still change:
+# store each reason with the version of the model.
 
 # %% [markdown]
 # ## Nothing forbidden
@@ -453,7 +459,7 @@ right = 100 * tree.score(others[half_way:], airline[half_way:])
 print(f"airline guessed for {right:.0f}% of flights")
 
 # %% [markdown]
-# No: the other inputs give the airline away. The course fits such a tree on each column alone, too. Some columns reveal the airline
+# No: the other inputs give it away. The course fits such a tree on each column alone, too. Some columns reveal the airline
 # alone: they are its *proxies*. Reasons without them would hide what the model uses, so the course's function refuses.
 
 # %%
@@ -484,7 +490,7 @@ claim("Airlines guessed before", right, unit="%", nyc2013=(76, 88), allyears2k=(
 claim("Airlines guessed now", guessed, unit="%", nyc2013=(66, 80), allyears2k=(90, 100))
 
 # %% [markdown]
-# Hardly anything. But the remaining inputs still reveal most airlines: a proxy is seldom one column. Report that share to Legal, who
+# Hardly anything. But the remaining inputs reveal most airlines: a proxy is seldom one column. Report that share to Legal, who
 # decide whether it is low enough. Now three warned flights get their reasons:
 
 # %%
