@@ -138,8 +138,8 @@ def check(number: str, answer: Any) -> None:
     Examples
     --------
     >>> check("12.3", 0.5)
-    ✗ at this threshold a warning does not break even
-      Hint: one half is right only if a good warning earns as much as a false alarm costs; here the two differ.
+    ✗ a warning does not break even there
+      Hint: one half is right only where a good warning earns what a false alarm costs; here the two differ.
     Exercise 12.3: not solved yet
     """
     number = _as_number(number)

@@ -46,8 +46,8 @@ RIGHT = {
 
 WRONG = {
     "05.1": [
-        ({**CAUSES, "clock": "model from another version"}, "What chose them"),
-        ({**CAUSES, "clock": "missing package"}, "What chose them"),
+        ({**CAUSES, "clock": "model from another version"}, "what chose the version"),
+        ({**CAUSES, "clock": "missing package"}, "what chose the version"),
         ({**CAUSES, "closure": "missing pin"}, "at the same time"),
         ({**CAUSES, "model": "missing pin"}, "card"),
         ({**CAUSES, "model": "conflicting pin"}, "card"),
