@@ -153,7 +153,7 @@ with mlflow.start_run(run_name="the deck's run, fixed"):
     mlflow.log_metrics({"accuracy": log["accuracy"], "average_precision": log["AUC"], **counts})
 query = "metrics.accuracy > 0.6 and params.depth = '5'"
 found = mlflow.search_runs(filter_string=query)
-found.filter(regex="runName|metrics").T
+found[["tags.mlflow.runName", "metrics.accuracy", "metrics.average_precision"]].round(4)
 
 # %% [markdown]
 # ## Ten runs, found again

@@ -82,11 +82,6 @@ def show_picture(file: Path, *, alt: str) -> None:
         Where the PNG file is, such as from `tables.find`.
     alt : str
         What the picture shows, in a sentence or two.
-
-    Examples
-    --------
-    >>> show_picture(tables.find("mlflow_page.png"), alt="Two runs and their scores.")
-    Two runs and their scores.
     """
     content = base64.b64encode(file.read_bytes()).decode()
     page = f'<img src="data:image/png;base64,{content}" alt="{escape(alt)}" style="max-width: 100%">'

@@ -156,12 +156,12 @@ def test_a_screen_reader_meets_question_options_and_folds(page):
     assert group.get_by_role("checkbox", name="a) Yes").count() == 1
     assert group.get_by_role("checkbox", name="b) No").count() == 1
     assert "Check option a" in group.aria_snapshot()
-    assert not page.get_by_text("Every choice made by test results").is_visible()
+    assert not page.get_by_text("Each such choice leaks knowledge").is_visible()
 
 
 def test_every_reason_can_be_opened_by_keyboard_before_anything_was_run(page):
     """I check an option without a mouse, and go on to the next."""
-    right, other = "Every choice made by test results", "The more often you choose by it"
+    right, other = "Each such choice leaks knowledge", "With each choice the test score improves"
     page.locator("summary", has_text="Check option a").focus()
     page.keyboard.press("Enter")
     assert page.get_by_text(right).is_visible()
@@ -182,7 +182,7 @@ def test_options_can_be_ticked_by_keyboard_once_the_cell_was_run(trusted):
     assert yes.is_checked()
     trusted.keyboard.press("Tab")
     trusted.keyboard.press("Enter")
-    assert trusted.get_by_text("Every choice made by test results").is_visible()
+    assert trusted.get_by_text("Each such choice leaks knowledge").is_visible()
     trusted.keyboard.press("Tab")
     trusted.keyboard.press("Space")
     assert no.is_checked()

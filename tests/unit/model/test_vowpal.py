@@ -183,7 +183,7 @@ def test_by_default_only_what_is_known_beforehand_is_written(write):
 
 def test_a_forbidden_column_is_refused_by_name(write):
     """Naming a column that holds the answer is refused with the dictionary's reason."""
-    with pytest.raises(UsageError, match=r"DepDelay may not be used 3 hours ahead: it is what the label is made of"):
+    with pytest.raises(UsageError, match=r"DepDelay may not be used 3 hours ahead: the label is computed from it"):
         text(write(*FLIGHT), label="IsDepDelayed", labels=PLUS_MINUS, columns=["DepDelay"])
 
 

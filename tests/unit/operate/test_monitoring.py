@@ -166,7 +166,7 @@ def test_a_real_prometheus_sees_the_questions_of_a_running_service():
         deploy_python_closure(connection, "echo", 1, "strings", lambda texts: texts, base_image=image)
         connection.link_model_to_app("echo", "echo")
         seen = monitoring.scrape_service(
-            connection.get_query_addr(), "echo", ["1", "2"], seconds=min(60, patience.seconds(6)), rate=20
+            connection.get_query_addr(), "echo", ["1", "2"], seconds=min(60, patience.seconds(15)), rate=20
         )
     finally:
         connection.stop_all()
