@@ -1,7 +1,7 @@
 """Set the course up in ``.venv``: ``python3 authoring/bootstrap.py``. The Makefile calls it before anything else.
 
 It needs nothing but Python and its standard library, because it runs when nothing is installed yet. A second run finds
-the stamp of the first and ends at once; a set-up that was interrupted is begun anew.
+the stamp of the first and ends at once; an interrupted set-up starts again from the beginning.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def main(root: Path = ROOT) -> int:
         print(f"The course cannot be set up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nSet-up stopped. The next run begins it anew.", file=sys.stderr)
+        print("\nSet-up stopped. The next run starts it again.", file=sys.stderr)
         return 130
     print(f"The course is set up in .venv ({time.monotonic() - started:.0f} s).", file=sys.stderr)
     return 0
@@ -106,7 +106,7 @@ class Environment:
         print("Setting the course up in .venv; the first time this fetches about 2 GB.", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="course-uv-") as scratch:
             if not uv:
-                # A copy, because the environment that is about to be made anew may be the one that uv lies in.
+                # A copy, because the environment that is about to be made again may be the one that holds uv.
                 uv = shutil.copy2(str(self._bring_uv()), scratch)
             python = self._python(uv)
             if self.venv.exists() and self._minor(self.program("python")) != self._minor(python):

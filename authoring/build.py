@@ -58,7 +58,7 @@ def build(
     claim or cell, or an output that must not be published, leaves both its notebooks as they are.
 
     A notebook whose sources did not change and whose outputs are the same again (as nbval compares them: pictures by
-    their words, not their bytes) is left as it is. To draw its pictures anew, delete it first.
+    their words, not their bytes) is left as it is. To draw its pictures again, delete it first.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ def run(
     UsageError
         An option cannot be used, or `out` holds committed files.
     KeyboardInterrupt
-        Somebody stopped the run; nothing of it is left running.
+        The run was stopped; nothing of it is left running.
     """
     from rich.console import Console
 

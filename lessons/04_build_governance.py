@@ -474,7 +474,7 @@ flights.assign(late=champion.predict(data.requests(3)).round(3))
 
 # %% [markdown] tags=["instructor"]
 # Let two groups argue about 'new feed': it is better for nearly everyone. Who may decide that US's passengers pay for it? A gate
-# cannot settle that; it can make sure that somebody has to.
+# cannot settle that; it can make sure that a person does.
 
 # %% [markdown]
 # ## A server for the team
