@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, listed, right, wrong
+from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, kind_of, listed, right, wrong
 from course_utils.tables import active_dataset, read_toml
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def warning_threshold(answer: Any) -> Sequence[Finding]:
     number = as_number(answer)
     if number is None:
         hint = "give one number, without quotes, such as the probability that a coin shows heads"
-        return [wrong(f"a {type(answer).__name__} is no probability", hint=hint)]
+        return [wrong(f"{kind_of(answer)} is not a probability", hint=hint)]
     mistakes = [
         (1 - wanted, "that is the break-even share of *needless* warnings: which of the two must be rare enough?"),
         (loss / gain, "that is the odds at break-even: turn odds into a probability"),

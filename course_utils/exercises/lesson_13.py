@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, listed, right, wrong
+from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, kind_of, listed, right, wrong
 from course_utils.tables import active_dataset, read_toml
 
 _ROUNDING = 2e-5  # VW prints six decimals
@@ -114,7 +114,7 @@ def pairs(answer: Any) -> Sequence[Finding]:
     limits = read_toml("exercises.toml")["13.2"]
     if not isinstance(answer, str):
         hint = "terminal.output(…) returns what a command prints, terminal.run(…) returns nothing"
-        return [wrong(f"a {type(answer).__name__} is no report", hint=hint)]
+        return [wrong(f"{kind_of(answer)} is not a report", hint=hint)]
     report = _numbers(answer)
     if not {"average loss", "best constant's loss", "learning rate"} <= set(report):
         hint = "hand in what VW prints, whole and without --quiet, and not the command or one of its numbers"
@@ -183,7 +183,7 @@ def guard(answer: Any) -> Sequence[Finding]:
     batches = getattr(answer, "batches", None)
     if not {"harm", "learnt", "spoiled"} <= set(getattr(batches, "columns", ())):
         hint = "call online_learning.learn_guarded with your limit, and keep what it returns"
-        return [wrong(f"a {type(answer).__name__} is no guarded run", hint=hint)]
+        return [wrong(f"{kind_of(answer)} is not a guarded run", hint=hint)]
     spoiled, learnt = batches["spoiled"].astype(bool), batches["learnt"].astype(bool)
     if int(spoiled.sum()) != limits["spoiled"]:
         hint = "pass the same days as `spoiled`: test a guard on the fault that it is for"
