@@ -31,8 +31,8 @@ from course_utils.notebook import claim, doctor, plots
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.1: try it
 #
-# This exercise shows you what a check looks like. Replace `...` with any number of minutes up to a day, then run both
-# cells. Before you do, the check reports `not answered yet`.
+# This exercise shows you what a check looks like. Give `minutes_late` any number of minutes up to a day, in place of
+# `...`, then run both cells. Before you do, the check reports `not answered yet`.
 
 # %%
 minutes_late = ...

@@ -110,8 +110,8 @@ claim("The departure delay is rejected, too", itself, nyc2013=True, allyears2k=F
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.1: overrule the profiler
 #
-# The table above shows the columns that the profiler rejects because they follow another one. List those that a model
-# may use three hours before departure.
+# The table above shows the columns that the profiler rejects because they follow another one. Hand in those that a
+# model may use three hours before departure, as `overruled`, a list of column names.
 #
 # <details><summary>Hint</summary>A correlation does not tell you whether a model may use a column. Two entries of its
 # row do: is the value known in time, and does the dictionary allow its use?</details>
@@ -423,8 +423,8 @@ claim(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.2: a score for each question
 #
-# Name the score that answers each question. Choose from: accuracy, precision, type I, type II, AUC, log-loss, macro F1,
-# micro F1, MAE, RMSE, R².
+# Name the score that answers each question: the dict `chosen` has the questions as keys. Choose from: accuracy, precision, type
+# I, type II, AUC, log-loss, macro F1, micro F1, MAE, RMSE, R².
 #
 # <details><summary>Hint</summary>Several scores count the same flights, but divide by different ones. For each share,
 # write down what is counted, and what it is a share of. For the others, decide whether the question is about order,
@@ -523,9 +523,9 @@ claim("Different totals with four different values", seen["finance"], always=4)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.3: a ledger for any matrix
 #
-# Write a function that takes a confusion matrix as scikit-learn prints it and a payoff. (A row is what happened: first
-# on time, then late.) The function returns the dollars of each cell *by name*. The check calls it with four different
-# counts and four different values.
+# Write the function `ledger(matrix, payoff)`. It takes a confusion matrix as scikit-learn prints it, and a payoff. (A row
+# is what happened: first on time, then late.) It returns the dollars of each cell *by name*, as a dict. The check calls it
+# with four different counts and four different values.
 #
 # <details><summary>Hint</summary>The matrix and the payoff list the cells in different orders, so do not multiply them
 # by position. First give each count its name. The course has a function for this.</details>

@@ -607,10 +607,10 @@ claim(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 15.3: plan for a load, then measure
 #
-# The slow model must answer `80` requests per second, no replica may be busy more than `70%` of the time, and the page waits at most `300` ms.
-# Hand in `plan`: the smallest number of replicas, the objective in microseconds, and as `measured` the result of
-# `load_testing.open_loop_load(address, "planned", [""], rate=80, seconds=3)`. Before you measure, deploy `slow` behind a new application
-# `planned`.
+# The slow model must answer `80` requests per second, no replica may be busy more than `70%` of the time, and the page waits at
+# most `300` ms. Hand in the dict `plan`: the smallest number of replicas, the objective in microseconds, and as `measured` the
+# result of `load_testing.open_loop_load(address, "planned", [""], rate=80, seconds=3)`. Before you measure, deploy `slow`
+# behind a new application `planned`.
 #
 # <details><summary>Hint</summary>`create_endpoint` from `clipper_admin.deployers.python` registers, deploys and links in one call. Keep
 # `batch_size=1`: these replicas take one request at a time. For a second try choose a new name, because a name is used only once.</details>

@@ -632,7 +632,7 @@ def test_the_gate_finds_a_table_of_another_model(fit, source, store):
     other = replace(fit.scorer, booster=fit.scorer.booster[:2])
     store.build("v1", source, other)
     assert batch.publication_gate(store, "v1", source, fit.scorer) == [
-        "spot check: 100 of 100 rows get a different score when scored one at a time"
+        "spot check: 100 of 100 rows with a different score when scored one at a time"
     ]
 
 
