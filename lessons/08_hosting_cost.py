@@ -155,6 +155,7 @@ show_table(listed.head(5)[["vendor", "what", "dollars", "per", "unit", "rounding
 #
 # Write `batch_bill(jobs)`. It takes a list with the number of predictions in each job, and returns the bill in dollars. The
 # price is 0.10 dollars per 1,000 predictions, and each job is rounded up to the next 1,000.
+#
 # <details><summary>Hint</summary>What does a job with only a few flights cost? And a job with exactly 1,000?</details>
 
 
