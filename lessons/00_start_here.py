@@ -96,12 +96,12 @@ warn, silent = worth.loc[round(probability, 2)]
 
 # %% tags=["claim"]
 claim("Probability that this flight leaves late", probability, nyc2013=(0.65, 0.8))
-claim("Average value of a warning, per passenger", warn, nyc2013=(30, 60), unit="$")
-claim("Average value of no warning, per passenger", silent, nyc2013=(-400, -280), unit="$")
+claim("Expected value of a warning for this flight", warn, nyc2013=(30, 60), unit="$")
+claim("Expected value of no warning for this flight", silent, nyc2013=(-400, -280), unit="$")
 
 # %% [markdown]
 # Both values follow from a *payoff* in the slides on which this course is based ('the deck'). A correct prediction
-# earns 100 dollars, a false alarm costs 100 dollars, and a delay without a warning costs 500 dollars. For this flight a
+# earns 100 dollars a flight, a false alarm costs 100 dollars, and a delay without a warning costs 500 dollars. Here a
 # warning is worth more, so you send it. The rest of the course shows when you can rely on such a decision.
 
 # %% [markdown]

@@ -15,6 +15,7 @@
 # *20 minutes in class: a first record 3 · the deck's log 3 · ten runs 4 · built again 3 · registry and gate 5 · a server 2.*
 
 # %% tags=["setup"]
+from hashlib import sha256
 from itertools import product
 
 from course_utils import tables
@@ -379,6 +380,11 @@ print(version.name, "version", version.version, version.status)
 champion = mlflow.pyfunc.load_model("models:/my-delays@champion")
 flights = later[["UniqueCarrier", "Origin", "Dest"]].head(3)
 flights.assign(late=champion.predict(later[inputs].head(3)).round(3))
+
+# %% tags=["claim"]
+loaded = mlflow.xgboost.load_model("models:/my-delays@champion")
+recorded = sha256(loaded.save_raw()).hexdigest() == record.data.tags["model_sha256"]
+claim("The loaded champion is bit for bit the recorded model", recorded, always=True)
 
 # %% [markdown]
 # ## A gate
