@@ -896,7 +896,6 @@ show_table(load_testing.clipper_deployers())
 
 # %%
 servers = tables.benchmark("serving").drop(columns="version")
-servers = servers.rename(columns={"CPU a question": "CPU per request"})
 show_table(servers)
 tables.benchmark_note("serving")
 

@@ -652,15 +652,6 @@ def test_more_detailed_keys_find_fewer_flights():
     assert found["found"].iloc[0] == round(100 * route[late].isin(route[~late]).mean(), 1)
 
 
-def test_the_decks_encoding_says_nothing_about_an_absent_column():
-    """One-hot encoding fills a missing column with zeros, without an error."""
-    rows = pd.DataFrame({"Distance": [733, 200], "Origin": pd.Categorical(["EWR", "JFK"])})
-    columns = batch.deck_encode(rows).columns
-    assert list(columns) == ["Distance", "Origin_EWR", "Origin_JFK"]
-    assert batch.deck_encode(rows[["Origin"]], columns)["Distance"].tolist() == [0, 0]
-    assert batch.deck_encode(rows.assign(Origin="ANC"), columns).iloc[0].tolist() == [733, 0, 0]
-
-
 def test_every_limit_of_the_gate_is_there():
     """All limits of the gate are in the table."""
     assert set(batch.gate_limits()) == {"rows", "rejected", "missing", "unseen", "psi", "spot"}
