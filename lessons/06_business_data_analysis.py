@@ -816,8 +816,9 @@ deck.drop(columns="why they differ")
 
 # %%
 number = (days - days.min()).dt.days
+lengths = {"1 day": 1, "3 days": 3, "7 days": 7}
 blocks = {
-    f"{length} days": money.bootstrap(ours - theirs, number // length) for length in (1, 3, 7)
+    name: money.bootstrap(ours - theirs, number // length) for name, length in lengths.items()
 }
 pd.Series(blocks, name="$ per 1,000 flights").to_frame()
 
