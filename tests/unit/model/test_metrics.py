@@ -41,7 +41,7 @@ def test_several_pairs_of_counts_are_compared_at_once():
 
 def test_bins_that_differ_and_rules_that_are_none_are_refused():
     """Counts of different bins, or a misspelt smoothing, are refused with the reason."""
-    with pytest.raises(UsageError, match="3 bins against 2"):
+    with pytest.raises(UsageError, match="2 bins against 3"):
         metrics.psi([1, 2], [1, 2, 3])
     with pytest.raises(UsageError, match="smoothing='ad' is unknown"):
         metrics.psi([1, 2], [1, 2], smoothing="ad")
