@@ -348,6 +348,7 @@ claim("Its validation log-loss differs from version 1's by", gap, nyc2013=(-0.00
 # **Guess first:** you send the first flight before the update, after it, and after the deck's rollback. How do the three answers differ?
 
 # %%
+del flights, split, model, shallow  # the cluster needs the memory
 seen = {"before": ask(input=texts[0])["output"]}
 deploy_python_closure(connection, "xgboostv2-model", 2, "strings", predict_v2, base_image=image)
 seen["after the update"] = ask(input=texts[0])["output"]
