@@ -525,6 +525,7 @@ claim(
 # reference, and all the checks.
 
 # %%
+del cured, fooled, history, live, turned, with_gaps, wrong  # the audit needs the memory
 audit = pitfalls.Audit(10, flights, known)
 audit
 
