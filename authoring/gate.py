@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from authoring import outcomes, patience, processes, run, surroundings
 from course_utils import tables
 from course_utils.errors import CourseError
+from course_utils.wording import counted
 
 #: Where committed notebooks lie.
 NOTEBOOKS = ("notebooks", "solutions")
@@ -183,8 +184,8 @@ def determinism(repeats: int) -> Part:
     Console().print(table)
     wanted = {f"{folder}.{path.stem}" for folder in notebook_folders() for path in _notebooks(folder)}
     same = {name for name, results in differing.items() if results == ["same"] * repeats}
-    detail = f"{len(wanted & same)} of {len(wanted)} notebooks gave the same each time"
-    return Part(f"every notebook {repeats} times", 0 if wanted and wanted <= same else 1, detail)
+    detail = f"{len(wanted & same)} of {counted(len(wanted), 'notebook')} gave the same each time"
+    return Part(f"every notebook {counted(repeats, 'time')}", 0 if wanted and wanted <= same else 1, detail)
 
 
 def failures(junit: Path) -> dict[str, list[str]]:

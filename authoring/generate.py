@@ -17,6 +17,7 @@ from typing import Any
 
 from course_utils import tables
 from course_utils.errors import UsageError
+from course_utils.wording import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "deploying-ml-models"
@@ -241,19 +242,24 @@ def _lessons(root: Path) -> Iterator[str]:
         deck = lesson["deck_notebook"] or "–"
         yield f"| {first} | {lesson['minutes']} | {own or '–'} | {lesson['deck']} | {deck} |"
     yield ""
-    days = {day: sum(lesson["minutes"] for lesson in lessons if lesson["day"] == day) for day in (1, 2)}
+    in_class = {day: sum(lesson["minutes"] for lesson in lessons if lesson["day"] == day) for day in (1, 2)}
+    days = {
+        day: f"{counted(in_class[day], 'minute')} in class, about {counted(round(alone[day] / 60), 'hour')} alone"
+        for day in (1, 2)
+    }
     yield (
         f"*In class* is what the deck plans for a lesson. *Alone* is about what you need to read, run and solve it by "
-        f"yourself, computed from the notebook. Day 1 is lessons 00 to 09: {days[1]} minutes in class, about "
-        f"{round(alone[1] / 60)} hours alone. Day 2 is lessons 10 to {lessons[-1]['number']}: {days[2]} minutes in "
-        f"class, about {round(alone[2] / 60)} hours alone. You can take each lesson without another one first."
+        f"yourself, computed from the notebook. Day 1 is lessons 00 to 09: {days[1]}. Day 2 is lessons 10 to "
+        f"{lessons[-1]['number']}: {days[2]}. You can take each lesson without another one first."
     )
 
 
 def _between(text: str, markers: tuple[str, str], content: str) -> str:
     for marker in markers:
         if text.count(marker) != 1:
-            raise UsageError(f"README.md holds the marker {marker!r} {text.count(marker)} times", fix="put it in once")
+            raise UsageError(
+                f"README.md holds the marker {marker!r} {counted(text.count(marker), 'time')}", fix="put it in once"
+            )
     before, rest = text.split(markers[0])
     return f"{before}{markers[0]}\n{content}\n{markers[1]}{rest.split(markers[1])[1]}"
 
@@ -274,8 +280,8 @@ def data_readme() -> str:
 No lesson needs `allyears2k`. To fetch it, run `python -c "from course_utils.data import datasets; \
 datasets.fetch_flights('allyears2k')"`. To use a local copy (the CSV file or a zip of it) or a mirror instead, set the \
 environment variable `{fetched["variable"]}` to its path or address. The course keeps the file only if it is the \
-published one: {fetched["bytes"]:,} bytes, SHA-256 `{fetched["sha256"]}`. Then `course run --dataset allyears2k` runs \
-the lessons on it; a lesson that needs complete days or the weather is skipped and says so.
+published one: {counted(fetched["bytes"], "byte")}, SHA-256 `{fetched["sha256"]}`. Then `course run \
+--dataset allyears2k` runs the lessons on it; a lesson that needs complete days or the weather is skipped and says so.
 
 To add a data set of your own, see [CONTRIBUTING.md](../CONTRIBUTING.md).
 

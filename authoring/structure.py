@@ -22,6 +22,7 @@ from authoring.build import LEARNER, SOLVED
 from authoring.lessons import Cell, Lesson
 from course_utils import tables
 from course_utils.errors import CourseError
+from course_utils.wording import counted
 
 MEDIAN_LINES = 5
 MOST_LINES, MOST_SHARE = 12, 0.9  # nine cells of ten are this long or shorter
@@ -155,7 +156,8 @@ def _minutes(view: _View, first: Cell) -> Iterator[str]:
     minutes = view.entry["minutes"]
     if not said:
         yield view.says(
-            first, f"no minutes for each section, such as '*{minutes} minutes in class: first part 5 · second …*'"
+            first,
+            f"no minutes for each section, such as '*{counted(minutes, 'minute')} in class: first part 5 · second …*'",
         )
         return
     parts = [part.strip().rstrip(".") for part in said["parts"].split("·")]
@@ -165,7 +167,7 @@ def _minutes(view: _View, first: Cell) -> Iterator[str]:
         return
     total = sum(int(number[1]) for number in numbers if number)
     if int(said["total"]) != minutes:
-        yield view.says(first, f"says {said['total']} minutes, the curriculum says {minutes}")
+        yield view.says(first, f"says {counted(said['total'], 'minute')}, the curriculum says {minutes}")
     if total != minutes:
         yield view.says(first, f"the sections' minutes sum to {total}, the curriculum says {minutes}")
 
@@ -232,7 +234,9 @@ def _further(view: _View) -> Iterator[str]:
             yield view.says(cell, "the tag further stands at a ## heading")
     beyond = len(view.learners) - len(view.core)
     if beyond > len(view.core):
-        yield view.says(None, f"further has {beyond} cells, the core route {len(view.core)}: at most as many again")
+        yield view.says(
+            None, f"further has {counted(beyond, 'cell')}, the core route {len(view.core)}: at most as many again"
+        )
 
 
 def _exercises(view: _View) -> Iterator[str]:
@@ -248,11 +252,59 @@ def _exercises(view: _View) -> Iterator[str]:
     needed = view.entry["minutes"] // MINUTES_AN_EXERCISE
     core = sum(cell.exercise is not None for cell in view.core)
     if core < needed:
-        yield view.says(None, f"{core} exercises in {view.entry['minutes']} minutes: about every ten minutes is one")
+        yield view.says(
+            None,
+            f"{counted(core, 'exercise')} in {counted(view.entry['minutes'], 'minute')}: plan one every ten minutes",
+        )
     asked = [lessons.first_text(call) for cell in view.code for call in lessons.calls(cell.learner or "", "quiz")]
     for name in view.quizzes:
         if name not in asked:
             yield view.says(None, f'the knowledge check quiz("{name}") is missing')
+
+
+def _hand_in(view: _View) -> Iterator[str]:
+    """Find exercises that leave open what to hand in: the name that the check takes, and the type of the answer."""
+    task, told, solved = None, "", []
+    for cell in view.lesson.cells:
+        if cell.exercise:
+            task, told, solved = cell, "", []
+        if task and not cell.is_code:
+            told += re.sub(r"<details.*?</details>", "", cell.source, flags=re.DOTALL)
+        elif task and "check" not in cell.tags:
+            solved.append(cell.solved or "")
+        elif task:
+            call = lessons.calls(cell.source, "check")[0]
+            name = ast.unparse(call.args[1])
+            if not re.search(rf"`{name}\b|, {name}\)`|^{name} = ", told, re.MULTILINE):
+                yield view.says(task, f"the task does not name `{name}`, which the check takes")
+            wanted, pattern = _asked_type(name, solved)
+            if not re.search(pattern, told):
+                yield view.says(task, f"the task does not say that `{name}` is {wanted}")
+            task = None
+
+
+def _asked_type(name: str, solved: list[str]) -> tuple[str, str]:
+    """Return the type of a solution in words, and how a task may say it, as a regular expression."""
+    nodes = [node for source in solved for node in ast.walk(ast.parse(source))]
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            arguments = ", ".join(one.arg for one in node.args.args)
+            return f"the function `{name}({arguments})`", re.escape(f"`{name}({arguments})`")
+    assigned = [node.value for node in nodes if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets)]
+    for value in assigned[-1:]:
+        if isinstance(value, ast.Dict) or (isinstance(value, ast.Call) and ast.unparse(value.func) == "dict.fromkeys"):
+            return "a dict", r"\bdict\b"
+        if isinstance(value, ast.List | ast.ListComp):
+            return "a list", r"\blist\b"
+        if isinstance(value, ast.Tuple):
+            return "a pair", r"\b(pair|tuple)\b"
+        if isinstance(value, ast.Constant | ast.JoinedStr):
+            text = isinstance(value, ast.JoinedStr) or isinstance(value.value, str)
+            return ("a text", r"\btext\b") if text else ("a number", r"\bnumber\b")
+    return (
+        "what a call returns, or a type",
+        r"\b(returns?|result|dict|list|pair|text|number|table|Series|clients|game)\b",
+    )
 
 
 def _parts(view: _View) -> Iterator[str]:
@@ -280,37 +332,39 @@ def _part_budgets(view: _View) -> Iterator[str]:
         code = sum(cell.is_code and not lessons.FOLDED_TAGS & set(cell.tags) for cell in cells)
         words = sum(_words(cell.source) for cell in cells if not cell.is_code)
         if code > PART_CELLS:
-            yield view.says(cells[0], f"{name} has {code} code cells, at most {PART_CELLS}")
+            yield view.says(cells[0], f"{name} has {counted(code, 'code cell')}, at most {PART_CELLS}")
         if words > PART_WORDS:
-            yield view.says(cells[0], f"{name} has {words:,} words, at most {PART_WORDS:,}")
+            yield view.says(cells[0], f"{name} has {counted(words, 'word')}, at most {PART_WORDS:,}")
 
 
 def _lines_of_code(view: _View) -> Iterator[str]:
     lengths = sorted(_lines(cell.learner or "") for cell in view.code)
     if lengths and median(lengths) > MEDIAN_LINES:
-        yield view.says(None, f"code cells have {median(lengths):g} lines in the median, at most {MEDIAN_LINES}")
+        yield view.says(
+            None, f"code cells have {counted(median(lengths), 'line')} in the median, at most {MEDIAN_LINES}"
+        )
     if lengths and (length := lengths[math.ceil(MOST_SHARE * len(lengths)) - 1]) > MOST_LINES:
         long = [cell for cell in view.code if _lines(cell.learner or "") > MOST_LINES]
         yield view.says(
             long[0],
-            f"{len(long)} of {len(lengths)} code cells have more than {MOST_LINES} lines (up to {length} at nine of "
-            f"ten): nine of ten have at most {MOST_LINES}",
+            f"{len(long)} of {counted(len(lengths), 'code cell')} with more than {MOST_LINES} lines (up to {length} at "
+            f"nine of ten): nine of ten have at most {MOST_LINES}",
         )
     for cell in view.lesson.cells:
         if not cell.is_code or cell.solved is None:
             continue
         if (count := _lines(cell.learner or "")) > LONGEST:
-            yield view.says(cell, f"{count} lines, at most {LONGEST}")
+            yield view.says(cell, f"{counted(count, 'line')}, at most {LONGEST}")
         solved = _lines(cell.solved)
         if (cell.has_answer or "solution" in cell.tags) and solved > LONGEST_SOLVED:
-            yield view.says(cell, f"{solved} lines in the solution, at most {LONGEST_SOLVED}")
+            yield view.says(cell, f"{counted(solved, 'line')} in the solution, at most {LONGEST_SOLVED}")
 
 
 def _words_of_text(view: _View) -> Iterator[str]:
     counts = [_words(cell.source) for cell in view.core if not cell.is_code]
     low, high = MEDIAN_WORDS
     if counts and not low <= median(counts) <= high:
-        yield view.says(None, f"text cells have {median(counts):g} words in the median, from {low} to {high}")
+        yield view.says(None, f"text cells have {counted(median(counts), 'word')} in the median, from {low} to {high}")
 
 
 def _plain_code(view: _View) -> Iterator[str]:
@@ -450,6 +504,7 @@ _RULES: tuple[Callable[[_View], Iterator[str]], ...] = (
     _recap,
     _further,
     _exercises,
+    _hand_in,
     _parts,
     _part_budgets,
     _lines_of_code,

@@ -176,6 +176,15 @@ def stores() -> pd.DataFrame:
 # --------------------------------------------------------------------------- scoring
 
 
+def deck_encode(rows: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return rows with one-hot encoded categories, as the deck encodes them: from the categories in these rows.
+
+    Encoded columns of the training data that `rows` lack are filled with 0, without an error.
+    """
+    encoded = pd.get_dummies(rows.astype(dict.fromkeys(rows.select_dtypes("category"), object)), dtype=float)
+    return encoded if columns is None else encoded.reindex(columns=list(columns), fill_value=0.0)
+
+
 def scoring() -> pd.DataFrame:
     """Score the same rows in several ways; the first makes no more than the forest's own work."""
     import xgboost
@@ -183,7 +192,7 @@ def scoring() -> pd.DataFrame:
     flights = datasets.load_flights()
     split, inputs = splits.split_by_time(flights), features.as_of(flights, 3)
     scorer = training.train_xgboost(split, inputs, rounds=100, early_stopping=None).scorer
-    one_hot = batch.deck_encode(inputs)
+    one_hot = deck_encode(inputs)
     columns = list(one_hot.columns)
     matrix = xgboost.DMatrix(one_hot.loc[split.train.index], label=features.label(split.train))
     deck = xgboost.train(training.DEFAULTS, matrix, num_boost_round=100)
@@ -194,7 +203,7 @@ def scoring() -> pd.DataFrame:
         "the forest alone, rows encoded before": lambda: scorer.booster.inplace_predict(encoded),
         "Scorer, with encoding": lambda: scorer.score(inputs),
         "the job's rows, checked too": lambda: batch.score_rows(rows, scorer),
-        "the deck's production_predict": lambda: deck.predict(xgboost.DMatrix(batch.deck_encode(inputs, columns))),
+        "the deck's production_predict": lambda: deck.predict(xgboost.DMatrix(deck_encode(inputs, columns))),
     }
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(REPEATS):

@@ -6,8 +6,8 @@
 The tables are kept as course_utils/tables/serve/benchmark_load_{picture,ways,ray}.csv. Only the last one needs Ray,
 which the course does not install.
 
-The picture: questions come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
-waiting or computing; a question that is not answered within the objective gets the default. Of a few rounds the best
+The picture: queries come at random moments, so many a second, to a closure that takes 20 ms for each of them, either
+waiting or computing; a query that is not answered within the objective gets the default. Of a few rounds the best
 counts for each load, since what other programs do can only add to it. Ways: one client asks one
 flight after the other, and each way answers with the same score; ways take turns, and the best median of the rounds
 counts here, too. Ray: the same closure here and on Ray Serve, which is asked
@@ -132,7 +132,7 @@ def _wait_for(url: str, seconds: float = 120) -> None:
     raise SystemExit(f"{url} did not answer in {seconds:.0f} seconds")
 
 
-def ways(questions: int, rounds: int) -> pd.DataFrame:
+def ways(queries: int, rounds: int) -> pd.DataFrame:
     """Measure what one answer takes, each way for the same flights."""
     flights = datasets.load_flights("nyc2013")
     model = training.course_model(flights)
@@ -144,7 +144,7 @@ def ways(questions: int, rounds: int) -> pd.DataFrame:
     lookup = batch.Lookup(store, default=0.241)
     keys = batch.flight_keys(week).tolist()
     known = dict(zip(keys, scorer.score(rows).tolist(), strict=True))
-    chosen = np.random.default_rng(0).choice(len(keys), questions)
+    chosen = np.random.default_rng(0).choice(len(keys), queries)
     asked, texts = [keys[place] for place in chosen], load_testing.as_json_texts(rows.iloc[chosen])
 
     def model_answers(texts: list[str]) -> list[float]:
@@ -201,11 +201,11 @@ def _median(ask: Callable[[Any], float], given: Sequence[Any]) -> float:
 # --------------------------------------------------------------------------- Ray
 
 
-def ray(questions: int) -> pd.DataFrame:
+def ray(queries: int) -> pd.DataFrame:
     """Serve the course's model here and on Ray Serve."""
     flights = datasets.load_flights("nyc2013")
     model = training.course_model(flights)
-    scorer, texts = model.scorer, load_testing.as_json_texts(model.inputs.iloc[:questions])
+    scorer, texts = model.scorer, load_testing.as_json_texts(model.inputs.iloc[:queries])
 
     def predict(texts: list[str]) -> list[float]:
         return scorer.score(pd.DataFrame([json.loads(text) for text in texts])).tolist()
@@ -234,22 +234,21 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the tables for the lesson")
     parser.add_argument("--only", choices=("picture", "ways", "ray"), help="measure one of the three")
     parser.add_argument("--seconds", type=float, default=6, help="for which each load is offered")
-    parser.add_argument("--questions", type=int, default=300, help="that each way answers in a round")
+    parser.add_argument("--queries", type=int, default=300, help="that each way answers in a round")
     parser.add_argument("--rounds", type=int, default=3, help="of the picture and of the ways")
     options = parser.parse_args()
     load_testing.silence_clipper_logs()
     heads = {
         "picture": f"requests at random moments for {options.seconds:g} s, best of {options.rounds} rounds; "
         f"after {OBJECTIVE_MS} ms the default is sent",
-        "ray": f"the course's model, one replica, {options.questions} flights one after the other; "
+        "ray": f"the course's model, one replica, {options.queries} flights one after the other; "
         "memory that its processes do not share",
-        "ways": "one client, one flight after the other; "
-        f"best median of {options.rounds} rounds of {options.questions}",
+        "ways": f"one client, one flight after the other; best median of {options.rounds} rounds of {options.queries}",
     }
     tables_of = {
         "picture": lambda: picture(options.seconds, options.rounds),
-        "ways": lambda: ways(options.questions, options.rounds),
-        "ray": lambda: ray(options.questions),
+        "ways": lambda: ways(options.queries, options.rounds),
+        "ray": lambda: ray(options.queries),
     }
     for name in [options.only] if options.only else tables_of:
         table = tables_of[name]()

@@ -5,10 +5,10 @@
     uv run python benchmarks/serving.py --write   # and keep course_utils/tables/serve/benchmark_serving{,_goals}.csv
     uv run python benchmarks/serving.py --check   # compare with what is kept; what fell by more than 15% is shown
 
-One XGBoost model of 280 floats, 100 trees; questions are JSON. Every server has one worker or replica and one thread
+One XGBoost model of 280 floats, 100 trees; queries are JSON. Every server has one worker or replica and one thread
 for the model, and all stand ready while one is asked. They take turns; a figure is the median of the rounds, as a ratio
 to a server that was asked in the same rounds, so that other work on the machine hardly counts. The clients are one
-process: so many connections to this machine, each with its next question as soon as it has its answer.
+process: so many connections to this machine, each with its next query as soon as it has its answer.
 
 Without the environment of `benchmarks/`, those servers take part that the course's own environment holds.
 """
@@ -59,24 +59,24 @@ FELL = 0.15
 
 
 class Client(asyncio.Protocol):
-    """A connection that asks the next question as soon as it has an answer, until time is up."""
+    """A connection that asks the next query as soon as it has an answer, until time is up."""
 
-    def __init__(self, questions: Sequence[bytes], first: int, end: float) -> None:
-        self.questions, self.next, self.end = questions, first, end
+    def __init__(self, queries: Sequence[bytes], first: int, end: float) -> None:
+        self.queries, self.next, self.end = queries, first, end
         self.took: list[float] = []
         self.failed = 0
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Ask the first question."""
+        """Ask the first query."""
         self.transport = transport
         self.ask()
 
     def ask(self) -> None:
-        """Send a question."""
+        """Send a query."""
         self.parser, self.body = httptools.HttpResponseParser(self), b""
         self.begun = time.perf_counter()
-        self.transport.write(self.questions[self.next % len(self.questions)])
+        self.transport.write(self.queries[self.next % len(self.queries)])
         self.next += 1
 
     def data_received(self, data: bytes) -> None:
@@ -106,7 +106,7 @@ class Client(asyncio.Protocol):
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of some seconds of questions: answers a second, their p99 in ms, CPU seconds a question, failures."""
+    """What came of some seconds of queries: answers a second, their p99 in ms, CPU seconds a query, failures."""
 
     rate: float
     p99: float
@@ -114,14 +114,14 @@ class Ran:
     failed: int
 
 
-def ask(server: Server, clients: int, questions: Sequence[bytes], seconds: float) -> Ran:
+def ask(server: Server, clients: int, queries: Sequence[bytes], seconds: float) -> Ran:
     """Ask a server for some seconds."""
 
     async def work() -> list[Client]:
         loop = asyncio.get_running_loop()
         end = time.perf_counter() + seconds
         made = [
-            await loop.create_connection(lambda place=place: Client(questions, place, end), "127.0.0.1", server.port)
+            await loop.create_connection(lambda place=place: Client(queries, place, end), "127.0.0.1", server.port)
             for place in range(clients)
         ]
         await asyncio.wait_for(asyncio.gather(*(client.done for _, client in made)), seconds + 60)
@@ -140,7 +140,7 @@ def ask(server: Server, clients: int, questions: Sequence[bytes], seconds: float
 
 @dataclass
 class Server:
-    """A server that runs: where, which processes, and how it wants its questions.
+    """A server that runs: where, which processes, and how it wants its queries.
 
     Attributes
     ----------
@@ -160,8 +160,8 @@ class Server:
     body: Callable[[list[list[float]]], Any]
     processes: Callable[[], list[psutil.Process]]
 
-    def question(self, rows: list[list[float]]) -> bytes:
-        """Return the bytes of a question."""
+    def query(self, rows: list[list[float]]) -> bytes:
+        """Return the bytes of a query."""
         text = json.dumps(self.body(rows)).encode()
         head = f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         return f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text
@@ -176,7 +176,7 @@ class Server:
         return total
 
     def answer(self, rows: list[list[float]]) -> Any:
-        """Ask one question and return the parsed answer."""
+        """Ask one query and return the parsed answer."""
         body, head = json.dumps(self.body(rows)).encode(), {"Content-Type": "application/json"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{self.path}", body, head)
         with urllib.request.urlopen(request, timeout=30) as response:
@@ -211,7 +211,7 @@ def installed(package: str) -> str:
     return ended.stdout.strip()
 
 
-#: The package of each server, what follows Python on its command line, and what its question looks like.
+#: The package of each server, what follows Python on its command line, and what its query looks like.
 _ROWS = ("/predict", lambda rows: {"rows": rows})
 _FLOW = "-m mlflow models serve -m {folder} -h 127.0.0.1 -p {port} --env-manager local --workers 1"
 PEERS: dict[str, tuple[str, str, tuple[str, Callable]]] = {
@@ -333,7 +333,7 @@ FRAMES, ONE = "a DataFrame closure, batches", "a DataFrame closure, one by one"
 
 
 def clipper_body(rows: list[list[float]]) -> dict[str, Any]:
-    """Return a question as Clipper wants it."""
+    """Return a query as Clipper wants it."""
     return {"input": rows[0]} if len(rows) == 1 else {"input_batch": rows}
 
 
@@ -380,7 +380,7 @@ def rounds(
     ran: dict[tuple[str, str], list[Ran]] = {}
     asked = {
         (name, load): [
-            server.question(rows[first : first + size].tolist())
+            server.query(rows[first : first + size].tolist())
             for first in range(0, min(len(rows) - size, 64 * size) + 1, size)
         ]
         for name, server in servers.items()
@@ -391,7 +391,7 @@ def rounds(
             for name, server in servers.items():
                 # The first round warms up, and lets batch sizes adapt.
                 one = ask(server, clients, asked[name, load], seconds)
-                told = f"{one.rate:,.0f} a second, p99 {one.p99:.1f} ms, CPU {1000 * one.cpu:.2f} ms a question"
+                told = f"{one.rate:,.0f} a second, p99 {one.p99:.1f} ms, CPU {1000 * one.cpu:.2f} ms a query"
                 print(f"# {number} {load}: {name}: {told}", file=sys.stderr)
                 if one.failed:
                     raise SystemExit(f"{name} failed {one.failed} times with {load}")
@@ -425,9 +425,9 @@ def lookup_times(server: Server, rows: np.ndarray, expected: np.ndarray) -> floa
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         answered = []
         for place in range(500):
-            question = server.question([rows[place].tolist()])
+            query = server.query([rows[place].tolist()])
             begun = time.perf_counter()
-            line.sendall(question)
+            line.sendall(query)
             said = line.recv(65536)
             answered.append(time.perf_counter() - begun)
             assert np.float32(json.loads(said.split(b"\r\n\r\n")[1])["output"]) == expected[place]
@@ -467,14 +467,14 @@ def measure(count: int, seconds: float, leave_out: Sequence[str]) -> tuple[pd.Da
         line = {"server": name, "version": server.version}
         line |= {load: f"{ratio(ran, load, name, PLAIN):.2g}" for load in LOADS}
         line["p99 at 64"] = f"{ratio(ran, MOST, name, FLOOR, 'p99'):.2g}"
-        line["CPU a question"] = f"{ratio(ran, MOST, name, PLAIN, 'cpu'):.2g}"
+        line["CPU per query"] = f"{ratio(ran, MOST, name, PLAIN, 'cpu'):.2g}"
         lines.append(line)
     goals = [
         ("64 clients, one row", FLOOR, ">= 0.5", ratio(ran, MOST, OURS, FLOOR)),
         ("64 clients, one row", PLAIN, ">= 12", ratio(ran, MOST, OURS, PLAIN)),
         ("64 clients, one row", TENSOR, ">= 40", ratio(ran, MOST, OURS, TENSOR) if TENSOR in servers else None),
         ("p99 with 64 clients", FLOOR, "<= 3", ratio(ran, MOST, OURS, FLOOR, "p99")),
-        ("CPU of a question, 64 clients", PLAIN, "<= 0.1", ratio(ran, MOST, OURS, PLAIN, "cpu")),
+        ("CPU per query, 64 clients", PLAIN, "<= 0.1", ratio(ran, MOST, OURS, PLAIN, "cpu")),
         ("a DataFrame closure, batches that adapt", "itself, one by one", ">= 19", ratio(batched, MOST, FRAMES, ONE)),
         (
             "a DataFrame closure, batches that adapt",
@@ -522,7 +522,7 @@ def main() -> None:
         "--check", action="store_true", help="exit with 3 if a ratio fell by more than 15%% of the one kept"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of questions to one server, a round and load")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of queries to one server, a round and load")
     parser.add_argument("--without", nargs="*", default=[], choices=list(PEERS), help="servers to leave out")
     given = parser.parse_args()
     others = [name for name in PEERS if name not in (FLOOR, PLAIN, TENSOR, SLOW)] if given.check else given.without

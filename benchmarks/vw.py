@@ -240,7 +240,9 @@ def fits(folder: Path) -> list[dict[str, object]]:
         ways = {
             "VW": own(""),
             "VW, its own loop, predictions kept": own(f"-p {folder}/own.p"),
-            "VW, the course's vw.run, predictions kept": lambda path=path: vowpal.run(path, online_learning.OPTIONS),
+            "VW, the course's vowpal.run, predictions kept": lambda path=path: vowpal.run(
+                path, online_learning.OPTIONS
+            ),
             "XGBoost as the deck, exact and one-hot, 2 rounds": exactly,
             "XGBoost, histograms, 2 rounds": rounds(2),
             "XGBoost, histograms, 20 rounds": rounds(20),

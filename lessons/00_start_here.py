@@ -31,8 +31,8 @@ from course_utils.notebook import claim, doctor, plots
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.1: try it
 #
-# This exercise shows you what a check looks like. Replace `...` with any number of minutes up to a day, then run both
-# cells. Before you do, the check reports `not answered yet`.
+# This exercise shows you what a check looks like. Give `minutes_late` any number of minutes up to a day, in place of
+# `...`, then run both cells. Before you do, the check reports `not answered yet`.
 
 # %%
 minutes_late = ...
@@ -96,12 +96,12 @@ warn, silent = worth.loc[round(probability, 2)]
 
 # %% tags=["claim"]
 claim("Probability that this flight leaves late", probability, nyc2013=(0.65, 0.8))
-claim("Average value of a warning, per passenger", warn, nyc2013=(30, 60), unit="$")
-claim("Average value of no warning, per passenger", silent, nyc2013=(-400, -280), unit="$")
+claim("Expected value of a warning for this flight", warn, nyc2013=(30, 60), unit="$")
+claim("Expected value of no warning for this flight", silent, nyc2013=(-400, -280), unit="$")
 
 # %% [markdown]
 # Both values follow from a *payoff* in the slides on which this course is based ('the deck'). A correct prediction
-# earns 100 dollars, a false alarm costs 100 dollars, and a delay without a warning costs 500 dollars. For this flight a
+# earns 100 dollars a flight, a false alarm costs 100 dollars, and a delay without a warning costs 500 dollars. Here a
 # warning is worth more, so you send it. The rest of the course shows when you can rely on such a decision.
 
 # %% [markdown]

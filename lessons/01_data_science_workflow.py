@@ -72,7 +72,8 @@ show_table(tables.canvas())
 # ### Exercise 01.1: fill in the canvas
 #
 # Answer the questions for the airline in your own words. State success as a figure with its unit, and costs in dollars.
-# List at least two assumptions.
+# Hand in the dict `canvas`: each question has a key, and its answer is a text or a number. `assumptions` is a list of at
+# least two texts.
 #
 # <details><summary>Hint</summary>'Happier passengers' is a direction, and no one can measure it. Which figure should
 # the airline reach, and by when? For the assumptions: what has to stay as it is for the model to keep
@@ -167,8 +168,8 @@ matrix
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.2: name the four cells
 #
-# Copy each of the four counts to the cell where it belongs. Take care with the two kinds of mistake: the deck exchanges
-# them.
+# Copy each of the four counts to the cell where it belongs, in the dict `named`. Take care with the two kinds of mistake:
+# the deck exchanges them.
 #
 # <details><summary>Hint</summary>Rows and columns are easy to confuse. A row holds the flights with one outcome,
 # whatever was predicted. Which row holds the late flights?</details>
@@ -277,7 +278,8 @@ plots.show(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.3: the break-even probability
 #
-# Write a function that takes any payoff over the four cells and returns the probability at which the two lines cross.
+# Write the function `break_even(payoff)`. It takes any payoff over the four cells and returns the probability, as a number,
+# at which the two lines cross.
 #
 # <details><summary>Hint</summary>The costs of the two mistakes are not enough: correct predictions have a value, too.
 # What does a warning gain if the flight is late, and what does it lose if the flight is on time? At break-even, p times

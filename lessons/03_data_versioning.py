@@ -653,8 +653,8 @@ claim(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 03.3: find the damage
 #
-# The next cell reads the cache: `cached` holds each content (bytes) under the name that DVC gave it. Write a
-# function `damaged` that takes such a dict and returns a list of the names whose content has changed since.
+# The next cell reads the cache: `cached` holds each content (bytes) under the name that DVC gave it. Write the
+# function `damaged(cached)`, which takes such a dict and returns a list of the names whose content has changed since.
 #
 # <details><summary>Hint</summary>How did DVC find the name when it put the content there? `hashlib` has that
 # hash.</details>

@@ -15,6 +15,7 @@
 # *20 minutes in class: a first record 3 · the deck's log 3 · ten runs 4 · built again 3 · registry and gate 5 · a server 2.*
 
 # %% tags=["setup"]
+from hashlib import sha256
 from itertools import product
 
 from course_utils import tables
@@ -380,6 +381,11 @@ champion = mlflow.pyfunc.load_model("models:/my-delays@champion")
 flights = later[["UniqueCarrier", "Origin", "Dest"]].head(3)
 flights.assign(late=champion.predict(later[inputs].head(3)).round(3))
 
+# %% tags=["claim"]
+loaded = mlflow.xgboost.load_model("models:/my-delays@champion")
+recorded = sha256(loaded.save_raw()).hexdigest() == record.data.tags["model_sha256"]
+claim("The loaded champion is bit for bit the recorded model", recorded, always=True)
+
 # %% [markdown]
 # ## A gate
 #
@@ -421,9 +427,9 @@ pd.Series(promotion.promotion_policy(), name="limit").map("{:g}".format).to_fram
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.2: a gate that refuses for the right reasons
 #
-# Complete `my_gate`. It receives the evidence of a candidate and of the champion (the columns above and `time_ratio`) and the
-# policy, as mappings, and returns a list of texts: the reasons to refuse. An empty list accepts the candidate. One of the five
-# should pass.
+# Complete `my_gate(candidate, champion, policy)`. It receives the evidence of a candidate and of the champion (the columns
+# above and `time_ratio`) and the policy, as mappings, and returns a list of texts: the reasons to refuse. An empty list accepts
+# the candidate. One of the five should pass.
 #
 # <details><summary>Hint</summary>Two comparisons with the champion, three with the policy. A value exactly at a limit of the
 # policy is within it.</details>

@@ -28,7 +28,8 @@ flights = datasets.load_flights()
 # # Part 1 of 3: What is in the data
 #
 # Before you ask what a model is worth, look at its data. A *profiler* describes every column of a table at once. Many
-# teams run one, but few know what it computes.
+# teams run one, but few know what it computes. (The text describes `nyc2013`, New York's flights of 2013. On another data
+# set, read the claims instead: they print what your machine measured.)
 
 # %% [markdown]
 # ## A profile in ten lines
@@ -58,8 +59,8 @@ share = summary["missing cells [%]"]
 claim("Share of all cells that are missing", share, nyc2013=25.7, allyears2k=20.57, unit="%")
 
 # %% [markdown]
-# A quarter of all cells is missing, which sounds bad. To see whether it is, look at the warnings for each column. The
-# profiler warns when a column exceeds one of these limits:
+# So many missing cells sound bad. To see whether they are, look at the warnings for each column. The profiler warns when
+# a column exceeds one of these limits:
 
 # %%
 profiles.LIMITS
@@ -75,8 +76,8 @@ claim("Columns that never change", len(constant), nyc2013=9, allyears2k=0)
 claim("Of these, empty", empty, nyc2013=8, allyears2k=0)
 
 # %% [markdown]
-# Nearly all missing cells are in 8 empty columns, for which this source has no data. So the total says little. The list
-# of columns tells you what to ask the owner of the data.
+# In `nyc2013`, nearly all missing cells are in 8 empty columns, for which this source has no data. So the total says
+# little. The list of columns tells you what to ask the owner of the data.
 
 # %% [markdown]
 # ## Rejected and kept columns
@@ -102,16 +103,16 @@ claim("The departure delay is rejected, too", itself, nyc2013=True, allyears2k=F
 
 # %% [markdown]
 # The rule looks only at the order: of two columns it keeps the earlier one. So it keeps `DepTime`, which no one knows
-# before departure, and rejects `CRSDepTime`, which is in the schedule months ahead. It even rejects `DepDelay`, from
-# which the label is made, because the *arrival* delay comes earlier in the table.
+# before departure, and rejects `CRSDepTime`, which is in the schedule months ahead. In `nyc2013` it even rejects
+# `DepDelay`, from which the label is made, because the *arrival* delay comes earlier in the table.
 #
 # Read a profile as a list of questions. If you let it select the columns, it keeps columns that leak the answer.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.1: overrule the profiler
 #
-# The table above shows the columns that the profiler rejects because they follow another one. List those that a model
-# may use three hours before departure.
+# The table above shows the columns that the profiler rejects because they follow another one. Hand in those that a
+# model may use three hours before departure, as `overruled`, a list of column names.
 #
 # <details><summary>Hint</summary>A correlation does not tell you whether a model may use a column. Two entries of its
 # row do: is the value known in time, and does the dictionary allow its use?</details>
@@ -218,9 +219,9 @@ claim(
 )
 
 # %% [markdown]
-# Never warning is correct for 78% of the flights. With a threshold of 50% the model is hardly more accurate, and it
-# misses three delays in four. With a threshold of 25% it misses fewer than half of the delays, but its accuracy is the
-# *lowest* of the three. Accuracy counts both kinds of error alike, so the larger class dominates it.
+# In `nyc2013`, never warning is correct for 78% of the flights. With a threshold of 50% the model is hardly more
+# accurate, and it misses three delays in four. With a threshold of 25% it misses fewer than half of the delays, but its
+# accuracy is the *lowest* of the three. Accuracy counts both kinds of error alike, so the larger class dominates it.
 
 # %% [markdown]
 # ## Two kinds of error
@@ -324,10 +325,11 @@ claim("Warnings that come true, if all are warned", late.mean(), nyc2013=0.218, 
 groups = metrics.calibration(late, probability)
 
 # %% tags=["figure"]
-fig = plots.calibration(groups, title="Predicted probabilities are close to what happens")
+fig = plots.calibration(groups, title="The higher the prediction, the more flights are late")
 plots.show(
     fig,
-    alt="In ten groups of flights the share that left late is close to the diagonal of predicted probabilities.",
+    alt="In ten groups of flights the share that left late rises with the predicted probability; in nyc2013 it is close "
+    "to the diagonal.",
 )
 
 # %% tags=["claim"]
@@ -339,8 +341,8 @@ claim(
 claim("Log-loss of the model", loss, nyc2013=(0.44, 0.46), allyears2k=(0.54, 0.57))
 
 # %% [markdown]
-# The gap is small. *Log-loss* combines order and calibration in one number. Use it to compare models, and use the plot
-# to see where one of them is wrong.
+# In `nyc2013` the gap is small. *Log-loss* combines order and calibration in one number. Use it to compare models, and use the
+# plot to see where one of them is wrong.
 
 # %% [markdown]
 # ## Three classes
@@ -348,7 +350,7 @@ claim("Log-loss of the model", loss, nyc2013=(0.44, 0.46), allyears2k=(0.54, 0.5
 # Operations asks for more detail: no delay, 15 to 60 minutes, or over 60 minutes. You train a small model for these
 # three classes.
 #
-# **Guess first:** it is correct for nearly four flights in five. Which share of the long delays does it find?
+# **Guess first:** it is correct for most flights. Which share of the long delays does it find?
 
 # %%
 few = splits.smaller(split, 25_000)
@@ -418,13 +420,13 @@ claim(
 # %% [markdown]
 # By RMSE the model is best, by MAE the median is. The two scores answer different questions. RMSE and its square, MSE,
 # weigh large errors heavily: one flight in a hundred makes up about half of the MSE. MAE asks about a typical flight,
-# and a typical flight leaves on time. R² says that the model explains a tenth of the variance.
+# and a typical flight leaves on time. R² says that the model explains little of the variance, in `nyc2013` a tenth.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.2: a score for each question
 #
-# Name the score that answers each question. Choose from: accuracy, precision, type I, type II, AUC, log-loss, macro F1,
-# micro F1, MAE, RMSE, R².
+# Name the score that answers each question: the dict `chosen` has the questions as keys. Choose from: accuracy, precision, type
+# I, type II, AUC, log-loss, macro F1, micro F1, MAE, RMSE, R².
 #
 # <details><summary>Hint</summary>Several scores count the same flights, but divide by different ones. For each share,
 # write down what is counted, and what it is a share of. For the others, decide whether the question is about order,
@@ -523,9 +525,9 @@ claim("Different totals with four different values", seen["finance"], always=4)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.3: a ledger for any matrix
 #
-# Write a function that takes a confusion matrix as scikit-learn prints it and a payoff. (A row is what happened: first
-# on time, then late.) The function returns the dollars of each cell *by name*. The check calls it with four different
-# counts and four different values.
+# Write the function `ledger(matrix, payoff)`. It takes a confusion matrix as scikit-learn prints it, and a payoff. (A row
+# is what happened: first on time, then late.) It returns the dollars of each cell *by name*, as a dict. The check calls it
+# with four different counts and four different values.
 #
 # <details><summary>Hint</summary>The matrix and the payoff list the cells in different orders, so do not multiply them
 # by position. First give each count its name. The course has a function for this.</details>
@@ -577,8 +579,8 @@ claim(
 
 # %% [markdown]
 # More. The break-even probability applies to the *last* warning only; all other warnings are more certain, so together
-# they come true more often. And the deck's two revenues, 100 and 700 dollars, lead to different decisions for one
-# flight in seven.
+# they come true more often. And the deck's two revenues, 100 and 700 dollars, lead to different decisions for many
+# flights, in `nyc2013` one in seven.
 
 # %% [markdown]
 # ## Compare with the alternatives
@@ -634,8 +636,8 @@ other = money.policies(late, two, money.payoff("deck_700"), days, against="never
 other
 
 # %% [markdown]
-# With single flights the interval is about three times too narrow. The model's gain over the table is above zero with
-# days, too. The table itself is better than no warnings at a revenue of 100 dollars. At 700 dollars its interval
+# In `nyc2013`, single flights give an interval that is about three times too narrow. The model's gain over the table is above
+# zero with days, too. The table itself is better than no warnings at a revenue of 100 dollars. At 700 dollars its interval
 # contains zero: it may earn no more than a service that is switched off.
 
 # %% [markdown]
@@ -680,18 +682,19 @@ show_table(assumed[["meaning", "unit", "low", "base", "high"]])
 
 # %%
 moved = money.sensitivity(late, probability, table_says)
+turned = moved[["flips below", "flips above"]].notna().any(axis=1).sum()
 
 # %% tags=["figure"]
 fig = plots.tornado(
     moved.rename(index=assumed["meaning"]),
-    title="Two assumptions can overturn the decision",
+    title=f"{turned} assumptions can overturn the decision",
     x="the model's advantage [$ per 1,000 flights]",
     y="assumption",
 )
 plots.show(
     fig,
-    alt="Five assumptions, each with one bar to its low and one to its high end. Only two bars reach below zero: the "
-    "low ends of what a warning of a real delay saves and of what a false alarm loses.",
+    alt=f"Five assumptions, each with one bar to its low and one to its high end. {turned} of them reach below zero; in "
+    "nyc2013 these are the low ends of what a warning of a real delay saves and of what a false alarm loses.",
 )
 
 # %%
@@ -699,7 +702,6 @@ moved[["low", "high", "flips below", "flips above"]].round(2)
 
 # %% tags=["claim"]
 least = moved["flips below"]
-turned = moved[["flips below", "flips above"]].notna().any(axis=1).sum()
 base = moved["at base"].iloc[0]
 claim(
     "Advantage at the base values",
@@ -716,9 +718,9 @@ claim(
 claim("A false alarm must lose", vain, nyc2013=(30, 65), allyears2k=(80, 150), unit="$")
 
 # %% [markdown]
-# If a warning saves hardly anything, warn no one. If a false alarm costs hardly anything, warn everyone; you need no
-# model. The running cost and the number of storms matter less. So before the next meeting, do not improve the AUC: find
-# out what a warning is worth to a passenger. An A/B test with two groups of passengers measures that.
+# If a warning saves hardly anything, warn no one. If a false alarm costs hardly anything, warn everyone; you need no model. In
+# `nyc2013`, the running cost and the number of storms matter less. So before the next meeting, do not improve the AUC: find out
+# what a warning is worth to a passenger. An A/B test with two groups of passengers measures that.
 
 # %% [markdown]
 # ## One page for the sponsor
@@ -754,7 +756,8 @@ bars = plots.bars(
 )
 
 # %%
-words = "Never, always and today's table all lose money; only the model is worth more than zero."
+negative = ", ".join(worth.index[worth["dollars"] < 0])
+words = f"Values with intervals of four ways to warn; the model's is the highest. Below zero: {negative}."
 page = reports.sponsor_page(
     "Warn passengers about delays three hours ahead?",
     question="Should the airline run the delay model, and which flights should it warn about?",
@@ -813,8 +816,9 @@ deck.drop(columns="why they differ")
 
 # %%
 number = (days - days.min()).dt.days
+lengths = {"1 day": 1, "3 days": 3, "7 days": 7}
 blocks = {
-    f"{length} days": money.bootstrap(ours - theirs, number // length) for length in (1, 3, 7)
+    name: money.bootstrap(ours - theirs, number // length) for name, length in lengths.items()
 }
 pd.Series(blocks, name="$ per 1,000 flights").to_frame()
 
@@ -851,5 +855,5 @@ claim(
 )
 
 # %% [markdown]
-# Nothing remains: the gain no longer covers the running cost. Model and flights are the same; only the assumed value of
-# a warning has changed.
+# In `nyc2013` nothing remains: the gain no longer covers the running cost. Model and flights are the same; only the assumed
+# value of a warning has changed.

@@ -153,8 +153,8 @@ show_table(listed.head(5)[["vendor", "what", "dollars", "per", "unit", "rounding
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.1: Amazon's bill for a month of batch jobs
 #
-# Write a function that takes a list with the number of predictions in each job, and returns the bill in dollars. The price is
-# 0.10 dollars per 1,000 predictions, and each job is rounded up to the next 1,000.
+# Write `batch_bill(jobs)`. It takes a list with the number of predictions in each job, and returns the bill in dollars. The
+# price is 0.10 dollars per 1,000 predictions, and each job is rounded up to the next 1,000.
 #
 # <details><summary>Hint</summary>What does a job with only a few flights cost? And a job with exactly 1,000?</details>
 
@@ -315,9 +315,9 @@ daily.head(3)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.2: alerts at shares of the budget
 #
-# The deck sets alerts at 10%, 20%, 50% and 70% of the budget. `daily` holds the dollars spent on each day of the month. Return
-# a dict: for each of `shares`, the first day on which the total since day 1 reached that share of `budget`, or `None` if it
-# never did.
+# The deck sets alerts at 10%, 20%, 50% and 70% of the budget. Write `alarms(daily, budget, shares)`. `daily` holds the dollars
+# spent on each day of the month. Return a dict: for each of `shares`, the first day on which the total since day 1 reached that
+# share of `budget`, or `None` if it never did.
 #
 # <details><summary>Hint</summary>Each day, compare the running total with the budget. What should your function return for a
 # month that stays below every share?</details>

@@ -115,9 +115,9 @@ show_table(rows)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.1: your own project
 #
-# Score the section Monitoring for a project of your own, or for the last model that you saw in production. Give points and
-# evidence for each row of the sheet. `checklist.blank_score_sheet()` lists the questions of all sections, and the check accepts other
-# complete sections too.
+# Score the section Monitoring for a project of your own, or for the last model that you saw in production. Hand in the dict
+# `mine`: for each row of the sheet, a pair of points and evidence. `checklist.blank_score_sheet()` lists the questions of all
+# sections, and the check accepts other complete sections too.
 #
 # <details><summary>Hint</summary>Evidence is what a stranger would find today. For each row, ask who starts the test and where
 # its result is recorded.</details>
@@ -229,8 +229,8 @@ claim("Cards", len(checklist.rule_cards()), always=8)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.2: sort the cards
 #
-# Put each card on the pile of the stage at which it first applies. Your answer is a dict from the card's name to the pile's
-# name.
+# Put each card on the pile of the stage at which it first applies. Your answer is the dict `sorted_cards`, from the card's
+# name to the pile's name.
 #
 # <details><summary>Hint</summary>Ask of each card what must exist before you can follow it: nothing, a plan for a first model,
 # a model in production, or a model that no longer improves?</details>

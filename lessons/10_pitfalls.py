@@ -95,8 +95,9 @@ pd.Series(allowed, name="raw columns allowed").rename_axis("hours before").to_fr
 # %% [markdown] tags=["exercise"]
 # ### Exercise 10.1: fill in the form
 #
-# For each signal, list the horizons at which a model may use it: 48, 24 or 4 hours before departure. An empty list means never.
-# Some signals are known in time, but a model must not use them anyway.
+# For each signal, list the horizons at which a model may use it: 48, 24 or 4 hours before departure. Hand in the dict `form`,
+# with a list of numbers for each signal. An empty list means never. Some signals are known in time, but a model must not use
+# them anyway.
 #
 # <details><summary>Hint</summary>For each signal, ask when its value first exists in a computer. Is that before the prediction
 # is made?</details>
@@ -524,6 +525,7 @@ claim(
 # reference, and all the checks.
 
 # %%
+del cured, fooled, history, live, turned, with_gaps, wrong  # the audit needs the memory
 audit = pitfalls.Audit(10, flights, known)
 audit
 
@@ -535,9 +537,9 @@ show_table(alarms[["check", "where", "evidence"]])
 # %% [markdown] tags=["exercise"]
 # ### Exercise 10.3: hand in your findings
 #
-# Hand in at most ten lines, each with `check` and `where`: the faults that you would report to the provider. A partner who
-# receives every alarm reads none of them, so choose. Look at the data yourself too, because one fault is reported under another
-# check's name.
+# Hand in the table `mine` of at most ten lines, with the columns `check` and `where`: the faults that you would report to the
+# provider. A partner who receives every alarm reads none of them, so choose. Look at the data yourself too, because one fault
+# is reported under another check's name.
 #
 # <details><summary>Hint</summary>Which check only says that a model could do without a column? And if *all* values of a number
 # are new, has its unit really changed? Compare its mean in `audit.delivery.rows` and `audit.reference.rows`.</details>
@@ -555,13 +557,13 @@ check("10.3", mine)
 
 # %% [markdown]
 # For comparison, here is the score of the alarms alone, without any selection. The last line gives the cost of the faults that
-# they miss.
+# they miss. Once your report is solved, `audit.solution()` lists the planted faults.
 
 # %%
 result = audit.score(alarms)
 result
 
-# %%
+# %% tags=["solution"]
 show_table(audit.solution())
 
 # %% tags=["claim"]

@@ -449,6 +449,7 @@ check("12.2", fair)
 # Whether *another* flight is late counts as known 15 minutes after its own schedule; weather, once it is observed.
 
 # %%
+del train, valid, test  # large, and not needed again
 known = features.as_of(flights, horizon=3)
 numeric = [name for name in known if name not in types]
 known = known.astype({**dict.fromkeys(numeric, "float32"), **types})
@@ -491,6 +492,7 @@ for step, last in steps.items():
     booster = fit(inputs)
     by_course = probability(booster, inputs.loc[y_test.index])
     rungs[step] = roc_auc_score(y_test, by_course)
+del inputs
 
 # %%
 rungs = pd.Series(rungs, name="AUC")

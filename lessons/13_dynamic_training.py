@@ -779,8 +779,8 @@ claim(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 13.3: set the guard
 #
-# Choose the `limit` with which all three reversed days are rolled back and every other day is learnt. Hand in the guarded run: what
-# `online_learning.learn_guarded(early, spoiled=spoiled, limit=…)` returns.
+# Choose the `limit` with which all three reversed days are rolled back and every other day is learnt. Hand in the guarded run
+# as `guarded`: what `online_learning.learn_guarded(early, spoiled=spoiled, limit=…)` returns.
 #
 # <details><summary>Hint</summary>Once the first reversed day is refused, the next one meets a healthy learner. Is its harm then
 # as large as in the table?</details>

@@ -348,6 +348,7 @@ claim("Its validation log-loss differs from version 1's by", gap, nyc2013=(-0.00
 # **Guess first:** you send the first flight before the update, after it, and after the deck's rollback. How do the three answers differ?
 
 # %%
+del flights, split, model, shallow  # the cluster needs the memory
 seen = {"before": ask(input=texts[0])["output"]}
 deploy_python_closure(connection, "xgboostv2-model", 2, "strings", predict_v2, base_image=image)
 seen["after the update"] = ask(input=texts[0])["output"]
@@ -607,10 +608,10 @@ claim(
 # %% [markdown] tags=["exercise"]
 # ### Exercise 15.3: plan for a load, then measure
 #
-# The slow model must answer `80` requests per second, no replica may be busy more than `70%` of the time, and the page waits at most `300` ms.
-# Hand in `plan`: the smallest number of replicas, the objective in microseconds, and as `measured` the result of
-# `load_testing.open_loop_load(address, "planned", [""], rate=80, seconds=3)`. Before you measure, deploy `slow` behind a new application
-# `planned`.
+# The slow model must answer `80` requests per second, no replica may be busy more than `70%` of the time, and the page waits at
+# most `300` ms. Hand in the dict `plan`: the smallest number of replicas, the objective in microseconds, and as `measured` the
+# result of `load_testing.open_loop_load(address, "planned", [""], rate=80, seconds=3)`. Before you measure, deploy `slow`
+# behind a new application `planned`.
 #
 # <details><summary>Hint</summary>`create_endpoint` from `clipper_admin.deployers.python` registers, deploys and links in one call. Keep
 # `batch_size=1`: these replicas take one request at a time. For a second try choose a new name, because a name is used only once.</details>
@@ -896,7 +897,6 @@ show_table(load_testing.clipper_deployers())
 
 # %%
 servers = tables.benchmark("serving").drop(columns="version")
-servers = servers.rename(columns={"CPU a question": "CPU per request"})
 show_table(servers)
 tables.benchmark_note("serving")
 

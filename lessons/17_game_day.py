@@ -158,8 +158,8 @@ claim("The table from the first day", ends["use table"], nyc2013=(-200000, -6000
 # %% [markdown] tags=["exercise"]
 # ### Exercise 17.1: four boards
 #
-# Four other services paged this morning. For each, give the first look and then the act: a pair of names of the table above. The log
-# tells whether a release went out.
+# Four other services paged this morning. Hand in the dict `triage`: for each board, a pair of names of the table above, the
+# first look and then the act. The log tells whether a release went out.
 #
 # <details><summary>Hint</summary>Ask of each page where the fault must lie: in what came in, in what went out, in the model, or in the
 # world. A look shows one of these.</details>
@@ -278,8 +278,8 @@ show_table(incidents.rubric())
 # %% [markdown] tags=["exercise"]
 # ### Exercise 17.3: write it
 #
-# Write the post-mortem of your shift, or of the rehearsal, whose facts stand below: a dict with one entry for each part. The check reads
-# whether the parts are there, not whether they are wise; for that, swap with a neighbour.
+# Write the post-mortem of your shift, or of the rehearsal, whose facts stand below: the dict `report` with one entry for each
+# part. The check reads whether the parts are there, not whether they are wise; for that, swap with a neighbour.
 #
 # <details><summary>Hint</summary>Begin with the timeline; the rest follows from it. For the actions ask twice: what would have shown it a
 # day sooner, and what would have made it impossible?</details>
@@ -340,8 +340,9 @@ claim("Rolling back at the first page", hurt["rolls back"].mean(), always=(0, 40
 # %% [markdown] tags=["exercise"]
 # ### Exercise 17.4: your runbook, played
 #
-# Write a policy that earns 60 points on average over these seeds, and leaves quiet fortnights alone. It is called on each morning;
-# let it act once.
+# Write `policy(game)` so that it earns 60 points on average over these seeds, and leaves quiet fortnights alone. It is called
+# on each morning; let it act once. Hand in `scores`, the table that `incidents.tournament(service, {"mine": policy}, seeds)`
+# returns.
 #
 # <details><summary>Hint</summary>The pages of a morning are a set of signals. Begin with those that name a source; what remains is
 # the timetable, an airport, or the model.</details>

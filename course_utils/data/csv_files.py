@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from course_utils.data import dictionary
 from course_utils.errors import DataError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def _split(text: str, name: str) -> tuple[list[str], list[list[str]]]:
             last = row == len(rows) - 1
             problem = "the file is cut off: its last row has" if last and len(line) < len(header) else "the row has"
             raise DataError(
-                f"{problem} {len(line)} fields instead of {len(header)}",
+                f"{problem} {counted(len(line), 'field')} instead of {len(header)}",
                 file=name,
                 row=row,
                 fix="ask for the whole file" if last else "fix the row",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,7 +277,7 @@ def _check_values(flights: pd.DataFrame, rows: pd.DataFrame, file: str | PathLik
         cases = errors.failure_cases
         first = cases.iloc[0]
         count = int(((cases["column"] == first["column"]) & (cases["check"] == first["check"])).sum())
-        others = f" (and {count - 1:,} more rows)" if count > 1 else ""
+        others = f" (and {counted(count - 1, 'more row')})" if count > 1 else ""
         value = first["failure_case"]
         value = repr(value) if isinstance(value, str) else f"{value:g}"
         raise DataError(
@@ -338,7 +339,7 @@ def _check_key(flights: pd.DataFrame, file: str | PathLike[str] | None) -> None:
     if double.any():
         row = int(double.argmax())
         raise DataError(
-            f"repeats the flight of an earlier row ({int(double.sum()):,} such rows)",
+            f"repeats the flight of an earlier row ({counted(int(double.sum()), 'such row')})",
             file=file,
             row=row,
             fix=f"keep one row for each {', '.join(KEY)}",

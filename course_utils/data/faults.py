@@ -17,6 +17,7 @@ import numpy as np
 from course_utils import tables
 from course_utils.data import dictionary
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class Delivery:
     log: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
-        return f"Delivery({len(self.rows):,} flights, {len(self.inputs)} inputs)"
+        return f"Delivery({counted(len(self.rows), 'flight')}, {counted(len(self.inputs), 'input')})"
 
 
 @dataclass(frozen=True)

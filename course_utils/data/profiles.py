@@ -15,6 +15,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.data import datasets
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import skrub
@@ -353,7 +354,7 @@ def write_skrub_report(flights: pd.DataFrame, name: str = "profile") -> str:
 
     html = _report(flights, compute_associations=True).html()
     file = reports.save(html, name)
-    return f"{file.name}: {len(flights.columns)} columns, {len(flights):,} rows"
+    return f"{file.name}: {counted(len(flights.columns), 'column')}, {counted(len(flights), 'row')}"
 
 
 def _report(flights: pd.DataFrame, **options: Any) -> skrub.TableReport:

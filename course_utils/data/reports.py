@@ -17,6 +17,7 @@ from course_utils import tables
 from course_utils.data import datasets
 from course_utils.errors import UsageError
 from course_utils.notebook.display import Page
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,7 @@ class SponsorPage:
 
     @property
     def _size(self) -> str:
-        return f"{self.words} words and {self.figures} figure{'' if self.figures == 1 else 's'}"
+        return f"{counted(self.words, 'word')} and {self.figures} figure{'' if self.figures == 1 else 's'}"
 
 
 def sponsor_page(title: str, *, question: str, answer: str, parts: Sequence[Part], source: str) -> SponsorPage:
@@ -132,7 +133,9 @@ def sponsor_page(title: str, *, question: str, answer: str, parts: Sequence[Part
         if not str(text).strip():
             raise UsageError(f"the page has no {name}", fix=f"pass {name}='…'")
     if (words := len(answer.split())) > MOST_WORDS:
-        raise UsageError(f"the answer has {words} words", fix=f"say it in {MOST_WORDS}, and move the rest to the parts")
+        raise UsageError(
+            f"the answer has {counted(words, 'word')}", fix=f"say it in {MOST_WORDS}, and move the rest to the parts"
+        )
     if not parts:
         raise UsageError("the page has an answer but no evidence", fix="give at least one Part")
     content = {"title": title, "question": question, "answer": answer, "source": source}

@@ -14,6 +14,7 @@ import numpy as np
 
 from course_utils import tables
 from course_utils.errors import UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +156,8 @@ def rolling_months(flights: pd.DataFrame, first: str | None = None) -> Iterator[
     known = np.unique(months)
     if first is None and len(known) < 4:
         raise UsageError(
-            f"{len(known)} months of flights are too few: the default needs four", fix="pass the first month to test on"
+            f"too few flights: {counted(len(known), 'month')}, and the default needs four",
+            fix="pass the first month to test on",
         )
     start = known[3] if first is None else _month(first)
     if not (known >= start).any() or (known < start).sum() < 2:
@@ -190,11 +192,13 @@ def smaller(split: Split, rows: int, *, seed: int = 0) -> Split:
     """
     if not 1 <= rows <= len(split.train):
         raise UsageError(
-            f"rows={rows} is not possible with {len(split.train):,} training flights",
+            f"rows={rows} is not possible with {counted(len(split.train), 'training flight')}",
             fix=f"choose a number from 1 to {len(split.train):,}",
         )
     kept = np.sort(np.random.default_rng(seed).choice(len(split.train), size=rows, replace=False))
-    return Split(split.train.iloc[kept], split.validation, split.test, f"{split.name}, {rows:,} training flights")
+    return Split(
+        split.train.iloc[kept], split.validation, split.test, f"{split.name}, {counted(rows, 'training flight')}"
+    )
 
 
 def day(rows: pd.DataFrame) -> pd.Series:

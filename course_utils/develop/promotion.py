@@ -17,6 +17,7 @@ from course_utils.data import features
 from course_utils.develop import tracking
 from course_utils.errors import ModelError, UsageError
 from course_utils.model import metrics
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -302,7 +303,7 @@ def promotion_gate(candidate: Mapping[str, Any], champion: Mapping[str, Any], po
         carrier = candidate.get("worst_carrier", "one carrier")
         reasons.append(f"harms passengers of {carrier}: log-loss up by {candidate['carrier_harm']:.3f}")
     if not candidate["time_ratio"] <= policy["time_ratio"]:
-        reasons.append(f"too slow: more than {policy['time_ratio']:g} times the champion's time")
+        reasons.append(f"too slow: more than {counted(policy['time_ratio'], 'time')} the champion's time")
     return reasons
 
 

@@ -10,6 +10,7 @@ import dis
 import importlib
 import math
 import numbers
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -139,7 +140,8 @@ def check(number: str, answer: Any) -> None:
     --------
     >>> check("12.3", 0.5)
     ✗ a warning does not break even there
-      Hint: one half is right only where a good warning earns what a false alarm costs; here the two differ.
+      Hint: one half is right only where a good warning earns what a false alarm costs; here the two
+            differ.
     Exercise 12.3: not solved yet
     """
     number = _as_number(number)
@@ -172,15 +174,21 @@ def _findings(number: str, answer: Any) -> Sequence[Finding]:
 
 
 def _report(number: str, findings: Sequence[Finding]) -> list[str]:
+    """Return the lines to print. JupyterLab does not wrap printed text, so each is wrapped at 100 characters here."""
+
+    def wrapped(line: str, hanging: int = 2) -> list[str]:
+        return textwrap.wrap(line, 100, subsequent_indent=" " * hanging, break_long_words=False, break_on_hyphens=False)
+
     blanks = [finding.text for finding in findings if finding.kind == "blank"]
     if blanks:
         where = "; ".join(text for text in blanks if text)
-        return [f"Exercise {number}: not answered yet" + (f" (still to fill in: {where})" if where else "")]
+        return wrapped(f"Exercise {number}: not answered yet" + (f" (still to fill in: {where})" if where else ""))
     lines = []
     for finding in findings:
-        lines.append(f"{'✓' if finding.kind == 'right' else '✗'} {finding.text}")
+        lines += wrapped(f"{'✓' if finding.kind == 'right' else '✗'} {finding.text}")
         if finding.hint:
-            lines.append(f"  Hint: {finding.hint}{'' if finding.hint[-1] in '.?!' else '.'}")
+            hint = f"  Hint: {finding.hint}{'' if finding.hint[-1] in '.?!' else '.'}"
+            lines += wrapped(hint, hanging=len("  Hint: "))
     solved = all(finding.kind == "right" for finding in findings)
     return [*lines, f"Exercise {number}: {'solved' if solved else 'not solved yet'}"]
 

@@ -35,7 +35,7 @@ def quiz(name: str) -> None:
     Examples
     --------
     >>> quiz("K1.2")
-    K1.2  You train on the training set. ...
+    K1.2  You train on the training set. ... Choose one answer, then check it.
       a) Yes
       b) No
     --- key ---
@@ -80,24 +80,40 @@ def _options(question: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
 
 
 def as_html(question: dict[str, Any]) -> str:
-    """Return a `question` as HTML: a group of labelled checkboxes, each followed by its feedback in a fold."""
-    parts = [f"<fieldset><legend><b>{escape(question['name'])}</b> {escape(question['question'])}</legend>"]
-    if "options" in question:
-        parts.append(f"<p><i>{_HOW_MANY[len(key(question))]}</i></p>")
-        parts += [_option_html(letter, option) for letter, option in _options(question)]
-    else:
-        parts.append("<p><i>Write down your own answer first, then compare.</i></p>")
-    parts.append("</fieldset>")
-    parts.append(f"<details><summary>Key to {escape(question['name'])}</summary>{_key_html(question)}</details>")
+    """Return a `question` as HTML: a group of labelled options, each followed by its feedback in a fold.
+
+    Options are radio buttons if one answer is right, and checkboxes if several are.
+    """
+    name = escape(question["name"])
+    parts = [
+        f"<fieldset><legend><b>{name}</b> {escape(question['question'])} <i>{_asks(question)}</i></legend>",
+        *(_option_html(letter, option, _box(question)) for letter, option in _options(question)),
+        "</fieldset>",
+    ]
+    parts.append(f"<details><summary>Key to {name}</summary>{_key_html(question)}</details>")
     return "\n".join(parts)
 
 
-def _option_html(letter: str, option: dict[str, str]) -> str:
-    # Checkboxes, not radio buttons, even if one answer is right: in JupyterLab the arrow keys that move within a group
-    # of radio buttons move to another cell instead. JupyterLab shows the boxes dimmed until the cell is run, but the
-    # folds work. The box is inside its label, so no ids are needed, which could occur twice on a page.
+def _asks(question: dict[str, Any]) -> str:
+    """Return how to answer a `question`."""
+    if "options" not in question:
+        return "Write down your own answer first, then compare."
+    return _HOW_MANY[len(key(question))]
+
+
+def _box(question: dict[str, Any]) -> str:
+    """Return the control of each option."""
+    # JupyterLab shows the boxes dimmed until the cell is run, but the folds work.
+    if len(key(question)) > 1:
+        return '<input type="checkbox">'
+    # JupyterLab would go to another cell at an arrow key, which must move within the group of radio buttons.
+    return f'<input type="radio" name="quiz-{escape(question["name"])}" data-lm-suppress-shortcuts="true">'
+
+
+def _option_html(letter: str, option: dict[str, str], box: str) -> str:
+    # The box is inside its label, so no ids are needed, which could occur twice on a page.
     return (
-        f'<div style="margin: 4px 0"><label><input type="checkbox"> {letter}) {escape(option["text"])}</label>\n'
+        f'<div style="margin: 4px 0"><label>{box} {letter}) {escape(option["text"])}</label>\n'
         f'<details style="margin-left: 24px"><summary>Check option {letter}</summary>'
         f"<p>{_VERDICTS[option['verdict']]} {escape(option['why'])}</p></details></div>"
     )
@@ -116,7 +132,7 @@ def _key_text(question: dict[str, Any]) -> str:
 
 def as_text(question: dict[str, Any]) -> str:
     """Return a `question` as plain text, with the key and the reasons below a line."""
-    lines = [f"{question['name']}  {question['question']}"]
+    lines = [f"{question['name']}  {question['question']} {_asks(question)}"]
     if "options" in question:
         lines += [f"  {letter}) {option['text']}" for letter, option in _options(question)]
         lines += ["--- key ---", f"{_key_text(question)} {question['summary']}"]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -556,7 +557,7 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
     """
     e, a = (_smoothed_shares(counts, smoothing) for counts in (expected, actual))
     if e.shape[-1:] != a.shape[-1:]:
-        raise UsageError(f"{e.shape[-1:]} bins against {a.shape[-1:]}", fix="count both by the same edges")
+        raise UsageError(f"{counted(e.shape[-1], 'bin')} against {a.shape[-1]}", fix="count both by the same edges")
     return ((a - e) * np.log(a / e)).sum(axis=-1)
 
 
@@ -621,7 +622,10 @@ def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
 def _check_complete(outcomes: np.ndarray | pd.Series, predictions: np.ndarray | pd.Series) -> None:
     """Refuse outcomes and predictions of different lengths, none at all, and missing ones."""
     if len(outcomes) != len(predictions):
-        raise DataError(f"{len(outcomes)} outcomes for {len(predictions)} predictions", fix="score the same flights")
+        raise DataError(
+            f"{counted(len(outcomes), 'outcome')} for {counted(len(predictions), 'prediction')}",
+            fix="score the same flights",
+        )
     if not len(outcomes):
         raise DataError("no flights to score", fix="choose a period that has flights")
     if pd.isna(outcomes).any() or pd.isna(predictions).any():

@@ -16,6 +16,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics
+from course_utils.wording import counted
 
 __all__ = [
     "PER",
@@ -279,7 +280,8 @@ def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.S
     late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
     if len(late) != len(warned):
         raise DataError(
-            f"{len(late)} outcomes for {len(warned)} warnings", fix="pass outcomes and warnings of the same flights"
+            f"{counted(len(late), 'outcome')} for {counted(len(warned), 'warning')}",
+            fix="pass outcomes and warnings of the same flights",
         )
     return np.where(
         warned,
@@ -376,7 +378,7 @@ def bootstrap(per_flight: Any, blocks: Any, *, draws: int = 2000, level: float =
     codes, names = pd.factorize(np.asarray(blocks))
     if len(codes) != len(per_flight):
         raise DataError(
-            f"{len(codes)} blocks for {len(per_flight)} flights",
+            f"{counted(len(codes), 'block')} for {counted(len(per_flight), 'flight')}",
             fix="pass one block for each flight, such as splits.day(rows)",
         )
     if len(names) < 2:
@@ -536,7 +538,8 @@ def advantage(
     late, model, rival = (np.asarray(values, dtype=float).ravel() for values in (late, model, rival))
     if not len(late) == len(model) == len(rival):
         raise DataError(
-            f"{len(late)} outcomes for {len(model)} and {len(rival)} probabilities", fix="score the same flights"
+            f"{counted(len(late), 'outcome')} for {len(model)} and {counted(len(rival), 'probability')}",
+            fix="score the same flights",
         )
     if np.isnan(late).any():
         raise DataError("an outcome is missing", fix="drop cancelled flights, which have no outcome")

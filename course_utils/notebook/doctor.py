@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils import tables
+from course_utils.wording import counted
 
 __all__ = ["AUTHORS", "DISK", "GIB", "INSTALL", "MEMORY", "OPTIONAL", "Finding", "examine", "locked", "main", "summary"]
 
@@ -239,7 +240,7 @@ def _data() -> Finding:
             return Finding("data", f"{row['file']} is missing", fix)
         if hashlib.sha256(file.read_bytes()).hexdigest() != row["sha256"]:
             return Finding("data", f"{row['file']} is not the published file", fix)
-    return Finding("data", f"nyc2013, all {len(rows)} files as published")
+    return Finding("data", f"nyc2013, all {counted(len(rows), 'file')} as published")
 
 
 def _memory() -> Finding:

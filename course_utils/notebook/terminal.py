@@ -18,6 +18,7 @@ import weakref
 from pathlib import Path
 
 from course_utils.errors import UsageError
+from course_utils.wording import counted
 
 __all__ = ["Terminal", "open_terminal"]
 
@@ -69,7 +70,7 @@ class Terminal:
         code, said = self._call(command)
         lines = said.splitlines()
         if last is not None and len(lines) > last:
-            lines = [f"… ({len(lines) - last} lines before these)", *lines[len(lines) - last :]]
+            lines = [f"… ({counted(len(lines) - last, 'line')} before these)", *lines[len(lines) - last :]]
         if lines:
             print("\n".join(lines))
         if (code != 0) != fails:

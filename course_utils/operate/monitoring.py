@@ -19,6 +19,7 @@ from course_utils.data import features
 from course_utils.errors import UsageError
 from course_utils.operate import telemetry
 from course_utils.serve import load_testing
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.operate.backtest import Backtest
@@ -137,7 +138,8 @@ class Trial:
 
     def __repr__(self) -> str:
         right = int(self.table["right"].sum())
-        return f"{right} of {len(self.table)} days as they should be, {len(self.unnoticed)} wrong rules unnoticed"
+        days, rules = counted(len(self.table), "day"), counted(len(self.unnoticed), "wrong rule")
+        return f"{right} of {days} as they should be, {rules} unnoticed"
 
 
 def try_rule(rules: str, test: str) -> Trial:
@@ -164,12 +166,14 @@ def try_rule(rules: str, test: str) -> Trial:
     >>> rule = {"alert": "LabelsLate", "expr": "flights_label_coverage < 0.9", "for": "1d"}
     >>> test = telemetry.rule_test(rule, {"label_coverage": [1, 0.8, 0.8, 1]}, [False, False, True, False])
     >>> monitoring.try_rule(str({"groups": [{"name": "labels", "rules": [rule]}]}), test)
-    4 of 4 days as they should be, 1 wrong rules unnoticed
+    4 of 4 days as they should be, 1 wrong rule unnoticed
     """
     plan = tables.read_toml("monitoring.toml")["rule"]
     alerts = telemetry.alerts_of(rules)
     if len(alerts) != 1:
-        raise UsageError(f"the rule file has {len(alerts)} alerts", fix="write exactly one rule with `alert:`")
+        raise UsageError(
+            f"the rule file has {counted(len(alerts), 'alert')}", fix="write exactly one rule with `alert:`"
+        )
     [(name, rule)] = alerts.items()
     table = telemetry.check_rule_file(rules, test)
     hidden = telemetry.check_rule(rule, {plan["signal"]: plan["values"]}, plan["fires"])

@@ -79,7 +79,7 @@ claim("The share of the first count is", 100 * counts[0] / total, unit="%", nyc2
 # ### Exercise 11.1: the mean
 #
 # What is the mean of the counts? Work it out with the function that you have just met, and with the number of counts,
-# which Python tells you as well as it tells you anything.
+# which Python tells you as well as it tells you anything. Hand in the number `mean`.
 #
 # <details><summary>Hint</summary>A sum, divided.</details>
 

@@ -356,7 +356,7 @@ def test_csv2vw_maps_a_value_to_no_label(
     words = ("csv2vw", str(source), str(target), "--label", "outcome", "--columns", "miles", "--unlabelled", "skip")
     assert _course(monkeypatch, *words, "--map", "LATE=1", "--map", "EARLY=-1", "--map", "CANCELLED=none") == 0
     assert target.read_text() == "1 |f miles:5\n-1 |f miles:7\n"
-    assert "1 rows without a label left out" in capsys.readouterr().out
+    assert "1 row without a label left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wrong", ["YES", "=1", "YES=", "YES=yes"])

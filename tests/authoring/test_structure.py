@@ -73,6 +73,14 @@ SENTENCE = "# Somebody asked again, and once more, and nobody had an answer that
         ("counts[0] - counts[1]\n", "\n\n# %%\n".join(["counts"] * 20), "further has 21 cells, the core route 12"),
         ("11.1", "11.2", "exercise 11.1 of the curriculum is missing"),
         ("11.1", "11.2", "exercise 11.2 is not in the curriculum"),
+        ("the number `mean`", "the number", "the task does not name `mean`, which the check takes"),
+        ("mean = total / len(counts)", "mean = 925.0", None),
+        ("mean = total / len(counts)", "mean = [925.0]", "the task does not say that `mean` is a list"),
+        (
+            "mean = ...\n### BEGIN SOLUTION\nmean = total / len(counts)",
+            "def mean(counts):\n    ...\n### BEGIN SOLUTION\ndef mean(counts):\n    return 1",
+            "the task does not say that `mean` is the function `mean(counts)`",
+        ),
         ('# %%\nquiz("11.1")\n\n', "", 'the knowledge check quiz("11.1") is missing'),
         (SUM, SUM * 25, "the core route has 30 code cells, at most 25"),
         ("# Counting is", SENTENCE * 90 + "# Counting is", "words, at most 1,500"),
@@ -113,7 +121,7 @@ def test_the_curriculum_decides(tmp_path: Path) -> None:
     path = made_up.write(tmp_path)
     assert "exercise 11.2 of the curriculum is missing" in " ".join(problems(path, exercises=["11.1", "11.2"]))
     assert "says 10 minutes, the curriculum says 20" in " ".join(problems(path, minutes=20))
-    assert "1 exercises in 20 minutes" in " ".join(problems(path, minutes=20))
+    assert "1 exercise in 20 minutes" in " ".join(problems(path, minutes=20))
     assert "'Part 1 of 2', 'Part 2 of 2'" in " ".join(problems(path, parts=2))
     assert "states no aims" in " ".join(problems(path, aims=[]))
     assert problems(path, slug="other") == ["11_made_up: no lesson of the curriculum has this number and slug"]

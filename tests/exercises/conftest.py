@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,12 @@ pytest.register_assert_rewrite("answers")
 
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Any], str]:
-    """Return a function that checks an answer and returns what was printed."""
+    """Return a function that checks an answer and returns what was printed, with wrapped lines joined again."""
 
     def checked(number: str, answer: Any) -> str:
         capsys.readouterr()
         assert check(number, answer) is None
-        return capsys.readouterr().out
+        return re.sub(r"\n +(?! |Hint: )", " ", capsys.readouterr().out)
 
     return checked
 

@@ -104,6 +104,26 @@ def test_a_number_may_be_written_as_a_number(report):
     assert report(1.2, ...) == "Exercise 01.2: not answered yet\n"
 
 
+def test_long_lines_are_wrapped(capsys, monkeypatch):
+    """I read a long hint without scrolling sideways, and its lines start where the hint's text does."""
+    words = " ".join(f"word-{place}" for place in range(40))
+    found = [grading.right(words), grading.wrong(words, hint=words)]
+    monkeypatch.setattr(grading, "_GRADERS", {"12.8": lambda answer: found})
+    grading.check("12.8", 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert {line[: len(line) - len(line.lstrip())] for line in lines if line.lstrip().startswith("word-")} == {
+        " " * len("✓ "),
+        " " * len("  Hint: "),
+    }
+    assert "".join(lines).count("word-39") == 3
+
+    grading.check("12.8", {words: ...})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert all(line.startswith("  word-") for line in lines[1:])
+
+
 def test_two_graders_cannot_claim_one_exercise(monkeypatch):
     """Two graders with the same number are an error."""
     monkeypatch.setattr(grading, "_GRADERS", {})

@@ -87,10 +87,15 @@ def test_the_page_is_well_formed_and_works_without_scripts(name):
 
 
 def test_two_checks_on_one_page_do_not_collide():
-    """Ticking a box in one question does not change another question."""
-    page = Reader("".join(quizzes.as_html(question) for question in EVERY.values()))
-    ids = [attributes[key] for _, attributes in page.seen for key in ("id", "name", "for") if key in attributes]
-    assert len(ids) == len(set(ids))
+    """Choosing an option of one question does not change another question."""
+    groups = []
+    for question in EVERY.values():
+        page = Reader(quizzes.as_html(question))
+        groups.append({attributes["name"] for _, attributes in page.seen if "name" in attributes})
+        assert len(groups[-1]) <= 1
+        assert not [attributes for _, attributes in page.seen if {"id", "for"} & set(attributes)]
+    names = [name for group in groups for name in group]
+    assert len(names) == len(set(names)) > 1
 
 
 def test_the_page_shows_no_answer_before_a_fold_is_opened():
@@ -103,10 +108,22 @@ def test_the_page_shows_no_answer_before_a_fold_is_opened():
 
 
 def test_a_question_that_wants_two_answers_says_so():
-    """I read how many answers to choose."""
-    assert "Choose two answers, then check them." in quizzes.as_html(EVERY["K4.2"])
-    assert "Choose one answer, then check it." in quizzes.as_html(EVERY["K4.1"])
-    assert "Write down your own answer first" in quizzes.as_html(EVERY["K2.2"])
+    """I read how many answers to choose, in a notebook and in a terminal."""
+    for shown in (quizzes.as_html, quizzes.as_text):
+        assert "Choose two answers, then check them." in shown(EVERY["K4.2"])
+        assert "Choose one answer, then check it." in shown(EVERY["K4.1"])
+        assert "Write down your own answer first" in shown(EVERY["K2.2"])
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if "options" in EVERY[name]])
+def test_the_control_lets_me_choose_as_many_answers_as_the_question_asks_for(name):
+    """A question with one answer has radio buttons in one group; a question with several has checkboxes."""
+    html = quizzes.as_html(EVERY[name])
+    boxes = [attributes for tag, attributes in Reader(html).seen if tag == "input"]
+    one = len(quizzes.key(EVERY[name])) == 1
+    assert {box["type"] for box in boxes} == {"radio" if one else "checkbox"}
+    assert len({box.get("name") for box in boxes}) == 1
+    assert ("Choose one answer" in html.partition("</legend>")[0]) == one
 
 
 def test_a_terminal_shows_the_check_as_text(capsys):

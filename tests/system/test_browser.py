@@ -47,10 +47,11 @@ def figure() -> str:
 
 def notebook() -> nbformat.NotebookNode:
     """Return a notebook that was run by somebody else: the outputs are there, and no trust in them."""
-    question = quizzes.load("K1.2")
+    question, two_answers = quizzes.load("K1.2"), quizzes.load("K4.2")
     pages = {
         "figure": Page(figure(), f"Figure: {ALT}"),
         "quiz": Page(quizzes.as_html(question), quizzes.as_text(question)),
+        "two answers": Page(quizzes.as_html(two_answers), quizzes.as_text(two_answers)),
         "workflow": Page(
             plots.as_html(plots.workflow(), "Six boxes in two rows, joined by arrows, and a way back."), ""
         ),
@@ -152,9 +153,9 @@ def test_a_screen_reader_meets_the_words_of_a_figure(page):
 def test_a_screen_reader_meets_question_options_and_folds(page):
     """I hear the question with its group of options, each with its own fold."""
     group = page.get_by_role("group", name=re.compile("K1.2 You train on the training set"))
-    assert group.get_by_role("checkbox").count() == 2
-    assert group.get_by_role("checkbox", name="a) Yes").count() == 1
-    assert group.get_by_role("checkbox", name="b) No").count() == 1
+    assert group.get_by_role("radio").count() == 2
+    assert group.get_by_role("radio", name="a) Yes").count() == 1
+    assert group.get_by_role("radio", name="b) No").count() == 1
     assert "Check option a" in group.aria_snapshot()
     assert not page.get_by_text("Each such choice leaks knowledge").is_visible()
 
@@ -162,7 +163,7 @@ def test_a_screen_reader_meets_question_options_and_folds(page):
 def test_every_reason_can_be_opened_by_keyboard_before_anything_was_run(page):
     """I check an option without a mouse, and go on to the next."""
     right, other = "Each such choice leaks knowledge", "With each choice the test score improves"
-    page.locator("summary", has_text="Check option a").focus()
+    page.locator("summary", has_text="Check option a").first.focus()
     page.keyboard.press("Enter")
     assert page.get_by_text(right).is_visible()
     assert not page.get_by_text(other).is_visible()
@@ -174,21 +175,33 @@ def test_every_reason_can_be_opened_by_keyboard_before_anything_was_run(page):
     assert page.get_by_text("Right: a.").is_visible()
 
 
-def test_options_can_be_ticked_by_keyboard_once_the_cell_was_run(trusted):
-    """I tick an option, open its reason, and take the tick back, all by keyboard."""
-    yes, no = (trusted.get_by_role("checkbox", name=name) for name in ("a) Yes", "b) No"))
+def test_one_answer_is_chosen_by_keyboard_once_the_cell_was_run(trusted):
+    """I choose an option and change my mind with the arrow keys, and JupyterLab stays at this cell."""
+    yes, no = (trusted.get_by_role("radio", name=name) for name in ("a) Yes", "b) No"))
     yes.focus()
     trusted.keyboard.press("Space")
+    assert yes.is_checked()
+    trusted.keyboard.press("ArrowDown")
+    assert no.is_checked()
+    assert not yes.is_checked()
+    trusted.keyboard.press("ArrowUp")
     assert yes.is_checked()
     trusted.keyboard.press("Tab")
     trusted.keyboard.press("Enter")
     assert trusted.get_by_text("Each such choice leaks knowledge").is_visible()
-    trusted.keyboard.press("Tab")
+
+
+def test_several_answers_are_ticked_by_keyboard_once_the_cell_was_run(trusted):
+    """I tick two options, and take one tick back, all by keyboard."""
+    first, second = (trusted.get_by_role("checkbox", name=re.compile(f"^{letter}[)] ")) for letter in "ab")
+    for box in (first, second):
+        box.focus()
+        trusted.keyboard.press("Space")
+    assert first.is_checked()
+    assert second.is_checked()
     trusted.keyboard.press("Space")
-    assert no.is_checked()
-    assert yes.is_checked()  # boxes do not depend on each other
-    trusted.keyboard.press("Space")
-    assert not no.is_checked()
+    assert first.is_checked()
+    assert not second.is_checked()
 
 
 def test_source_keeps_its_colours(page):

@@ -15,15 +15,16 @@ ROOT = Path(course_utils.__file__).parent
 #: What each folder, or file beside the folders, may import of course_utils.
 MAY_IMPORT = {
     "errors": set(),
-    "tables": {"errors"},
+    "wording": set(),
+    "tables": {"errors", "wording"},
     "moved": {"tables"},
-    "notebook": {"errors", "tables"},
-    "exercises": {"errors", "tables", "notebook"},
-    "data": {"errors", "tables", "notebook"},
-    "model": {"errors", "tables", "notebook", "data"},
-    "develop": {"errors", "tables", "notebook", "data", "model"},
-    "serve": {"errors", "tables", "notebook", "data", "model"},
-    "operate": {"errors", "tables", "notebook", "data", "model", "develop", "serve"},
+    "notebook": {"errors", "wording", "tables"},
+    "exercises": {"errors", "wording", "tables", "notebook"},
+    "data": {"errors", "wording", "tables", "notebook"},
+    "model": {"errors", "wording", "tables", "notebook", "data"},
+    "develop": {"errors", "wording", "tables", "notebook", "data", "model"},
+    "serve": {"errors", "wording", "tables", "notebook", "data", "model"},
+    "operate": {"errors", "wording", "tables", "notebook", "data", "model", "develop", "serve"},
 }
 #: Old names are found, and warned about, from these two.
 COMPATIBLE = {("__init__.py", "moved"), ("exercises/__init__.py", "moved")}

@@ -12,6 +12,7 @@ from course_utils.errors import ModelError
 from course_utils.model.explain.attribution import Explanation
 from course_utils.model.explain.family_reasons import by_family, stability
 from course_utils.model.explain.proxy import TOTALS
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
@@ -89,12 +90,12 @@ def approval_pack(
     answers = {
         "purpose": card["purpose"],
         "not_for": card["not for"],
-        "data": f"{data['data set']}, {data['flights']:,} flights, {data['split']}",
+        "data": f"{data['data set']}, {counted(data['flights'], 'flight')}, {data['split']}",
         "inputs": ", ".join(f"{name} {share:.0f}%" for name, share in shares.items()),
         "forbidden": f"{forbidden}: " + ("used" if forbidden in explanation.values else "not used"),
         "recovered": f"from all inputs together for {100 * given_away[TOTALS[0]]:.0f}% of flights; a guess at the "
         f"commonest is right for {100 * given_away[TOTALS[1]]:.0f}%",
-        "adds_up": f"yes, for each of {len(explanation.values):,} flights" if explanation.adds_up else "no",
+        "adds_up": f"yes, for each of {counted(len(explanation.values), 'flight')}" if explanation.adds_up else "no",
         "stable": f"the strongest family is the same for {days['family, mean [%]']:.0f}% of warned flights after a "
         f"retrain on resampled days (kappa {days['family, kappa']:.2f}), the strongest column for "
         f"{days['column, mean [%]']:.0f}% (kappa {days['column, kappa']:.2f})",

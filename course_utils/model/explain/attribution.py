@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.errors import DataError, ModelError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
@@ -84,7 +85,8 @@ class Explanation:
         return Explanation(self.values.loc[labels], self.start, self.rows.loc[labels], self.log_odds.loc[labels])
 
     def __repr__(self) -> str:
-        return f"SHAP values of {len(self.values):,} flights, {self.values.shape[1]} columns [log-odds]"
+        flights, columns = self.values.shape
+        return f"SHAP values of {counted(flights, 'flight')}, {counted(columns, 'column')} [log-odds]"
 
 
 def shap_values(scorer: Scorer, rows: pd.DataFrame, background: pd.DataFrame | None = None) -> Explanation:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from course_utils.errors import UsageError
 from course_utils.model.explain.family_reasons import families
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
@@ -63,7 +64,9 @@ def coalition_values(
         raise UsageError("one flight is explained at a time, against others", fix="pass one row and a background")
     groups = families(scorer.encoder.columns) if of is None else {name: list(kept) for name, kept in of.items()}
     if not 1 <= len(groups) <= 12:
-        raise UsageError(f"{len(groups)} families make too many coalitions", fix="pass at most 12 families as of=")
+        raise UsageError(
+            f"{counted(len(groups), 'family')} make too many coalitions, or none", fix="pass at most 12 families as of="
+        )
     place = {name: number for number, name in enumerate(scorer.encoder.columns)}
     mine, theirs = scorer.encoder.transform(flight), scorer.encoder.transform(background)
     kept = [frozenset(some) for size in range(len(groups) + 1) for some in combinations(groups, size)]

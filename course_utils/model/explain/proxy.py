@@ -7,6 +7,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.errors import UsageError
 from course_utils.model.explain.attribution import ordinal_codes
+from course_utils.wording import counted
 
 __all__ = ["TOTALS", "proxy_columns", "proxy_strength"]
 
@@ -54,7 +55,7 @@ def proxy_strength(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, 
         raise UsageError(f"inputs have no column {forbidden!r}", fix="pass the inputs before you drop it")
     rows = inputs[inputs[forbidden].notna()]
     if len(rows) < 100:
-        raise UsageError(f"{len(rows)} flights with a value are too few to learn from", fix="pass 100 or more")
+        raise UsageError(f"too few to learn from: {counted(len(rows), 'flight')} with a value", fix="pass 100 or more")
     rows = rows.sample(min(sample, len(rows)), random_state=seed)
     others = ordinal_codes(rows.drop(columns=forbidden))
     truth = rows[forbidden].astype(str).to_numpy()

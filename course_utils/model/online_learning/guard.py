@@ -19,6 +19,7 @@ import pandas as pd
 from course_utils.errors import UsageError
 from course_utils.model import metrics
 from course_utils.model.online_learning.streams import OPTIONS, Stream
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -132,7 +133,9 @@ class GuardedRun:
 
     def __repr__(self) -> str:
         refused = self.batches.index[~self.batches["learnt"]]
-        return f"{len(self.batches)} batches, {len(refused)} refused: {', '.join(map(str, refused)) or 'none'}"
+        return (
+            f"{counted(len(self.batches), 'batch')}, {len(refused)} refused: {', '.join(map(str, refused)) or 'none'}"
+        )
 
     @property
     def refused(self) -> list[str]:

@@ -17,6 +17,7 @@ import pandas as pd
 from course_utils.errors import UsageError
 from course_utils.model import metrics, vowpal
 from course_utils.model.online_learning.streams import OPTIONS, Stream
+from course_utils.wording import counted
 
 __all__ = ["check_delay", "compare_label_delays", "replay"]
 
@@ -140,7 +141,7 @@ def compare_label_delays(stream: Stream, options: Mapping[str, str], delays: Seq
     """
     counts = stream.after(start)
     table = {
-        f"{delay} days": {
+        f"{counted(delay, 'day')}": {
             name: metrics.log_loss(stream.late[counts], replay(stream, words, delay=delay)[counts])
             for name, words in options.items()
         }

@@ -16,6 +16,7 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import DataError, UsageError
 from course_utils.model import vowpal
+from course_utils.wording import counted
 
 __all__ = [
     "NAMESPACES",
@@ -96,7 +97,8 @@ class Stream:
     rows: pd.DataFrame
 
     def __repr__(self) -> str:
-        return f"{len(self.lines):,} flights on {len(np.unique(self.days)):,} days, {self.late.mean():.1%} late"
+        days = counted(len(np.unique(self.days)), "day")
+        return f"{counted(len(self.lines), 'flight')} on {days}, {self.late.mean():.1%} late"
 
     @property
     def calendar(self) -> list[str]:

@@ -14,6 +14,7 @@ from course_utils.model.pitfalls.days import day_numbers
 from course_utils.model.pitfalls.deliveries import Delivery, make_delivery
 from course_utils.model.pitfalls.registry import checks, read_limits
 from course_utils.model.pitfalls.runner import run_checks
+from course_utils.wording import counted
 
 __all__ = ["AUDITED", "Audit", "cost_of_missed_faults", "detector_error_rates", "example_deliveries"]
 
@@ -95,7 +96,7 @@ class Audit:
         self.delivery, self._truth = faults.contaminate(self._clean, seed, planted)
 
     def __repr__(self) -> str:
-        return f"Audit({self.delivery!r}, reference: {len(self.reference.rows):,} flights)"
+        return f"Audit({self.delivery!r}, reference: {counted(len(self.reference.rows), 'flight')})"
 
     def score(self, findings: pd.DataFrame | Sequence[Any]) -> pd.Series:
         """Return how many of the planted faults the findings name, and the cost of the others.

@@ -29,6 +29,7 @@ from course_utils.model.pitfalls.deliveries import (
     outcome_columns,
 )
 from course_utils.model.pitfalls.registry import Context, NotAssessableError, detects, finding, read_limits, require
+from course_utils.wording import counted
 
 
 @detects("labels")
@@ -40,20 +41,24 @@ def _labels(context: Context) -> Iterator[dict[str, Any]]:
     gone = np.isnan(delay)
     cancelled = int((gone & (late == 1)).sum())
     if cancelled:
-        evidence = f"{cancelled:,} flights never left and are labelled YES"
+        evidence = f"{counted(cancelled, 'flight')} with the label YES never left"
         yield finding("IsDepDelayed", evidence, cancelled, "stop")
     both = ~gone & ~np.isnan(late)
     if both.any():
         minutes, wrong = _late_from(delay[both], late[both])
         if wrong:
-            evidence = f"{wrong:,} labels contradict the recorded delay, whatever counts as late"
+            evidence = f"{counted(wrong, 'label')} contradicting the recorded delay, whatever counts as late"
             yield finding("IsDepDelayed", evidence, wrong, "stop")
         if minutes != late_minutes():
-            evidence = f"YES stands for {minutes} minutes or more; in the course for {late_minutes()} or more"
+            evidence = (
+                f"YES stands for {counted(minutes, 'minute')} or more; in the course for {late_minutes()} or more"
+            )
             yield finding("IsDepDelayed", evidence, minutes, "note")
     unlabelled = int((~gone & np.isnan(late)).sum())
     if unlabelled:
-        yield finding("IsDepDelayed", f"{unlabelled:,} flights that left have no label", unlabelled, "look")
+        yield finding(
+            "IsDepDelayed", f"{counted(unlabelled, 'flight')} with a delay but without a label", unlabelled, "look"
+        )
     if reference is not None:
         yield from _shifted_carriers(rows, reference.rows)
     else:
@@ -115,7 +120,9 @@ def _values(context: Context) -> Iterator[dict[str, Any]]:
         # low == low: NaN means that the dictionary sets no range.
         wrong = delivery.rows[name][(delivery.rows[name] < low) | (delivery.rows[name] > high)] if low == low else []
         if len(wrong):
-            evidence = f"{len(wrong):,} flights with values up to {wrong.max():,.0f}, outside {low:g} to {high:g}"
+            evidence = (
+                f"{counted(len(wrong), 'flight')} with values up to {wrong.max():,.0f}, outside {low:g} to {high:g}"
+            )
             yield finding(name, evidence, len(wrong), "stop")
 
 
@@ -179,13 +186,19 @@ def _duplicates(context: Context) -> Iterator[dict[str, Any]]:
     double = rows[rows.duplicated(key)]
     if len(double):
         airports = double["Origin"].astype(str).value_counts()
-        evidence = f"{len(double):,} rows repeat a flight, {airports.iloc[0]:,} of them from {airports.index[0]}"
+        evidence = (
+            f"{counted(len(double), 'row')} repeating a flight, {airports.iloc[0]:,} of them from {airports.index[0]}"
+        )
         yield finding("", evidence, len(double), "stop")
     if reference is not None:
         both = pd.concat([reference.rows[key].drop_duplicates(), rows[key].drop_duplicates()]).duplicated().sum()
         if both:
             yield finding(
-                "", f"{both:,} flights are in the reference too", both, "stop", "keep each flight on one side only"
+                "",
+                f"{counted(both, 'flight')} also in the reference",
+                both,
+                "stop",
+                "keep each flight on one side only",
             )
 
 

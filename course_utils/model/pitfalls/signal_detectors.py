@@ -27,6 +27,7 @@ from course_utils.model.pitfalls.deliveries import (
 )
 from course_utils.model.pitfalls.experiments import permutation_importance
 from course_utils.model.pitfalls.registry import Context, NotAssessableError, detects, finding, read_limits, require
+from course_utils.wording import counted
 
 
 @detects("reliable")
@@ -46,7 +47,7 @@ def _reliable(context: Context) -> Iterator[dict[str, Any]]:
     for days, columns in together.items():
         share = now.loc[list(days), columns].to_numpy().max()
         shown = f"{str(days[0])[:4]}-{str(days[0])[4:6]}-{str(days[0])[6:]}" + (
-            f" and {len(days) - 1} more days" if len(days) > 1 else ""
+            f" and {counted(len(days) - 1, 'more day')}" if len(days) > 1 else ""
         )
         evidence = f"missing for {share:.0%} of the flights on {shown}; before, for {worst[columns].max():.0%} at most"
         yield finding(columns, evidence, share, "stop" if share >= 0.5 else "look")
@@ -87,7 +88,7 @@ def _changes(context: Context) -> Iterator[dict[str, Any]]:
     limit = np.quantile(np.max(ratios, axis=0), 1 - limits["level"]) if names else 0
     for name, (psi, ratio) in zip(names, measured, strict=True):
         if ratio > limit:
-            evidence = f"PSI {psi:.2f}, {ratio:.0f} times as much as between days drawn at random"
+            evidence = f"PSI {psi:.2f}, {counted(round(ratio), 'time')} as much as between days drawn at random"
             yield finding(name, evidence, psi, "look" if psi >= limits["changed"] else "note")
 
 
@@ -210,7 +211,8 @@ def _feedback(context: Context) -> Iterator[dict[str, Any]]:
     gap, error = difference_by_days(surprise, untouched, warned, day_numbers(delivery.rows))
     if gap > read_limits()["z_feedback"] * error:
         evidence = (
-            f"warned flights were late {100 * gap:.0f} points less often than untouched ones with the same probability"
+            f"warned flights were late {counted(round(100 * gap), 'point')} less often than untouched ones with the "
+            "same probability"
         )
         yield finding(("IsDepDelayed", "warned"), evidence, gap, "stop")
 
@@ -228,7 +230,9 @@ def _semantic(context: Context) -> Iterator[dict[str, Any]]:
             there = delivery.rows[name].dropna()
             share = float(1 - there.isin(known).mean()) if len(there) else 0.0
             if share > limits["unseen_values"]:
-                evidence = f"{share:.0%} of its values are not among the {len(known)} known ones: another unit?"
+                evidence = (
+                    f"{share:.0%} of its values are not among the {counted(len(known), 'known value')}: another unit?"
+                )
                 yield finding(name, evidence, share, "stop")
     yield from _clock_mismatch(delivery.rows, reference.rows, limits["clock"])
 
@@ -298,10 +302,9 @@ def _rare(context: Context) -> Iterator[dict[str, Any]]:
         few = counts[(counts > 0) & (counts < limits["rare_flights"])]
         share = few.sum() / max(1, counts.sum())
         if share > limits["rare_share"]:
-            evidence = (
-                f"{len(few):,} of {int((counts > 0).sum()):,} values have fewer than {limits['rare_flights']:.0f} "
-            )
-            yield finding(name, f"{evidence}flights each; together they have {share:.0%} of the flights", share, "look")
+            values, least = counted(int((counts > 0).sum()), "value"), counted(limits["rare_flights"], "flight")
+            evidence = f"{len(few):,} of {values} with fewer than {least} each; together, {share:.0%} of the flights"
+            yield finding(name, evidence, share, "look")
 
 
 @detects("vocabulary")
@@ -318,7 +321,7 @@ def _vocabulary(context: Context) -> Iterator[dict[str, Any]]:
             counts = unseen.value_counts()
             share = len(unseen) / max(1, len(there))
             listed = ", ".join(f"{value} ({count:,})" for value, count in counts.head(3).items())
-            evidence = f"{len(counts):,} unseen values on {len(unseen):,} flights: {listed}" + (
+            evidence = f"{counted(len(counts), 'unseen value')} on {counted(len(unseen), 'flight')}: {listed}" + (
                 " …" if len(counts) > 3 else ""
             )
             severity = "look" if share > read_limits()["unseen_share"] else "note"
@@ -358,7 +361,6 @@ def _outliers(context: Context) -> Iterator[dict[str, Any]]:
         beyond = values[(values < low - width) | (values > high + width)]
         if width > 0 and len(beyond):
             worst = beyond.iloc[int((beyond - (low + high) / 2).abs().to_numpy().argmax())]
-            evidence = (
-                f"{len(beyond):,} flights outside {low - width:,.4g} to {high + width:,.4g}; most extreme: {worst:,.4g}"
-            )
+            usual_range = f"{low - width:,.4g} to {high + width:,.4g}"
+            evidence = f"{counted(len(beyond), 'flight')} outside {usual_range}; most extreme: {worst:,.4g}"
             yield finding(name, evidence, worst, "look" if len(beyond) >= 5 else "note")

@@ -37,8 +37,9 @@ def course_model(flights: pd.DataFrame | None = None, *, horizon: float | None =
     """
     flights = datasets.load_flights() if flights is None else flights
     horizon = tables.read_toml("constants.toml")["horizon_hours"] if horizon is None else horizon
-    split = splits.split_by_time(flights)
     inputs = features.as_of(flights, horizon)
+    # Only now: a split copies the flights, which need not be there twice while `as_of` needs most memory.
+    split = splits.split_by_time(flights)
     # Labels are hashed too: another limit for 'late' changes the model, but neither flights nor inputs.
     labels = pd.concat([features.label(part) for part in (split.train, split.validation)]).to_frame()
     return fit_or_load(split, inputs, data_hash(flights), data_hash(inputs), data_hash(labels))

@@ -14,6 +14,7 @@ from course_utils import tables
 from course_utils.data import features, splits
 from course_utils.errors import ModelError
 from course_utils.model.training.fingerprints import data_hash, environment
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training.encoding import Encoder
@@ -45,7 +46,7 @@ def model_card(
     late = features.label(split.train)
     return {
         "purpose": "probability that a flight leaves at least "
-        f"{tables.read_toml('constants.toml')['late_minutes']} minutes late",
+        f"{counted(tables.read_toml('constants.toml')['late_minutes'], 'minute')} late",
         "not for": "flights of other airports or years than those trained on; deciding about a person",
         "trained on": {
             "data set": str(split.train.attrs.get("dataset", tables.active_dataset())),
@@ -94,10 +95,10 @@ def describe(scorer: Scorer) -> pd.DataFrame:
     lines = {
         "purpose": card["purpose"],
         "not for": card["not for"],
-        "trained on": f"{data['data set']}, {data['flights']:,} flights, {data['share late']:.1%} late",
+        "trained on": f"{data['data set']}, {counted(data['flights'], 'flight')}, {data['share late']:.1%} late",
         "split": data["split"],
         "data hash": data["data hash"],
-        "inputs": f"{len(card['inputs'])}, of which {len(scorer.encoder.categories)} categories",
+        "inputs": f"{len(card['inputs'])}, of which {counted(len(scorer.encoder.categories), 'category')}",
         "rounds": str(card["rounds"]),
         "environment": ", ".join(sorted(card["environment"])) + ": versions recorded",
     }

@@ -20,6 +20,7 @@ from course_utils.errors import DataError, UsageError
 from course_utils.model.training.cards import model_card
 from course_utils.model.training.encoding import Encoder, select_rows
 from course_utils.model.training.scoring import THREADS, Scorer
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import xgboost
@@ -72,7 +73,7 @@ class Fit:
         return self.scorer.score(select_rows(self.inputs, rows))
 
     def __repr__(self) -> str:
-        return f"XGBoost, {self.rounds} rounds, {self.inputs.shape[1]} inputs"
+        return f"XGBoost, {counted(self.rounds, 'round')}, {counted(self.inputs.shape[1], 'input')}"
 
 
 def train_xgboost(
@@ -146,7 +147,7 @@ def _check_rounds(rounds: int, early_stopping: int | None) -> None:
         )
     if early_stopping is not None and early_stopping >= rounds:
         raise UsageError(
-            f"early stopping after {early_stopping} rounds can never act within {rounds} rounds",
+            f"early stopping after {counted(early_stopping, 'round')} can never act within {counted(rounds, 'round')}",
             fix="give more rounds, a smaller early_stopping, or early_stopping=None",
         )
 

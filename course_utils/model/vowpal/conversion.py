@@ -19,6 +19,7 @@ from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.labels import KINDS, UNLABELLED, LabelMap
 from course_utils.model.vowpal.plan import Choice, LinePlan
 from course_utils.model.vowpal.reading import CsvReader
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +54,9 @@ class Written:
     labels: dict[str, str]
 
     def __repr__(self) -> str:
-        skipped = f", {self.skipped:,} rows without a label left out" if self.skipped else ""
-        return f"{self.examples:,} examples, {self.features:,} features of {len(self.columns)} columns{skipped}"
+        skipped = f", {counted(self.skipped, 'row')} without a label left out" if self.skipped else ""
+        features = f"{counted(self.features, 'feature')} of {counted(len(self.columns), 'column')}"
+        return f"{counted(self.examples, 'example')}, {features}{skipped}"
 
 
 def csv2vw(
@@ -187,7 +189,7 @@ def _lines(reader: CsvReader, plan: LinePlan, skipped: list[int]) -> Iterator[st
     for reader.row, row in enumerate(reader):  # noqa: B020
         if len(row) != width:
             raise DataError(
-                f"has {len(row)} cells, but there are {width} columns",
+                f"has {counted(len(row), 'cell')}, but there are {counted(width, 'column')}",
                 fix="look for a separator inside a cell, which needs quotes around it, or for a line cut in two",
             )
         if skip_unlabelled and not label[row[position]]:

@@ -14,6 +14,7 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.labels import LabelMap
 from course_utils.model.vowpal.text import LARGEST, NUMBER, check_encoding, escape, format_feature
+from course_utils.wording import counted
 
 __all__ = ["Choice", "LinePlan"]
 
@@ -236,7 +237,7 @@ def _input_columns(names: list[str], taken: set[str], choice: Choice) -> list[st
         inputs = [name for name in names if name in admitted and name not in taken]
         if not inputs:
             raise UsageError(
-                f"the dictionary admits none of these columns {hours:g} hours ahead",
+                f"the dictionary admits none of these columns {counted(hours, 'hour')} ahead",
                 fix="list the columns to use (columns= or --columns), or use all (all_columns=True or --all-columns)",
             )
         return inputs
@@ -244,7 +245,7 @@ def _input_columns(names: list[str], taken: set[str], choice: Choice) -> list[st
     wrong = next((name for name in columns if name in known.index and name not in admitted), None)
     if wrong is not None:
         raise UsageError(
-            f"{wrong} may not be used {hours:g} hours ahead: {known.loc[wrong, 'why']}",
+            f"{wrong} may not be used {counted(hours, 'hour')} ahead: {known.loc[wrong, 'why']}",
             fix="leave it out; only all_columns=True or --all-columns includes it",
         )
     both = next((name for name in columns if name in taken), None)

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +102,7 @@ class Run:
         return 1 / (1 + np.exp(-self.predictions))
 
     def __repr__(self) -> str:
-        return f"{self.examples:,} examples, {self.features:,} features, average loss {self.loss:.3f}"
+        return f"{counted(self.examples, 'example')}, {counted(self.features, 'feature')}, average loss {self.loss:.3f}"
 
 
 def run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import UsageError
 from course_utils.notebook.claims import as_text
 from course_utils.notebook.plots.style import COLOURS, DASHES, GREY, canvas, house_style
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -426,7 +427,7 @@ def _as_lines(frame: pd.DataFrame | pd.Series) -> pd.DataFrame:
         raise UsageError("there is nothing to draw", fix="pass a table with at least one column of numbers")
     if frame.shape[1] > len(COLOURS):
         raise UsageError(
-            f"{frame.shape[1]} lines are too many to tell apart",
+            f"{counted(frame.shape[1], 'line')} are too many to tell apart",
             fix=f"draw at most {len(COLOURS)}, or split the figure",
         )
     return frame
@@ -564,7 +565,9 @@ def _intervals(low: Any, high: Any, series: pd.Series) -> Any:
     ends = [end.reindex(series.index) if isinstance(end, pd.Series) else end for end in (low, high)]
     for end in ends:
         if np.shape(end) != (len(series),):
-            raise UsageError(f"{len(end)} interval ends for {len(series)} bars", fix="pass one end for each bar")
+            raise UsageError(
+                f"{len(end)} interval ends for {counted(len(series), 'bar')}", fix="pass one end for each bar"
+            )
     return np.array(ends, dtype=float)
 
 

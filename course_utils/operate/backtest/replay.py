@@ -27,6 +27,7 @@ from course_utils.data import datasets, dictionary, features, splits
 from course_utils.errors import DataError, UsageError
 from course_utils.model import training
 from course_utils.operate.backtest.models import service_model
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -69,7 +70,7 @@ class Day:
     awaited: int
 
     def __repr__(self) -> str:
-        return f"{self.date}: {len(self.rows):,} requests, {len(self.labels):,} labels"
+        return f"{self.date}: {counted(len(self.rows), 'request')}, {counted(len(self.labels), 'label')}"
 
 
 def with_departure_delay(flights: pd.DataFrame, moved: Any, minutes: Any) -> pd.DataFrame:
@@ -523,7 +524,7 @@ class Backtest:
         took = 1000 * (time.perf_counter() - began) / max(1, len(rows))
         if len(answer) != len(rows):
             raise DataError(
-                f"predict returned {len(answer)} answers to {len(rows)} requests",
+                f"predict returned {counted(len(answer), 'answer')} to {counted(len(rows), 'request')}",
                 fix="return one probability for each row",
             )
         return answer, took if predict is self.predict else rows["latency_ms"].to_numpy()

@@ -15,6 +15,7 @@ from course_utils.errors import UsageError
 from course_utils.operate.drift.alerting import alarms, episodes
 from course_utils.operate.drift.catalog import raw_column, settings, signals
 from course_utils.operate.drift.daily_table import smooth
+from course_utils.wording import counted
 
 __all__ = ["calibrate", "false_episodes", "false_page_bounds", "mean_episodes", "poisson_bounds"]
 
@@ -125,7 +126,10 @@ def _block_bootstrap(quiet: pd.DataFrame, draws: int, seed: int) -> tuple[dict[s
     options, known = settings(), signals("page").query("part in ['C', 'D']")
     size, days = options["block_days"], round(options["quarter_days"])
     if len(quiet) < 3 * size:
-        raise UsageError(f"{len(quiet)} quiet days are too few to calibrate on", fix=f"pass {3 * size} days or more")
+        raise UsageError(
+            f"too few to calibrate on: {counted(len(quiet), 'quiet day')}",
+            fix=f"pass {counted(3 * size, 'day')} or more",
+        )
     count = -(-days // size)
     starts = np.random.default_rng(seed).integers(0, len(quiet) - size + 1, size=(draws, count))
     # Whole blocks are drawn because neighbouring days share their weather: single days would look too independent.

@@ -17,6 +17,7 @@ from course_utils.data import features
 from course_utils.model import metrics
 from course_utils.operate.backtest import QUIET, Backtest
 from course_utils.operate.drift.catalog import settings
+from course_utils.wording import counted
 
 __all__ = ["ROUTE", "ROUTE_DISTANCE", "Distribution", "Reference", "airline_hour", "distinct_rows", "reference"]
 
@@ -131,7 +132,7 @@ class Reference:
     late_rates: pd.Series
 
     def __repr__(self) -> str:
-        return f"Reference({len(self.scores):,} requests, {len(self.inputs)} inputs)"
+        return f"Reference({counted(len(self.scores), 'request')}, {counted(len(self.inputs), 'input')})"
 
 
 def reference(machine: Backtest, first: str = QUIET[0], last: str = QUIET[1]) -> Reference:

@@ -20,6 +20,7 @@ from course_utils.operate.incidents.scenario import Scenario, draw_scenario
 from course_utils.operate.incidents.scoring import score_parts
 from course_utils.operate.incidents.service import Service, State
 from course_utils.operate.incidents.simulation import REPAIR_MORNINGS, shared_simulation
+from course_utils.wording import counted
 
 __all__ = ["Game", "exhibits", "play", "prices", "rehearsal"]
 
@@ -66,9 +67,8 @@ class Game:
     def __repr__(self) -> str:
         if self.over:
             return f"Game(seed {self.seed}, over)"
-        return (
-            f"Game(seed {self.seed}, morning {self.morning} of {len(self._simulation.days)}, {self.points} points left)"
-        )
+        morning = f"morning {self.morning} of {len(self._simulation.days)}"
+        return f"Game(seed {self.seed}, {morning}, {counted(self.points, 'point')} left)"
 
     # ----------------------------------------------------------------------- what the player sees
 
@@ -160,7 +160,8 @@ class Game:
         cost = int(known.loc[act, "points"])
         if cost > self.points:
             raise UsageError(
-                f"{act!r} costs {cost} points, and {self.points} are left", fix="game.wait(), or game.close(cause)"
+                f"{act!r} costs {counted(cost, 'point')}, and {self.points} are left",
+                fix="game.wait(), or game.close(cause)",
             )
         self._spent += cost
         self._moves.setdefault(self._days_passed, []).append(act)

@@ -12,6 +12,7 @@ import numpy as np
 from course_utils.operate.incidents.catalog import settings
 from course_utils.operate.incidents.service import State
 from course_utils.operate.incidents.simulation import Simulation
+from course_utils.wording import counted
 
 __all__ = ["score_parts"]
 
@@ -48,7 +49,7 @@ def score_parts(
     )
     if simulation.scenario.cause == "nothing":
         lost = max(0.0, nothing - yours) / simulation.service.normal_day
-        calm = f"{len(needless)} needless acts"
+        calm = f"{counted(len(needless), 'needless act')}"
         return [
             ("loss", worth["loss"] * max(0.0, 1 - lost), worth["loss"], "no loss to avoid, and little or none caused"),
             ("speed", 0.0 if needless else worth["speed"], worth["speed"], calm),
@@ -66,7 +67,7 @@ def score_parts(
     shown = len(simulation.days) if simulation.first_page is None else simulation.first_page + 1
     waited = max(0, right[0] - shown) if right else worth["slowest"]
     avoided = f"{share:.0%} of the avoidable ${avoidable:,.0f} avoided"
-    late = f"{waited} mornings late" if right else "never"
+    late = f"{counted(waited, 'morning')} late" if right else "never"
     return [
         ("loss", worth["loss"] * share, worth["loss"], avoided),
         ("speed", worth["speed"] * max(0.0, 1 - waited / worth["slowest"]), worth["speed"], late),

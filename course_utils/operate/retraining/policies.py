@@ -16,6 +16,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.errors import UsageError
 from course_utils.model import money
+from course_utils.wording import counted
 
 __all__ = [
     "FIRST",
@@ -174,7 +175,7 @@ def calendar_policy(weeks: int) -> Policy:
     2
     """
     if weeks < 1:
-        raise UsageError(f"a model cannot serve {weeks} weeks", fix="give weeks as 1 or more")
+        raise UsageError(f"a model cannot serve {counted(weeks, 'week')}", fix="give weeks as 1 or more")
     return lambda seen: len(seen) % weeks == 0
 
 
@@ -267,7 +268,7 @@ class PolicyRun:
         return float(self.weeks["dollars"].sum() - self.cost * self.releases)
 
     def __repr__(self) -> str:
-        return f"{self.releases} releases, ${self.net:,.0f} net"
+        return f"{counted(self.releases, 'release')}, ${self.net:,.0f} net"
 
 
 def run_policy(

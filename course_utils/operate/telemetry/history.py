@@ -16,6 +16,7 @@ from course_utils.operate.telemetry.exposition import expose
 from course_utils.operate.telemetry.programs import installed
 from course_utils.operate.telemetry.prometheus import Prometheus
 from course_utils.operate.telemetry.reader import Reader
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -129,7 +130,7 @@ class History:
         self.close()
 
     def __repr__(self) -> str:
-        return f"History of {len(self.days)} days, {self.days[0]:%Y-%m-%d} to {self.days[-1]:%Y-%m-%d}"
+        return f"History of {counted(len(self.days), 'day')}, {self.days[0]:%Y-%m-%d} to {self.days[-1]:%Y-%m-%d}"
 
 
 def open_history(daily: pd.DataFrame, engine: str | None = None) -> History:

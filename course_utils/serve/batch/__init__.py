@@ -11,7 +11,6 @@ from course_utils.serve.batch.cluster import cluster_engine, try_dask
 from course_utils.serve.batch.examples import (
     compare_scoring_paths,
     corrupt,
-    deck_encode,
     example_batches,
     key_coverage,
     publication_steps,
@@ -31,7 +30,6 @@ __all__ = [
     "cluster_engine",
     "compare_scoring_paths",
     "corrupt",
-    "deck_encode",
     "example_batches",
     "flight_keys",
     "gate_limits",

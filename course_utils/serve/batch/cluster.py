@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.serve.batch.store import Engine, PredictionStore
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
@@ -62,7 +63,7 @@ def try_dask(source: str | os.PathLike[str], scorer: Scorer, *, workers: int = 2
             done = time.perf_counter()
             most = max(client.run(_memory_mb).values())
         print(
-            f"{workers} workers: {ready - start:.1f} s to start, {done - ready:.1f} s to build, "
+            f"{counted(workers, 'worker')}: {ready - start:.1f} s to start, {done - ready:.1f} s to build, "
             f"at most {most:.0f} MB of memory each."
         )
         same = alone.manifest("v1")["sha256"] == shared.manifest("v1")["sha256"]

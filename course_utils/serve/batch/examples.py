@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "compare_scoring_paths",
     "corrupt",
-    "deck_encode",
     "example_batches",
     "key_coverage",
     "publication_steps",
@@ -74,32 +72,6 @@ def key_coverage(flights: pd.DataFrame) -> pd.DataFrame:
             "found": round(100 * float(np.isin(key[~in_training], key[in_training]).mean()), 1),
         }
     return pd.DataFrame(table).T.astype({"keys": int}).rename_axis("key")
-
-
-def deck_encode(rows: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return rows with one-hot encoded categories, as the deck encodes them: from the categories in these rows.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Features; categories become one column per value that occurs.
-    columns : sequence of str, optional
-        The encoded columns of the training data. Columns that `rows` lack are filled with 0, without an error; others
-        are dropped. By default the columns are those of `rows`.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"Distance": [733, 200], "Origin": ["EWR", "JFK"]})
-    >>> columns = batch.deck_encode(rows).columns
-    >>> columns.tolist()
-    ['Distance', 'Origin_EWR', 'Origin_JFK']
-    >>> batch.deck_encode(rows[["Origin"]].head(1), columns).iloc[0].tolist()  # the distance is lost
-    [0.0, 1.0, 0.0]
-    """
-    import pandas as pd
-
-    encoded = pd.get_dummies(rows.astype(dict.fromkeys(rows.select_dtypes("category"), object)), dtype=float)
-    return encoded if columns is None else encoded.reindex(columns=list(columns), fill_value=0.0)
 
 
 def compare_scoring_paths(fit: Fit, flights: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from course_utils.model import metrics
 from course_utils.serve.batch.files import KEY, count_pieces, read_piece
 from course_utils.serve.batch.store import PredictionStore
 from course_utils.serve.batch.table import TABLE
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.model.training import Scorer
@@ -85,7 +86,9 @@ def publication_gate(store: PredictionStore, version: str, source: str | os.Path
         reasons += _compare(new, previous, limit)
     differ, tried = _spot_check(store, version, Path(source), scorer, int(limit["spot"]))
     if differ:
-        reasons.append(f"spot check: {differ} of {tried} rows get a different score when scored one at a time")
+        reasons.append(
+            f"spot check: {differ} of {counted(tried, 'row')} with a different score when scored one at a time"
+        )
     return reasons
 
 
@@ -100,7 +103,9 @@ def _compare(new: Mapping[str, Any], previous: Mapping[str, Any], limit: Mapping
     name = max(rises, key=rises.get)
     if rises[name] > limit["missing"]:
         others = sum(rise > limit["missing"] for rise in rises.values()) - 1
-        reasons.append(f"missing: {name} on {new['missing'][name]:.0%} of the rows, and {others} other inputs")
+        reasons.append(
+            f"missing: {name} on {new['missing'][name]:.0%} of the rows, and {counted(others, 'other input')}"
+        )
     shift = metrics.psi(previous["scores"], new["scores"])
     if shift > limit["psi"]:
         reasons.append(

@@ -29,6 +29,7 @@ from typing import Any
 from course_utils.serve.clipper import user_metrics
 from course_utils.serve.clipper.queries import QueryError, as_inputs, outputs_as_json, parse
 from course_utils.serve.clipper.wire import ANSWER, BATCH, Kind
+from course_utils.wording import counted
 
 __all__ = ["Predictor"]
 
@@ -125,7 +126,9 @@ class Predictor:
             outputs = self.function(part)
             written += outputs_as_json(outputs)
             if len(written) != start + len(part):
-                raise ValueError(f"the model returned {len(written) - start} outputs for {len(part)} inputs")
+                raise ValueError(
+                    f"the model returned {counted(len(written) - start, 'output')} for {counted(len(part), 'input')}"
+                )
         return written
 
 

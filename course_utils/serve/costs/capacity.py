@@ -19,6 +19,7 @@ import pandas as pd
 from course_utils import tables
 from course_utils.errors import UsageError
 from course_utils.serve.costs.checks import check_positive, to_decimal
+from course_utils.wording import counted
 
 __all__ = [
     "availability",
@@ -60,7 +61,9 @@ def erlang_c(servers: int, load: float) -> float:
     if isinstance(servers, bool) or not isinstance(servers, Integral) or servers < 1:
         raise UsageError(f"{servers!r} servers", fix="pass a whole number, one or more")
     if not 0 <= load < servers:
-        raise UsageError(f"{servers} servers cannot handle a load of {load:g}", fix="pass more servers than load")
+        raise UsageError(
+            f"{counted(servers, 'server')} cannot handle a load of {load:g}", fix="pass more servers than load"
+        )
     # Erlang B, the probability that all servers are busy if no request waits; by recursion, as factorials overflow.
     blocked = 1.0
     for count in range(1, servers + 1):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from course_utils.errors import CourseError, UsageError
 from course_utils.serve.load_testing.client import TIMEOUT_SECONDS, check_local
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from course_utils.serve.clipper import LocalContainerManager
@@ -94,7 +95,8 @@ def wait_for_replicas(manager: LocalContainerManager, model: str, number: int) -
         There are fewer after a minute.
     """
     _wait_until(
-        lambda: sum(one["name"] == model for one in manager.replicas()) >= number, f"{number} replicas of {model}"
+        lambda: sum(one["name"] == model for one in manager.replicas()) >= number,
+        f"{counted(number, 'replica')} of {model}",
     )
 
 

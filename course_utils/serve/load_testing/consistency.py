@@ -21,6 +21,7 @@ from course_utils.serve.load_testing.client import (
     outcome_of,
     request_body,
 )
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -148,7 +149,7 @@ class Clients:
         with self._changed:
             if not self._changed.wait_for(complete, timeout=seconds):
                 raise CourseError(
-                    f"fewer than {requests} answers in {seconds:g} seconds",
+                    f"fewer than {counted(requests, 'answer')} in {counted(seconds, 'second')}",
                     fix="check with connection.get_clipper_logs() whether the cluster is still running",
                 )
             self._phases.append((what, str(version), start, time.monotonic()))

@@ -24,6 +24,7 @@ from course_utils.serve.load_testing.client import (
     outcome_of,
     request_body,
 )
+from course_utils.wording import counted
 
 __all__ = ["Result", "as_json_texts", "concurrent_requests", "open_loop_load"]
 
@@ -85,7 +86,7 @@ class Result:
         return float(np.percentile(self.requests["ms"], percent))
 
     def __repr__(self) -> str:
-        return f"Result({len(self.requests):,} requests)"
+        return f"Result({counted(len(self.requests), 'request')})"
 
 
 def open_loop_load(

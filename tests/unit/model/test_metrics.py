@@ -41,7 +41,7 @@ def test_several_pairs_of_counts_are_compared_at_once():
 
 def test_bins_that_differ_and_rules_that_are_none_are_refused():
     """Counts of different bins, or a misspelt smoothing, are refused with the reason."""
-    with pytest.raises(UsageError, match="bins against"):
+    with pytest.raises(UsageError, match="2 bins against 3"):
         metrics.psi([1, 2], [1, 2, 3])
     with pytest.raises(UsageError, match="smoothing='ad' is unknown"):
         metrics.psi([1, 2], [1, 2], smoothing="ad")
@@ -103,7 +103,7 @@ def test_calibration_groups_by_score():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: metrics.auc([1, 0], [0.5]), "2 outcomes for 1 predictions"),
+        (lambda: metrics.auc([1, 0], [0.5]), "2 outcomes for 1 prediction"),
         (lambda: metrics.auc([1, 1], [0.5, 0.6]), "late and on-time"),
         (lambda: metrics.log_loss([1, np.nan], [0.5, 0.5]), "cancelled"),
         (lambda: metrics.log_loss([1, 2], [0.5, 0.5]), "0 and 1"),
@@ -227,7 +227,7 @@ def test_amounts_are_scored_in_their_unit_and_against_the_mean():
     [
         (lambda: metrics.scores([1, 1], [0.5, 0.6]), "late and on-time"),
         (lambda: metrics.roc([1, 1], {"model": [0.5, 0.6]}), "late and on-time"),
-        (lambda: metrics.precision_recall([1, 0], {"model": [0.5]}), "2 outcomes for 1 predictions"),
+        (lambda: metrics.precision_recall([1, 0], {"model": [0.5]}), "2 outcomes for 1 prediction"),
         (lambda: metrics.by_class(["none"], ["none", "none"]), "same flights"),
         (lambda: metrics.by_class(["none", None], ["none", "none"]), "cancelled"),
         (lambda: metrics.by_class(["none", "none"], ["none", "late"]), "'late' is not a class"),

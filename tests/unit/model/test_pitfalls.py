@@ -380,7 +380,7 @@ def test_the_decks_label_is_another_one_and_says_so(pair):
     rows = pair[0].rows
     deck = np.where(rows["DepDelay"].isna(), None, np.where(rows["DepDelay"] > 0, "YES", "NO"))
     found = checked("labels", pitfalls.Delivery(rows.assign(IsDepDelayed=deck), ()), pair[1])
-    notes = found[found["evidence"].str.startswith("YES stands for 1 minutes")]
+    notes = found[found["evidence"].str.startswith("YES stands for 1 minute ")]
     assert notes["severity"].tolist() == ["note"]
     assert not found["evidence"].str.contains("contradict").any()
 

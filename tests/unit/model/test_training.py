@@ -383,7 +383,7 @@ def test_the_card_tells_a_stranger_what_the_model_is(fit: training.Fit, split: s
 def test_the_card_can_be_read_as_a_table(fit: training.Fit):
     """The short form fits on the page; a scorer without a card says so."""
     table = training.describe(fit.scorer)["model card"]
-    assert table["inputs"] == "3, of which 1 categories"
+    assert table["inputs"] == "3, of which 1 category"
     assert table["trained on"].startswith("nyc2013, 960 flights, ")
     assert table["rounds"] == "15"
     with pytest.raises(ModelError, match="has no card"):

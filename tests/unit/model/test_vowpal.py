@@ -164,7 +164,7 @@ def test_what_was_written_is_counted(write):
     assert isinstance(written, vowpal.Written)
     assert (written.examples, written.features, written.skipped, written.columns) == (2, 3, 1, ("a", "b"))
     assert written.labels == {"YES": "1", "NO": "-1"}
-    assert str(written) == "2 examples, 3 features of 2 columns, 1 rows without a label left out"
+    assert str(written) == "2 examples, 3 features of 2 columns, 1 row without a label left out"
 
 
 # --------------------------------------------------------------------------- what a model may know
@@ -419,7 +419,7 @@ def test_deliveries_of_the_course(tmp_path, name):
     ("rows", "said"),
     [
         (("y,a", "1,5", "1,5,6"), r"row 1: has 3 cells, but there are 2 columns \(line 3\)"),
-        (("y,a", "1,5", "1"), r"row 1: has 1 cells"),
+        (("y,a", "1,5", "1"), r"row 1: has 1 cell,"),
         (("y,a,a", "1,5,6"), r"column a: is in the header twice"),
         (("y,a",), r"has no row with a label"),
     ],
