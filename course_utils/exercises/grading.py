@@ -22,6 +22,7 @@ from course_utils.errors import UsageError
 __all__ = [
     "Finding",
     "Grader",
+    "Refused",
     "as_mapping",
     "as_number",
     "blank",
@@ -56,6 +57,20 @@ class Finding:
     kind: Literal["right", "wrong", "blank"]
     text: str
     hint: str = ""
+
+
+class Refused(Exception):  # noqa: N818 - no error: it carries a finding from inside a grader to `check`
+    """Ends a grader with one finding, from wherever it is raised.
+
+    Parameters
+    ----------
+    finding : Finding
+        The only finding that is reported.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.text)
+        self.finding = finding
 
 
 Grader = Callable[[Any], Sequence[Finding]]
@@ -166,11 +181,22 @@ def _findings(number: str, answer: Any) -> Sequence[Finding]:
     try:
         blanks = list(_blanks(answer))
         if blanks:
-            return [blank(", ".join(where for where in blanks if where))]
+            return [blank(_places([where for where in blanks if where]))]
         return _GRADERS[number](answer)
+    except Refused as refused:
+        return [refused.finding]
     except (Exception, SystemExit) as error:  # an answer may be any object, and reading it may run the learner's code
-        found = f"the check cannot read the answer: {describe_error(error)}"
-        return [wrong(found, hint="compare the type of your answer with what the exercise asks for")]
+        found = f"the check cannot read your answer, {kind_of(answer)}: {describe_error(error)}"
+        return [wrong(found, hint="compare the type of your answer, and of what is in it, with the exercise's text")]
+
+
+def _places(places: Sequence[str]) -> str:
+    """Name up to five places in quotes, since names may hold commas."""
+    if not places:
+        return ""
+    if len(places) <= 5:
+        return listed(places)
+    return f"{', '.join(map(repr, places[:4]))} and {len(places) - 4} more"
 
 
 def _report(number: str, findings: Sequence[Finding]) -> list[str]:
@@ -211,10 +237,14 @@ def _is_empty(answer: Any) -> bool:
     """Return whether an answer is a function whose body is still ``...``."""
     if not isinstance(answer, FunctionType):
         return False
-    code = answer.__code__
-    # ``...`` compiles to nothing: such a body reads no name or argument, and has no constants but ... and a docstring.
-    asks = code.co_names or any(step.opname.startswith("LOAD_FAST") for step in dis.get_instructions(code))
-    return not asks and set(code.co_consts) <= {None, ..., answer.__doc__}
+    # ``...`` compiles to nothing but the return of None; every other body has another kind of step or constant.
+    steps = [step for step in dis.get_instructions(answer) if step.opname not in ("RESUME", "NOP", "CACHE")]
+    return all(
+        step.opname == "RETURN_VALUE" or (step.opname in _CONSTANT and step.argval in (None, ...)) for step in steps
+    )
+
+
+_CONSTANT = ("LOAD_CONST", "RETURN_CONST")
 
 
 # --------------------------------------------------------------------------- what graders share
@@ -274,15 +304,19 @@ def listed(items: Sequence[Any]) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """Return the type of a `value` with its article, as in 'it returns a dict'; 'nothing' for None.
+    """Return the type of a `value` with its article, as in 'it returns a dict'; 'nothing' for None, 'NaN' for NaN.
 
     Examples
     --------
-    >>> kind_of({}), kind_of(3), kind_of(None)
-    ('a dict', 'an int', 'nothing')
+    >>> kind_of({}), kind_of(3), kind_of(None), kind_of(float("nan"))
+    ('a dict', 'an int', 'nothing', 'NaN, a missing number')
     """
+    if value is None:
+        return "nothing"
+    if issubclass(type(value), numbers.Real) and not math.isfinite(value):  # an answer may lie about its class
+        return "NaN, a missing number" if math.isnan(value) else "an infinite number"
     name = type(value).__name__
-    return "nothing" if value is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def not_a(wanted: str, answer: Any, *, hint: str) -> Finding:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from course_utils.exercises.calls import call
 from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
+    Refused,
     as_mapping,
     as_number,
-    blank,
-    describe_error,
     grader,
     kind_of,
     listed,
@@ -274,21 +274,7 @@ def break_even(answer: Any) -> Sequence[Finding]:
         return [not_a("a function", answer, hint=hint)]
     tried, known = read_toml("exercises.toml")["01.3"], read_toml("payoffs.toml")
     payoffs = [{cell: known[name][cell] for cell in CELLS} for name in tried["named"]] + tried["payoffs"]
-    results = []
-    for payoff in payoffs:
-        try:
-            results.append(_call(answer, payoff))
-        except (Exception, SystemExit) as error:  # the learner's function may do anything
-            hint = (
-                f"ask the payoff for its cells by name: {listed(CELLS)}"
-                if isinstance(error, KeyError)
-                else "call the function yourself with a payoff, and read the error message"
-            )
-            return [wrong(f"the function stops with {describe_error(error)}", hint=hint)]
-    if any(result is ... for result in results):
-        return [blank("what the function returns")]
-    if any(result is None for result in results):
-        return [wrong("the function returns nothing", hint="end it with return and your result")]
+    results = [_call(answer, payoff) for payoff in payoffs]
     numbers = [as_number(result) for result in results]
     if None in numbers:
         found = f"the function returns {kind_of(results[numbers.index(None)])}, and one number is needed"
@@ -301,11 +287,11 @@ def break_even(answer: Any) -> Sequence[Finding]:
 def _call(function: Callable[[Any], Any], payoff: _Payoff) -> Any:
     import pandas as pd
 
-    values = {name: float(value) for name, value in payoff.items()}  # a copy: the function may change it
+    values = {name: float(value) for name, value in payoff.items()}
     try:
-        return function(pd.Series(values))  # what the lesson's payoffs are
-    except Exception:
-        return function(values)
+        return call(function, pd.Series(values))  # what the lesson's payoffs are
+    except Refused:
+        return call(function, values)
 
 
 def _agree(numbers: Sequence[float], others: Sequence[float]) -> bool:

@@ -58,7 +58,7 @@ def test_no_answer_can_stop_the_notebook(report, number, answer):
 @pytest.mark.parametrize("number", ALL)
 def test_an_answer_on_which_everything_fails_cannot_stop_it_either(report, number):
     """Even a broken object gets a line of feedback, and my notebook continues."""
-    assert "the check cannot read the answer: RuntimeError" in report(number, Broken())
+    assert "the check cannot read your answer, a Broken: RuntimeError" in report(number, Broken())
 
 
 @pytest.mark.parametrize("number", ALL)
@@ -70,10 +70,12 @@ def test_dots_are_not_answered_yet(report, number):
 @pytest.mark.parametrize(
     ("answer", "where"),
     [
-        ({"a": ..., "b": 1}, "a"),
-        ({"a": {"b": [1, ...]}}, "a b 2"),
-        ((..., 2, ...), "1, 3"),
-        ([[...]], "1 1"),
+        ({"a": ..., "b": 1}, "'a'"),
+        ({"a": {"b": [1, ...]}}, "'a b 2'"),
+        ((..., 2, ...), "'1' and '3'"),
+        ([[...]], "'1 1'"),
+        ({"warned, late": ..., "warned, on time": ...}, "'warned, late' and 'warned, on time'"),
+        ([...] * 7, "'1', '2', '3', '4' and 3 more"),
     ],
 )
 def test_blanks_inside_an_answer_are_named(report, answer, where):
