@@ -169,6 +169,17 @@ def new_exercise(number: str) -> int:
 
 
 @course.command()
+@click.argument("lessons", nargs=-1)
+def perturb(lessons: tuple[str, ...]) -> int:
+    """Run LESSONS (numbers; none: all) with spoilt data and models, and name the claims that do not notice."""
+    from authoring import perturb as spoiling
+
+    for claims in spoiling.perturb(spoiling.solutions(lessons)):
+        click.echo("\n".join(spoiling.told(claims)))
+    return 0
+
+
+@course.command()
 @click.option("--check", is_flag=True, help="Change nothing; say what is stale, and exit 1 if anything is.")
 def generate(check: bool) -> int:
     """Make the files that follow from the lock, the tables and the dictionary."""

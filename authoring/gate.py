@@ -93,6 +93,7 @@ def test(options: Sequence[str] = (), *, nightly: bool = False) -> int:
     if not named:
         parts.append(determinism(REPEATS))
         parts += [_other_dataset(name, folder) for name in tables.DATASETS[1:] for folder in notebook_folders()]
+        parts.append(blind_claims())
         parts.append(serving_speed())
     _summarise(parts)
     return max(part.code for part in parts)
@@ -135,6 +136,24 @@ def _counted(junit: Path) -> str:
         for names in (("tests",), ("failures", "errors"), ("skipped",))
     )
     return f"{total - bad - skipped:,} passed, {bad:,} failed, {skipped:,} skipped"
+
+
+def blind_claims() -> Part:
+    """Run every lesson with spoilt data and models, and name the claims that do not notice: shown, to be tightened.
+
+    Returns
+    -------
+    Part
+        Failed only where no claim about data was reached.
+    """
+    from authoring import perturb
+
+    claims = []
+    for found in perturb.perturb(perturb.solutions(())):
+        print("\n".join(perturb.told(found)), flush=True)
+        claims += [claim for claim in found if claim.about_data]
+    blind = sum(claim.never_fails for claim in claims)
+    return Part("claims with spoilt data", 0 if claims else 1, f"{blind} of {len(claims)} claims about data never fail")
 
 
 def serving_speed() -> Part:

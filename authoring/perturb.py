@@ -21,11 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["SPOILT", "ClaimRecord", "load_ipython_extension", "perturb", "record"]
+__all__ = ["SPOILT", "ClaimRecord", "load_ipython_extension", "perturb", "record", "solutions", "told"]
 
 # --------------------------------------------------------------------------- in the kernel
 
@@ -175,6 +177,26 @@ def record(lesson: str, runs: dict[str, Sequence[dict[str, Any]]]) -> list[Claim
                 if not one["held"]:
                     known.failed.append(name)
     return list(found.values())
+
+
+def solutions(numbers: Sequence[str]) -> list[Path]:
+    """Return the notebooks with all answers in them, of the lessons with these `numbers` or of all."""
+    from authoring import surroundings
+
+    found = sorted((surroundings.ROOT / "solutions").glob("[0-9][0-9]_*.ipynb"))
+    unknown = [number for number in numbers if number not in {book.name[:2] for book in found}]
+    if unknown:
+        raise UsageError(f"there is no lesson {unknown[0]}", fix="name lessons by two digits, as in: course perturb 06")
+    return [book for book in found if not numbers or book.name[:2] in numbers]
+
+
+def told(claims: Sequence[ClaimRecord]) -> list[str]:
+    """Return the lines to print for the claims of one lesson: a count, and those that never fail."""
+    about = [claim for claim in claims if claim.about_data]
+    blind = [claim for claim in about if claim.never_fails]
+    lesson = claims[0].lesson if claims else "a lesson without claims"
+    head = f"{lesson}: {len(claims)} claims, {len(about)} about data or a model, {len(blind)} of these never fail"
+    return [head, *(f"  never fails: {claim.statement}" for claim in blind)]
 
 
 def perturb(notebooks: Sequence[Path]) -> Iterator[list[ClaimRecord]]:

@@ -375,6 +375,40 @@ def _plain_code(view: _View) -> Iterator[str]:
             yield view.says(cell, f"{rule} in a cell; it belongs into a helper of course_utils")
 
 
+def _claims_measure(view: _View) -> Iterator[str]:
+    """Refuse claims that give a constant back: they cannot fail."""
+    tree = ast.parse("\n".join(cell.source for cell in view.lesson.cells if cell.is_code))
+    bound: dict[str, list[ast.expr | None]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.setdefault(node.id, []).append(None)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            bound[node.targets[0].id].append(node.value)
+    # A name that is bound once, in an assignment of its own, is as constant as its value.
+    values = {name: found[-1] for name, found in bound.items() if len(found) == 2 and found[-1] is not None}
+    for node in ast.walk(tree):
+        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "claim"
+        if named and len(node.args) > 1 and _is_constant(node.args[1], values):
+            yield view.says(None, f"the claim {ast.unparse(node.args[0])} measures a constant, so it cannot fail")
+
+
+def _is_constant(node: ast.expr, values: dict[str, ast.expr]) -> bool:
+    """Return whether an expression has the same value whatever the data are: numbers, and arithmetic with them."""
+    if isinstance(node, ast.Name):
+        rest = {name: value for name, value in values.items() if name != node.id}
+        return node.id in values and _is_constant(values[node.id], rest)
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        if not re.fullmatch(r"(np|math)\.\w+|len|round|sum|max|min|abs", name) or not node.args:
+            return False
+    inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    if isinstance(node, ast.Call):
+        inner = node.args
+    kinds = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Tuple, ast.List, ast.Call)
+    return isinstance(node, kinds) and all(_is_constant(child, values) for child in inner)
+
+
 def _folded(view: _View) -> Iterator[str]:
     """Keep drawing and claims in cells of their own, which notebooks fold away."""
     for cell in view.lesson.cells:
@@ -510,6 +544,7 @@ _RULES: tuple[Callable[[_View], Iterator[str]], ...] = (
     _lines_of_code,
     _words_of_text,
     _plain_code,
+    _claims_measure,
     _folded,
     _built,
 )

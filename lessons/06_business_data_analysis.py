@@ -615,6 +615,39 @@ claim(
 )
 
 # %% [markdown]
+# One figure for all test months can hide a bad one. **Guess first:** does the model earn money in each of them?
+
+# %%
+month_of = flights.loc[split.test.index, "Month"]
+
+
+def of_month(month, against=None):
+    there = month_of == month
+    two = {name: warned[name][there] for name in ("model", "today's table")}
+    return money.policies(late[there], two, payoff, days[there], against=against).loc["model"]
+
+
+by_month = {
+    month: {
+        "value of the model": of_month(month)["dollars"],
+        "gain over the table": of_month(month, "today's table")["dollars"],
+    }
+    for month in sorted(month_of.unique())
+}
+months = pd.DataFrame(by_month).T.rename_axis("month")
+months.round(-2).astype(int)
+
+# %% tags=["claim"]
+gains, values = months["gain over the table"], months["value of the model"]
+claim("The model beats the table in each month", (gains > 0).all(), nyc2013=True)
+claim("Months in which it earns money", (values > 0).sum(), nyc2013=1)
+claim("Its smallest gain over the table", gains.min(), nyc2013=(12000, 20000), unit="$")
+
+# %% [markdown]
+# It beats the table in each month. But only one month earns money: in December even the model's warnings cost more than they
+# bring, though far less than the table's. Two months are no year; say so when you present the figure.
+
+# %% [markdown]
 # The interval comes from a *bootstrap*: draw days at random, many times, and compute the value each time. It draws
 # *days*, not flights, because the flights of one day share its weather. Single flights would give another interval:
 

@@ -80,7 +80,7 @@ plots.show(
 # %% [markdown]
 # Yes. A *SHAP value* is what an input adds to the answer when it becomes known, averaged over every order in which inputs
 # could become known. `E[f(X)]` is the start and `f(x)` the answer, both in *log-odds*, the scale on which trees are added. In odds
-# an input multiplies: a value of 0.7 doubles them, wherever the flight started.
+# an input multiplies, by e to the power of its value, wherever the flight started.
 
 # %% tags=["claim"]
 total = explanation.base_values + explanation.values.sum(axis=1)
@@ -92,7 +92,9 @@ claim(
     always=True,
 )
 claim("As a probability, the sum is what the Scorer answers", gap < 1e-6, always=True)
-claim("A value of 0.7 multiplies the odds by", np.exp(0.7), always=2.01)
+odds = scored / (1 - scored)
+parts = np.exp(explanation.base_values) * np.exp(explanation.values).prod(axis=1)
+claim("In odds, start and values multiply", np.allclose(parts, odds, rtol=1e-3), always=True)
 
 # %% [markdown]
 # From here on one line of the course does the same. It also refuses values that do not add up.

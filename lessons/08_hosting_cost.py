@@ -489,7 +489,8 @@ pd.Series(own, name="dollars").to_frame()
 # %% tags=["claim"]
 import math
 
-claim("With floats", math.ceil(300 * 0.0001 * 100) / 100, always=0.04, unit="$")
+price = float(listed.loc["aws_real_time", "dollars"])
+claim("With floats", math.ceil(300 * price * 100) / 100, always=0.04, unit="$")
 claim("With decimals", costs.aws_real_time(300), always=0.03, unit="$")
 
 # %% [markdown] tags=["further"]

@@ -100,6 +100,12 @@ SENTENCE = "# Somebody asked again, and once more, and nobody had an answer that
             "for a in counts:\n    for b in counts:\n        total = a + b\n",
             "a nested loop in a cell",
         ),
+        ("100 * counts[0] / total, unit", "2 * 32.6, unit", "measures a constant, so it cannot fail"),
+        (
+            'claim("The share of the first count is", 100 * counts[0] / total',
+            'known = 65\nclaim("The share of the first count is", abs(known)',
+            "measures a constant, so it cannot fail",
+        ),
         ("import claim", "import *", "a star import in a cell"),
         ("### END SOLUTION", "import os\n### END SOLUTION", "(import os) in a cell"),
         ('# %% tags=["live"]', '# %% tags=["lively"]', "unknown tag 'lively'"),
