@@ -95,7 +95,7 @@ class Run:
         without those that VW holds out.
     loss : float
         VW's progressive loss: the average over all examples, each predicted before it is learnt. With several passes
-        the loss on the examples that VW holds out; NaN where no example has a label.
+        that of the best pass on the examples that VW holds out; NaN where no example has a label.
     progress : DataFrame
         VW's own table: average loss after 1, 2, 4, 8 … examples.
     predictions : array of float, shape (lines,) or (lines, classes)
