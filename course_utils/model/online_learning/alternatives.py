@@ -220,7 +220,7 @@ def recalibrated(
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
-    probability = as_probabilities(stream, probability, "probability")
+    probability = as_probabilities(len(stream.lines), probability, "probability")
     check_count(window, "window", 1, "days")
     check_count(delay, "delay", 1, "days")
     check_count(min_flights, "min_flights", 1, "flights")

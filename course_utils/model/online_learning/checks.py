@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from course_utils.model.online_learning.streams import Stream
 
 __all__ = ["as_day", "as_probabilities", "check_columns", "check_count", "check_lines", "check_positive", "scored"]
 
@@ -35,7 +32,7 @@ def as_day(day: Any, option: str) -> np.datetime64:
 
 
 def check_count(value: Any, option: str, least: int, unit: str) -> None:
-    """Refuse a `value` that is not a whole number of at least `least`; `unit` says of what.
+    """Refuse the `value` of an `option` that is not a whole number of at least `least`; `unit` says of what.
 
     Raises
     ------
@@ -48,7 +45,7 @@ def check_count(value: Any, option: str, least: int, unit: str) -> None:
 
 
 def check_positive(value: Any, option: str, *, zero: bool = False) -> None:
-    """Refuse a `value` that is not a number above 0, or above or equal to it with `zero`.
+    """Refuse the `value` of an `option` that is not a number above 0, or 0 itself with `zero`.
 
     Raises
     ------
@@ -62,13 +59,13 @@ def check_positive(value: Any, option: str, *, zero: bool = False) -> None:
         )
 
 
-def as_probabilities(stream: Stream, probability: Any, name: str) -> np.ndarray:
+def as_probabilities(flights: int, probability: Any, name: str) -> np.ndarray:
     """Return probabilities of all flights of a stream as an array of float.
 
     Parameters
     ----------
-    stream : Stream
-        The flights in order of time.
+    flights : int
+        How many flights the stream has.
     probability : array-like of float, shape (flights,)
         A probability of 'late' for each of them.
     name : str
@@ -83,9 +80,9 @@ def as_probabilities(stream: Stream, probability: Any, name: str) -> np.ndarray:
         found = np.asarray(probability, dtype=float)
     except (ValueError, TypeError) as error:
         raise DataError("holds values that are not numbers", column=name, fix="give probabilities of 'late'") from error
-    if found.shape != (len(stream.lines),):
+    if found.shape != (flights,):
         raise DataError(
-            f"has the shape {found.shape} for {len(stream.lines):,} flights",
+            f"has the shape {found.shape} for {flights:,} flights",
             column=name,
             fix="give one probability for each flight of the stream, in its order",
         )
@@ -101,8 +98,15 @@ def as_probabilities(stream: Stream, probability: Any, name: str) -> np.ndarray:
     return found
 
 
-def scored(stream: Stream, scores: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def scored(flights: int, scores: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the checked probabilities of each learner.
+
+    Parameters
+    ----------
+    flights : int
+        How many flights the stream has.
+    scores : mapping of str to array-like of float, shape (flights,)
+        Probabilities of 'late' for all flights, by learner.
 
     Raises
     ------
@@ -113,11 +117,11 @@ def scored(stream: Stream, scores: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """
     if not isinstance(scores, Mapping) or not scores:
         raise UsageError("scores names no learner", fix="give a mapping such as {'VW online': probabilities}")
-    return {str(name): as_probabilities(stream, given, str(name)) for name, given in scores.items()}
+    return {str(name): as_probabilities(flights, given, str(name)) for name, given in scores.items()}
 
 
 def check_columns(table: Any, columns: Sequence[str], what: str) -> None:
-    """Refuse what is not a table with these `columns`; `what` is what messages call it.
+    """Refuse a `table` that is not a DataFrame with these `columns`; messages call it by the words of `what`.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def check_columns(table: Any, columns: Sequence[str], what: str) -> None:
 
 
 def check_lines(lines: Any, *, labelled: bool = False) -> None:
-    """Refuse `lines` that are not VW's text, or whose labels a logistic loss would misread.
+    """Refuse `lines` that are not VW's text, or, if they must be `labelled`, labels that logistic loss would misread.
 
     Raises
     ------

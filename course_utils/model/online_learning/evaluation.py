@@ -55,7 +55,7 @@ def total_loss(stream: Stream, scores: Mapping[str, np.ndarray], start: str, pay
     constant     0.693  0.5
     oracle       0.105  1.0
     """
-    scores, counts = scored(stream, scores), stream.after(as_day(start, "start"))
+    scores, counts = scored(len(stream.lines), scores), stream.after(as_day(start, "start"))
     late, worth = stream.late[counts], money.payoff(payoff)
     warned = {name: p[counts] >= money.break_even(worth) for name, p in scores.items()}
     table = money.policies(late, warned, worth, stream.days[counts])[["dollars", "low", "high"]]
@@ -99,7 +99,7 @@ def loss_by_week(
     """
     worth = money.payoff(payoff)
     # Weeks from the first day, not of the calendar, so that all but the last have seven days.
-    scores, first = scored(stream, scores), as_day(start, "start")
+    scores, first = scored(len(stream.lines), scores), as_day(start, "start")
     number = (stream.days - first).astype(int) // 7
     if not (number >= 0).any():
         raise DataError(f"no flight leaves from {first} on", fix="choose an earlier start")

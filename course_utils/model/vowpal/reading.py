@@ -162,7 +162,7 @@ class CsvReader:
         self.row, self._line = row, line
 
     def rest(self, position: int) -> Iterator[str]:
-        """Yield the cells at a position of all rows that were not read yet."""
+        """Yield the cells at a `position` of all rows that were not read yet."""
         with contextlib.suppress(*_UNREADABLE):
             for row in self._rows:
                 if len(row) > position:

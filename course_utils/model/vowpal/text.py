@@ -104,7 +104,7 @@ def _number(title: str, cell: str) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number as the shortest text that reads back as the same number; a whole one without a point.
+    """Return the shortest text that reads back as the number `value`; a whole one without a point.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def format_number(value: float) -> str:
 
 
 def trim_number(cell: str) -> str:
-    """Return a number as the file has it, or shorter where VW would misread its many digits."""
+    """Return a number as the file has it, the `cell`, or shorter where VW would misread its many digits."""
     return cell if len(cell) <= _LONGEST else format_number(float(cell))
 
 

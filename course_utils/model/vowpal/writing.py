@@ -27,15 +27,7 @@ class _Writable(Protocol):
 
 
 class Sink:
-    """Where lines go; an error in writing names the target.
-
-    Parameters
-    ----------
-    file : text file
-        The open file that is written to.
-    name : str
-        What messages call it.
-    """
+    """Where lines go: an open `file`, which an error in writing calls by its `name`."""
 
     def __init__(self, file: _Writable, name: str) -> None:
         self._file, self._name = file, name
@@ -52,7 +44,13 @@ class Sink:
             self._file.write(text)
 
     def close(self) -> None:
-        """Write what is still in memory, and close the file."""
+        """Write what is still in memory, and close the file.
+
+        Raises
+        ------
+        DataError
+            As for `write`.
+        """
         with _located(self._name):
             self._file.close()
 
@@ -93,7 +91,7 @@ def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str])
 
 @contextlib.contextmanager
 def open_sink(target: str | os.PathLike[str]) -> Iterator[Sink]:
-    """Open a target for a ``with`` statement; a file is replaced only when the whole body has succeeded.
+    """Open a `target` for a ``with`` statement; a file is replaced only when the whole body has succeeded.
 
     A pipe, a device or standard output is written as the lines come. A link stays a link: the file that it points to
     is replaced, and a file with several hard links keeps them.

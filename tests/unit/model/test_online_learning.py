@@ -13,7 +13,15 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, online_learning, training
 from course_utils.model.online_learning import alternatives
-from course_utils.model.online_learning.checks import as_day, check_count, check_positive
+from course_utils.model.online_learning.checks import (
+    as_day,
+    as_probabilities,
+    check_columns,
+    check_count,
+    check_lines,
+    check_positive,
+    scored,
+)
 from course_utils.model.online_learning.progressive import check_delay
 
 pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
@@ -483,6 +491,11 @@ def test_checks_name_the_option_and_accept_numpys_numbers():
         assert as_day(day, "start") == np.datetime64("2013-04-01")
     with pytest.raises(UsageError, match="half_life=True cannot be used"):
         check_positive(True, "half_life")
+    assert as_probabilities(2, [0, 1], "a").tolist() == scored(2, {"a": (0, 1)})["a"].tolist() == [0, 1]
+    check_columns(pd.DataFrame({"a": []}), ["a"], "the table")
+    check_lines(["|f a", "1 |f b"])
+    with pytest.raises(DataError, match="row 0: has the label ''"):
+        check_lines(["|f a"], labelled=True)
 
 
 def test_the_committed_year_is_complete():

@@ -36,7 +36,8 @@ from course_utils.model.vowpal.labels import LabelMap
 from course_utils.model.vowpal.plan import Choice, LinePlan
 from course_utils.model.vowpal.reading import CsvReader
 from course_utils.model.vowpal.text import check_encoding, format_number, trim_number
-from course_utils.model.vowpal.writing import check_target, open_sink
+from course_utils.model.vowpal.wording import named, say
+from course_utils.model.vowpal.writing import Sink, check_target, open_sink
 
 #: An example may take as long as it needs.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -658,6 +659,23 @@ def test_a_full_disk_is_one_readable_error(write):
     with pytest.raises(DataError, match=r"^full: cannot be written: No space left"):
         vowpal.csv2vw(write("y,a", "1,5"), "/dev/full", label="y", all_columns=True)
     assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_sink_names_its_target_when_it_closes():
+    """What stays in memory until the end may not fit either: closing says so."""
+    sink = Sink(Path("/dev/full").open("w"), "full")  # noqa: SIM115 - the sink closes it
+    sink.write("1")
+    with pytest.raises(DataError, match="full: cannot be written: No space"):
+        sink.close()
+
+
+def test_options_are_named_as_the_caller_types_them():
+    """On the command line a message names flags, in Python it names arguments, and only inside the statement."""
+    assert (say("a=1", "--a 1"), named("all_columns", True)) == ("a=1", "all_columns=True")
+    with vowpal.in_flags():
+        assert (say("a=1", "--a 1"), named("all_columns", True)) == ("--a 1", "--all-columns True")
+    assert named("separator", ";") == "separator=';'"
 
 
 def test_a_sink_closes_what_it_opened(tmp_path):
