@@ -155,4 +155,4 @@ def _scores_in_range(scores: np.ndarray, late: pd.Series, run: dict[str, Any]) -
 
 def _vw_splits(flights: pd.DataFrame, vw: dict[str, Any], count: int) -> Iterator[np.ndarray]:
     for seed in range(count):
-        yield train_test_split(flights.index, test_size=vowpal["test_share"], random_state=seed)[0]
+        yield train_test_split(flights.index, test_size=vw["test_share"], random_state=seed)[0]
