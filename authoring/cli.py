@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -222,23 +223,31 @@ def csv2vw(
 ) -> int:
     """Turn the CSV file IN into Vowpal Wabbit's text OUT, whole or not at all.
 
+    IN may be compressed (gzip, bzip2, xz, zip). `-` is standard input or output; a pipe gets the lines as they come.
+
     For example: course csv2vw flights.csv flights.vw --label IsDepDelayed --map YES=1 --map NO=-1
     """
     from course_utils.model import vowpal
 
-    written = vowpal.csv2vw(
-        source,
-        target,
-        labels={value: _label(value, to) for value, to in _pairs("--map", labels)},
-        kind=kind or "binary",
-        columns=columns.split(",") if columns else None,
-        text=[name for name in text.split(",") if name],
-        namespaces={name: inside.split(",") for name, inside in _pairs("--namespace", spaces)} or None,
-        header=not no_header,
-        separator="\t" if separator == "tab" else separator,
-        **options,
-    )
-    click.echo(f"{target}: {written}")
+    with warnings.catch_warnings(record=True) as caught, vowpal.in_flags():
+        warnings.simplefilter("always", UserWarning)
+        written = vowpal.csv2vw(
+            source,
+            target,
+            labels={value: _label(value, to) for value, to in _pairs("--map", labels)},
+            kind=kind or "binary",
+            columns=columns.split(",") if columns is not None else None,
+            text=[name for name in text.split(",") if name],
+            namespaces={name: inside.split(",") for name, inside in _pairs("--namespace", spaces)} or None,
+            header=not no_header,
+            separator="\t" if separator == "tab" else separator,
+            **options,
+        )
+    for warning in caught:
+        click.echo(f"Warning: {warning.message}", err=True)
+    # Standard output holds the lines and nothing else when it is the target.
+    streamed = target in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+    click.echo(f"standard output: {written}" if streamed else f"{target}: {written}", err=streamed)
     return 0
 
 
@@ -247,6 +256,9 @@ def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = [text.rpartition("=") for text in given]
     if wrong := next((text for text, (name, _, value) in zip(given, pairs, strict=True) if not (name and value)), None):
         raise UsageError(f"{option} {wrong!r} has no two sides", fix=f"write {option} NAME=VALUE")
+    names = [name for name, _, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"{option} names {twice} twice", fix="keep one of the two")
     return [(name, value) for name, _, value in pairs]
 
 

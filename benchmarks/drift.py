@@ -262,13 +262,18 @@ def main() -> None:
     inputs = features.as_of(flights, machine.horizon)
     bad = deck_model(flights, inputs)
     del inputs
+    # Each part is kept as soon as it is done: minutes of work are not lost with what comes after.
+    keep = write if options.write else lambda *_: None
+    keep("year", table, "the healthy year day by day; quiet months scored by models that had not learnt from them", 5)
     quiet = table.loc[backtest.QUIET[0] : backtest.QUIET[1]]
     print(drift.calibrate(quiet), drift.false_episodes(quiet), sep="\n")
     print(drift.false_page_bounds(table.loc[backtest.LIVE :], true=TRUE))
     tested = rules(table, psi)
     print(tested.round(2).to_string(), flush=True)
+    keep("rules", tested, "share of healthy days on which a rule fires", 3)
     listening = streams(machine, table)
     print(listening.to_string(), flush=True)
+    keep("streams", listening, "days on which a detector speaks, on the healthy year", 0)
     with_psi = table.assign(input_psi=largest_psi(psi))
     counted = {
         name: drift.mean_episodes(fires.loc[backtest.LIVE :].drop(list(TRUE)).to_numpy()[None])
@@ -277,14 +282,8 @@ def main() -> None:
     found = pd.DataFrame(list(tried(machine, reference, with_psi, bad))).set_index("incident")
     found["false a quarter"] = found["detectors"].map(counted) / ((table.index >= backtest.LIVE).sum() / 91.25)
     print(found.round(2).to_string())
-    if options.write:
-        span = f"{len(STARTS)} starts from {STARTS[0]} to {STARTS[-1]}, at most {LENGTH} days each"
-        write(
-            "year", table, "the healthy year day by day; quiet months scored by models that had not learnt from them", 5
-        )
-        write("rules", tested, "share of healthy days on which a rule fires", 3)
-        write("streams", listening, "days on which a detector speaks, on the healthy year", 0)
-        write("incidents", found, f"{span}; single statistics: beyond all that the quiet months had", 3)
+    span = f"{len(STARTS)} starts from {STARTS[0]} to {STARTS[-1]}, at most {LENGTH} days each"
+    keep("incidents", found, f"{span}; single statistics: beyond all that the quiet months had", 3)
 
 
 if __name__ == "__main__":

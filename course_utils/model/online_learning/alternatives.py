@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 
 from course_utils.data import splits
-from course_utils.errors import UsageError
+from course_utils.errors import DataError, UsageError
 from course_utils.model import training
-from course_utils.model.online_learning.progressive import check_delay
+from course_utils.model.online_learning.checks import as_day, as_probabilities, check_count, check_positive
 from course_utils.model.online_learning.streams import Stream
 
 __all__ = ["online_rate_table", "recalibrated", "train_monthly", "train_once"]
 
 _ROUNDS = 60  # of XGBoost: on two months of training, early stopping on the third keeps about half as many
+_NEAR = 10.0  # log-odds that the scores of a sound model never need to move
+_FARTHEST = 21.0  # log-odds from a score of one in a million to a share of 999 in a thousand, the ends allowed here
 
 
 def online_rate_table(
@@ -49,7 +51,9 @@ def online_rate_table(
     Raises
     ------
     UsageError
-        The delay is not 1 or more, or the half-life is not positive.
+        The delay is not 1 or more, the half-life is not positive, or the prior is negative.
+    DataError
+        A flight has no key, or two keys have its row label.
 
     Examples
     --------
@@ -57,13 +61,12 @@ def online_rate_table(
     >>> online_learning.online_rate_table(stream, flights["UniqueCarrier"])[-3:].round(2)
     array([0.2 , 0.12, 0.19])
     """
-    check_delay(delay)
-    if delay < 1 or not half_life > 0:
-        raise UsageError(
-            f"the table cannot be updated with delay={delay} and half_life={half_life}",
-            fix="give a delay of 1 day or more and a positive half_life",
-        )
-    code, names = pd.factorize(keys.loc[stream.rows.index])
+    check_count(delay, "delay", 1, "days")
+    check_positive(half_life, "half_life")
+    check_positive(prior, "prior", zero=True)
+    if not np.isfinite(prior):
+        raise UsageError(f"prior={prior!r} leaves no room for any flight", fix="give a finite number of flights")
+    code, names = pd.factorize(_keys(stream, keys))
     when = (stream.days - stream.days[0]).astype(int)
     keep = 0.5 ** (1 / half_life)
     count, late = np.zeros(len(names)), np.zeros(len(names))
@@ -80,6 +83,21 @@ def online_rate_table(
         rate = (late + prior * base) / np.maximum(count + prior, 1e-9)  # without a prior, a new key has a count of 0
         today = by_day.get(day, np.empty(0, dtype=int))
         found[today] = rate[code[today]]
+    return found
+
+
+def _keys(stream: Stream, keys: pd.Series) -> pd.Series:
+    """Return the key of each flight of the stream."""
+    if not isinstance(keys, pd.Series):
+        raise DataError(f"keys is of the type {type(keys).__name__}", fix="give a Series with the flights' row labels")
+    labels = stream.rows.index
+    if not keys.index.is_unique:
+        label = keys.index[keys.index.duplicated()][0]
+        raise DataError(f"two keys have the row label {label}", fix="give one key for each flight")
+    found = keys.reindex(labels)
+    if found.isna().any():
+        place = int(np.flatnonzero(found.isna())[0])
+        raise DataError("has no key", column=str(keys.name), row=place, fix="give a key for each flight of the stream")
     return found
 
 
@@ -105,7 +123,7 @@ def train_once(stream: Stream, inputs: pd.DataFrame, until: str, **parameters: A
     Raises
     ------
     UsageError
-        No flight leaves before `until`.
+        No flight leaves before `until`, or it is not a day.
 
     See Also
     --------
@@ -118,7 +136,8 @@ def train_once(stream: Stream, inputs: pd.DataFrame, until: str, **parameters: A
     >>> online_learning.train_once(stream, timetable, "2013-01-03", rounds=5).shape
     (2976,)
     """
-    return _fit_on(stream, inputs, stream.days < np.datetime64(until), **parameters).predict(stream.rows).astype(float)
+    known = stream.days < as_day(until, "until")
+    return _fit_on(stream, inputs, known, **parameters).predict(stream.rows).astype(float)
 
 
 def train_monthly(stream: Stream, inputs: pd.DataFrame, until: str, **parameters: Any) -> np.ndarray:
@@ -139,7 +158,7 @@ def train_monthly(stream: Stream, inputs: pd.DataFrame, until: str, **parameters
     Raises
     ------
     UsageError
-        No flight leaves before `until`.
+        No flight leaves before `until`, or it is not a day.
     """
     found = train_once(stream, inputs, until, **parameters)
     months = stream.days.astype("datetime64[M]")
@@ -184,6 +203,13 @@ def recalibrated(
     array of float, shape (flights,)
         Probabilities of 'late'.
 
+    Raises
+    ------
+    DataError
+        There is not one probability from 0 to 1 for each flight.
+    UsageError
+        Window, delay or min_flights is not a whole number, 1 or more.
+
     Examples
     --------
     >>> stream = online_learning.stream(flights, online_learning.timetable(flights))
@@ -194,6 +220,11 @@ def recalibrated(
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
+    probability = as_probabilities(len(stream.lines), probability, "probability")
+    check_count(window, "window", 1, "days")
+    check_count(delay, "delay", 1, "days")
+    check_count(min_flights, "min_flights", 1, "flights")
+    window, delay = int(window), int(delay)
     margin = logit(np.clip(probability, 1e-6, 1 - 1e-6))
     moved = np.array(margin)
     for day in np.unique(stream.days):
@@ -202,7 +233,9 @@ def recalibrated(
             continue
         # A window without any late flight, or with late ones only, would move the scores without limit.
         share = np.clip(stream.late[first:last].mean(), 1e-3, 1 - 1e-3)
-        shift = brentq(_gap(margin[first:last], share), -10, 10, xtol=1e-6)
+        gap = _gap(margin[first:last], share)
+        reach = _NEAR if gap(-_NEAR) < 0 < gap(_NEAR) else _FARTHEST
+        shift = brentq(gap, -reach, reach, xtol=1e-6)
         moved[stream.days == day] += shift
     return expit(moved)
 

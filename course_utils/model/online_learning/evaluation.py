@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, money
+from course_utils.model.online_learning.checks import as_day, check_columns, scored
 from course_utils.model.online_learning.streams import Stream
 
 __all__ = ["loss_by_week", "total_loss", "weeks_side_by_side"]
@@ -36,6 +38,13 @@ def total_loss(stream: Stream, scores: Mapping[str, np.ndarray], start: str, pay
     DataFrame, one row for each learner
         'log-loss', 'AUC', and 'dollars' per 1,000 flights with 'low' and 'high' (95%, whole days resampled).
 
+    Raises
+    ------
+    DataError
+        A learner has not one probability from 0 to 1 for each flight, or fewer than two days count.
+    UsageError
+        There is no learner or no such payoff, or `start` is not a day.
+
     Examples
     --------
     >>> stream = online_learning.stream(flights, online_learning.timetable(flights))
@@ -46,7 +55,7 @@ def total_loss(stream: Stream, scores: Mapping[str, np.ndarray], start: str, pay
     constant     0.693  0.5
     oracle       0.105  1.0
     """
-    counts = stream.after(start)
+    scores, counts = scored(len(stream.lines), scores), stream.after(as_day(start, "start"))
     late, worth = stream.late[counts], money.payoff(payoff)
     warned = {name: p[counts] >= money.break_even(worth) for name, p in scores.items()}
     table = money.policies(late, warned, worth, stream.days[counts])[["dollars", "low", "high"]]
@@ -73,6 +82,13 @@ def loss_by_week(
         'learner', 'week' (its first day), 'flights', 'log-loss', and 'dollars' per 1,000 flights with 'low' and 'high'
         (95%, whole days resampled; missing for a week of one day).
 
+    Raises
+    ------
+    DataError
+        A learner has not one probability from 0 to 1 for each flight, or no flight leaves from `start` on.
+    UsageError
+        There is no learner or no such payoff, or `start` is not a day.
+
     Examples
     --------
     >>> stream = online_learning.stream(flights, online_learning.timetable(flights))
@@ -83,7 +99,10 @@ def loss_by_week(
     """
     worth = money.payoff(payoff)
     # Weeks from the first day, not of the calendar, so that all but the last have seven days.
-    number = (stream.days - np.datetime64(start)).astype(int) // 7
+    scores, first = scored(len(stream.lines), scores), as_day(start, "start")
+    number = (stream.days - first).astype(int) // 7
+    if not (number >= 0).any():
+        raise DataError(f"no flight leaves from {first} on", fix="choose an earlier start")
     rows = []
     for week in np.unique(number[number >= 0]):
         now = number == week
@@ -95,7 +114,7 @@ def loss_by_week(
             rows.append(
                 {
                     "learner": name,
-                    "week": str(np.datetime64(start) + 7 * week),
+                    "week": str(first + 7 * week),
                     "flights": int(now.sum()),
                     "log-loss": round(metrics.log_loss(stream.late[now], p[now]), 4),
                     "dollars": round(dollars.mean() * money.PER),
@@ -120,6 +139,13 @@ def weeks_side_by_side(weeks: pd.DataFrame, value: str = "log-loss") -> pd.DataF
     -------
     DataFrame, index 'week' (datetime64), one column for each learner
 
+    Raises
+    ------
+    DataError
+        A learner has a week twice, or the table is not one of weeks.
+    UsageError
+        The table has no column `value`.
+
     Examples
     --------
     >>> weeks = pd.DataFrame({"learner": ["online", "static"], "week": "2013-04-01", "log-loss": [0.45, 0.5]})
@@ -128,5 +154,11 @@ def weeks_side_by_side(weeks: pd.DataFrame, value: str = "log-loss") -> pd.DataF
     week
     2013-04-01    0.45     0.5
     """
+    check_columns(weeks, ("learner", "week"), "the weeks")
+    if value not in weeks:
+        raise UsageError(f"value={value!r} is not a column of the weeks", fix=f"choose from {', '.join(weeks)}")
+    if weeks.duplicated(["learner", "week"]).any():
+        twice = weeks[weeks.duplicated(["learner", "week"])].iloc[0]
+        raise DataError(f"{twice['learner']} has the week {twice['week']} twice", fix="keep one row for each")
     table = weeks.pivot(index="week", columns="learner", values=value).rename_axis(columns=None)
     return table.set_axis(pd.to_datetime(table.index).rename("week"))

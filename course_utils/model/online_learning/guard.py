@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from course_utils.errors import UsageError
+from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics
+from course_utils.model.online_learning.checks import check_count, check_lines, check_positive
 from course_utils.model.online_learning.streams import OPTIONS, Stream
 from course_utils.wording import counted
 
@@ -56,7 +57,7 @@ class Learner:
     """
 
     def __init__(self, options: str = OPTIONS) -> None:
-        if "--loss_function" not in options:
+        if not isinstance(options, str) or "--loss_function" not in options:
             raise UsageError("the loss function is not named", fix="add --loss_function logistic to the options")
         self._options = f"{options} --link logistic --quiet"
         self._workspace = self._open("")
@@ -76,12 +77,26 @@ class Learner:
         self._workspace.finish()
 
     def predict(self, lines: Sequence[str]) -> np.ndarray:
-        """Return the probability of 'late' for each of some examples, the `lines`, and learn nothing."""
+        """Return the probability of 'late' for each of some examples, the `lines`, and learn nothing.
+
+        Raises
+        ------
+        DataError
+            A line is not VW's text.
+        """
+        check_lines(lines)
         questions = (line[line.index("|") :] for line in lines)
         return np.array([self._workspace.predict(question) for question in questions], dtype=float)
 
     def learn(self, lines: Sequence[str]) -> None:
-        """Learn labelled examples, the `lines`, one after the other."""
+        """Learn labelled examples, the `lines`, one after the other.
+
+        Raises
+        ------
+        DataError
+            A line is not VW's text, or its label is neither -1 nor 1; nothing is learnt then.
+        """
+        check_lines(lines, labelled=True)
         for line in lines:
             self._workspace.learn(line)
 
@@ -91,7 +106,8 @@ class Learner:
         with tempfile.TemporaryDirectory(prefix="learner-") as folder:
             path = Path(folder) / "model"
             self._workspace.save(os.fspath(path))
-            return path.read_bytes()
+            # VW would load a model of other options without a warning, and ignore these.
+            return self._options.encode() + b"\n" + path.read_bytes()
 
     def rollback(self, snapshot: bytes) -> None:
         """Restore an earlier model: predictions are then bit for bit those of the time of the snapshot.
@@ -106,9 +122,14 @@ class Learner:
         UsageError
             The snapshot is not one of a learner with these options.
         """
+        options, _, model = bytes(snapshot).partition(b"\n") if isinstance(snapshot, bytes) else (None, None, None)
+        if options != self._options.encode():
+            raise UsageError(
+                "this is not the snapshot of a learner with these options", fix="give what `snapshot` returned"
+            )
         with tempfile.TemporaryDirectory(prefix="learner-") as folder:
             path = Path(folder) / "model"
-            path.write_bytes(snapshot)
+            path.write_bytes(model)
             # VW cannot load a model into a running learner, so a new one replaces it, once it is known to work.
             fresh = self._open(f"-i {os.fspath(path)}")
         self._workspace.finish()
@@ -168,12 +189,14 @@ def learn_guarded(
     spoiled : collection of str
         Days whose labels are swapped before they are learnt, as by a wrong label map.
     canary : int
-        How many earlier flights to look at, at least.
+        How many earlier flights to look at, at least; 1 or more.
 
     Raises
     ------
     UsageError
-        `limit` is negative, or a spoiled day has no flights.
+        `limit` is negative, `canary` is not 1 or more, or a spoiled day has no flights.
+    DataError
+        The stream has flights of fewer than two days.
 
     Examples
     --------
@@ -181,11 +204,15 @@ def learn_guarded(
     >>> online_learning.learn_guarded(stream, limit=0.05, spoiled=["2013-01-03"], canary=500)
     3 batches, 1 refused: 2013-01-03
     """
-    if limit is not None and not limit >= 0:
-        raise UsageError(f"limit={limit} accepts no batch", fix="give a rise in log-loss, 0 or more")
+    _check_limit(limit)
+    check_count(canary, "canary", 1, "flights")
     days = stream.calendar
-    if strange := sorted(set(spoiled) - set(days)):
-        raise UsageError(f"no flight leaves on {strange[0]}", fix="choose a day of the stream")
+    if isinstance(spoiled, str):
+        raise UsageError(f"spoiled={spoiled!r} is one text", fix=f"give a list of days: [{spoiled!r}]")
+    if strange := sorted(set(map(str, spoiled)) - set(days)):
+        raise UsageError(f"no flight leaves on {strange[0]}", fix="choose a day of the stream, such as '2013-04-01'")
+    if len(days) < 2:
+        raise DataError("the stream has flights of fewer than two days", fix="give two days or more to learn from")
     positions = {day: np.flatnonzero(stream.days == np.datetime64(day)) for day in days}
     found, rows, trusted = np.empty(len(stream.lines)), [], []
     with Learner(options) as learner:
@@ -205,6 +232,15 @@ def learn_guarded(
                 trusted += [yesterday] if learnt else []
             found[positions[day]] = learner.predict([stream.lines[position] for position in positions[day]])
     return GuardedRun(found, pd.DataFrame(rows).set_index("day"))
+
+
+def _check_limit(limit: float | None) -> None:
+    if limit is None:
+        return
+    try:
+        check_positive(limit, "limit", zero=True)
+    except UsageError as error:
+        raise UsageError(f"limit={limit!r} accepts no batch", fix="give a rise in log-loss, 0 or more") from error
 
 
 def _swapped(line: str) -> str:
@@ -235,7 +271,16 @@ def learn_or_roll_back(
         The rise in log-loss, whether the batch was rolled back or not.
     learnt : bool
         Whether the batch was learnt.
+
+    Raises
+    ------
+    UsageError
+        The limit is negative or not a number.
+    DataError
+        A line is not VW's text, or a label is missing; the learner is as it was before then.
     """
+    _check_limit(limit)
+    check_lines(batch, labelled=True)
     if not len(canary):
         learner.learn(batch)
         return 0.0, True

@@ -16,6 +16,7 @@ import pandas as pd
 
 from course_utils.errors import UsageError
 from course_utils.model import metrics, vowpal
+from course_utils.model.online_learning.checks import as_day, check_count
 from course_utils.model.online_learning.streams import OPTIONS, Stream
 from course_utils.wording import counted
 
@@ -47,7 +48,8 @@ def replay(stream: Stream, options: str = OPTIONS, *, delay: int = 1, until: str
     Raises
     ------
     UsageError
-        The delay is negative or not a whole number, or VW refuses an option.
+        The delay is negative or not a whole number, `until` is not a day, VW refuses an option, or the options do
+        not give one probability for each flight.
 
     See Also
     --------
@@ -61,14 +63,27 @@ def replay(stream: Stream, options: str = OPTIONS, *, delay: int = 1, until: str
     array([0.5])
     """
     check_delay(delay)
-    events, asked = _events(stream, delay, np.datetime64(until) if until else None)
+    _check_options(options)
+    events, asked = _events(stream, int(delay), None if until is None else as_day(until, "until"))
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
         path = Path(folder) / "events.vw"
         # Line by line: one text of a year's events would need as much memory again as the stream.
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{line}\n" for line in events)
         predictions = vowpal.run(path, f"{options} --link logistic").predictions
+    if predictions.shape != asked.shape or not ((predictions >= 0) & (predictions <= 1)).all():
+        raise UsageError(f"{options!r} gives no probabilities of 'late'", fix="leave out --binary, --oaa and the like")
     return predictions[asked]
+
+
+def _check_options(options: str) -> None:
+    words = options.replace("=", " ").split() if isinstance(options, str) else []
+    several = next((word for word in ("--passes", "--binary", "--oaa") if word in words), None)
+    if several or "--loss_function logistic" not in " ".join(words):
+        raise UsageError(
+            f"{options!r} does not give one probability for each flight",
+            fix=f"leave out {several}" if several else "name --loss_function logistic",
+        )
 
 
 def check_delay(delay: int) -> None:
@@ -77,10 +92,9 @@ def check_delay(delay: int) -> None:
     Raises
     ------
     UsageError
-        The delay is negative, a fraction or a Boolean.
+        The delay is negative, a fraction, a Boolean or no number.
     """
-    if isinstance(delay, bool) or delay != int(delay) or delay < 0:
-        raise UsageError(f"delay={delay!r} is not a number of days", fix="give whole days, 0 or more")
+    check_count(delay, "delay", 0, "days")
 
 
 def _events(stream: Stream, delay: int, until: np.datetime64 | None) -> tuple[list[str], np.ndarray]:
@@ -130,7 +144,9 @@ def compare_label_delays(stream: Stream, options: Mapping[str, str], delays: Seq
     Raises
     ------
     UsageError
-        A delay is negative or not a whole number, or VW refuses an option.
+        There are no options or no delays, a delay is negative or not a whole number, or VW refuses an option.
+    DataError
+        No flight leaves from `start` on.
 
     Examples
     --------
@@ -139,7 +155,9 @@ def compare_label_delays(stream: Stream, options: Mapping[str, str], delays: Seq
     >>> online_learning.compare_label_delays(stream, settings, [0, 1], "2013-01-03").columns.tolist()
     ['at once', '1 day']
     """
-    counts = stream.after(start)
+    if not options or not len(delays):
+        raise UsageError("there is nothing to compare", fix="give one setting and one delay, or more")
+    counts = stream.after(as_day(start, "start"))
     table = {
         f"{counted(delay, 'day')}": {
             name: metrics.log_loss(stream.late[counts], replay(stream, words, delay=delay)[counts])

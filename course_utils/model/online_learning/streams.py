@@ -14,9 +14,9 @@ import pandas as pd
 
 from course_utils import tables
 from course_utils.data import features, splits
-from course_utils.errors import DataError, UsageError
+from course_utils.errors import DataError
 from course_utils.model import vowpal
-from course_utils.wording import counted
+from course_utils.model.online_learning.checks import as_day, check_columns, check_count
 
 __all__ = [
     "NAMESPACES",
@@ -63,6 +63,11 @@ def timetable(flights: pd.DataFrame) -> pd.DataFrame:
         One row for each flight, row labels kept: the admissible columns of the schedule, with 'hour' and
         'arrival_hour' in place of the two clock times.
 
+    Raises
+    ------
+    DataError
+        A column of the schedule is missing, or a clock time is not a number.
+
     Examples
     --------
     >>> online_learning.timetable(flights)[["hour", "arrival_hour", "UniqueCarrier"]].head(2)
@@ -70,7 +75,14 @@ def timetable(flights: pd.DataFrame) -> pd.DataFrame:
     0     5             8            UA
     1     5             8            UA
     """
-    inputs = features.schedule(flights)
+    check_columns(flights, ("CRSDepTime", "CRSArrTime"), "the flights")
+    try:
+        inputs = features.schedule(flights)
+    except KeyError as error:
+        raise DataError(f"the flights lack columns: {error.args[0]}", fix="pass flights with all columns") from error
+    for name in ("CRSDepTime", "CRSArrTime"):
+        if not pd.api.types.is_numeric_dtype(inputs[name]):
+            raise DataError("is not a number", column=name, fix="give clock times as numbers: 1530 for 15:30")
     hours = {"hour": inputs["CRSDepTime"] // 100, "arrival_hour": inputs["CRSArrTime"] // 100}
     return inputs.drop(columns=["CRSDepTime", "CRSArrTime"]).assign(**hours)
 
@@ -97,8 +109,7 @@ class Stream:
     rows: pd.DataFrame
 
     def __repr__(self) -> str:
-        days = counted(len(np.unique(self.days)), "day")
-        return f"{counted(len(self.lines), 'flight')} on {days}, {self.late.mean():.1%} late"
+        return f"{len(self.lines):,} flights on {len(np.unique(self.days)):,} days, {self.late.mean():.1%} late"
 
     @property
     def calendar(self) -> list[str]:
@@ -106,8 +117,14 @@ class Stream:
         return [str(day) for day in np.unique(self.days)]
 
     def after(self, day: str) -> np.ndarray:
-        """Return a mask of the flights that leave on `day` or later, bool, shape (flights,)."""
-        return self.days >= np.datetime64(day)
+        """Return a mask of the flights that leave on `day` or later, bool, shape (flights,).
+
+        Raises
+        ------
+        UsageError
+            `day` is not a day, such as ``'2013-04-01'``.
+        """
+        return self.days >= as_day(day, "day")
 
 
 def stream(
@@ -131,7 +148,7 @@ def stream(
     Raises
     ------
     DataError
-        A flight has no inputs, or none of the flights left.
+        A flight has no inputs, no day or a row label that another one has too; or none of the flights left.
     UsageError
         The namespaces name a column that the inputs do not have.
 
@@ -143,8 +160,19 @@ def stream(
     >>> stream.lines[0][:44]
     '-1 |hour hour=5 |arrival arrival_hour=8 |wee'
     """
+    check_columns(flights, ("Year", "Month", "DayofMonth", "DepDelay"), "the flights")
+    check_columns(inputs, (), "the inputs")
     rows = flights[flights["DepDelay"].notna()]
+    for table, what in ((rows, "flights"), (inputs, "inputs")):
+        if not table.index.is_unique:
+            label = table.index[table.index.duplicated()][0]
+            raise DataError(
+                f"two {what} have the row label {label}", fix="number the rows first: flights.reset_index(drop=True)"
+            )
     days = splits.day(rows)
+    if days.isna().any():
+        place = int(np.flatnonzero(days.isna())[0])
+        raise DataError("has no day", row=place, fix="complete Year, Month and DayofMonth, or drop the row")
     if not days.is_monotonic_increasing:
         # A stable sort: within a day the flights keep their order, so the same data always give the same stream.
         rows = rows.loc[days.sort_values(kind="stable").index]
@@ -187,16 +215,15 @@ def every_nth_flight(flights: pd.DataFrame, rows: int) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        `rows` is less than 1.
+        `rows` is not a whole number, 1 or more.
 
     Examples
     --------
     >>> len(flights), len(online_learning.every_nth_flight(flights, 700))
     (3000, 750)
     """
-    if rows < 1:
-        raise UsageError(f"rows={rows} keeps no flight", fix="give 1 or more")
-    return flights.iloc[:: max(1, len(flights) // rows)]
+    check_count(rows, "rows", 1, "flights")
+    return flights.iloc[:: max(1, len(flights) // int(rows))]
 
 
 def first_days(flights: pd.DataFrame, days: int) -> pd.DataFrame:
@@ -207,15 +234,22 @@ def first_days(flights: pd.DataFrame, days: int) -> pd.DataFrame:
     flights : DataFrame
         Flights in any order; their order is kept.
     days : int
-        How many days with flights to keep.
+        How many days with flights to keep, 1 or more.
+
+    Raises
+    ------
+    UsageError
+        `days` is not a whole number, 1 or more.
 
     Examples
     --------
     >>> online_learning.first_days(flights, 2)["DayofMonth"].unique().tolist()
     [1, 2]
     """
+    check_count(days, "days", 1, "days")
+    check_columns(flights, ("Year", "Month", "DayofMonth"), "the flights")
     dates = splits.day(flights)
-    return flights[dates.isin(np.sort(dates.unique())[:days])]
+    return flights[dates.isin(np.sort(dates.unique())[: int(days)])]
 
 
 def comparison_start(flights: pd.DataFrame) -> str:

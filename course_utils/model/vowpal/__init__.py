@@ -10,6 +10,7 @@ from course_utils.model.vowpal.hashing import collisions, vocabulary
 from course_utils.model.vowpal.labels import KINDS, UNLABELLED
 from course_utils.model.vowpal.runs import Run, deck_run, parse_with_vw, run
 from course_utils.model.vowpal.text import MISSING, escape, format_feature
+from course_utils.model.vowpal.wording import in_flags
 
 __all__ = [
     "KINDS",
@@ -24,6 +25,7 @@ __all__ = [
     "escape",
     "format_feature",
     "from_frame",
+    "in_flags",
     "parse_with_vw",
     "run",
     "vocabulary",

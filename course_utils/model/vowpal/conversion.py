@@ -7,11 +7,12 @@ NumPy. A line of VW's text is ``label importance 'tag |namespace name:3.5 name=t
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from operator import getitem, itemgetter
+from itertools import chain, compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,16 @@ from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.labels import KINDS, UNLABELLED, LabelMap
 from course_utils.model.vowpal.plan import Choice, LinePlan
 from course_utils.model.vowpal.reading import CsvReader
-from course_utils.wording import counted
+from course_utils.model.vowpal.wording import named, say
+from course_utils.model.vowpal.writing import Sink, check_target, open_sink
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Examples", "Written", "csv2vw", "from_frame"]
 
-_CHUNK = 1_000  # lines joined into one text before they are written and counted
+_CELLS, _ROWS = 4_000, 250  # most that are converted and written at a time: more need more memory, and fewer time
+_CANCELLED = frozenset({"1", "1.0", "1.00", "YES", "Yes", "yes", "True", "true", "TRUE"})  # how files mark a flight
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +48,8 @@ class Written:
         The columns that features were made of.
     labels : dict of str to str
         VW's label for each label of the file.
+    cancelled : int
+        Labelled rows of flights that were cancelled, where the file has a column Cancelled.
     """
 
     examples: int
@@ -52,11 +57,11 @@ class Written:
     skipped: int
     columns: tuple[str, ...]
     labels: dict[str, str]
+    cancelled: int = 0
 
     def __repr__(self) -> str:
-        skipped = f", {counted(self.skipped, 'row')} without a label left out" if self.skipped else ""
-        features = f"{counted(self.features, 'feature')} of {counted(len(self.columns), 'column')}"
-        return f"{counted(self.examples, 'example')}, {features}{skipped}"
+        skipped = f", {self.skipped:,} rows without a label left out" if self.skipped else ""
+        return f"{self.examples:,} examples, {self.features:,} features of {len(self.columns)} columns{skipped}"
 
 
 def csv2vw(
@@ -80,10 +85,13 @@ def csv2vw(
 ) -> Written:
     """Convert a CSV file to VW's text; the target is replaced only when the whole file was converted.
 
+    A target that is no file, such as a pipe, gets the lines as they come. Where the file has a column Cancelled, a
+    warning counts the cancelled flights that have a label.
+
     Parameters
     ----------
     source, target : path
-        The CSV file to read, and the file to write.
+        The CSV file to read, compressed or not, and the file to write; ``-`` is standard input or output.
     label : str or int
         The label's column: its name, or its position, counted from 0 or, if negative, from the end.
     labels : mapping of str to number, optional
@@ -127,75 +135,128 @@ def csv2vw(
     --------
     from_frame : the same for a DataFrame.
     """
-    source, target = Path(source), Path(target)
     _check_choice("kind", kind, KINDS)
     _check_choice("unlabelled", unlabelled, UNLABELLED)
-    _check_target(source, target)
-    separator = separator or ("\t" if source.suffix.lower() in (".tsv", ".tab") else ",")
+    check_target(source, target)
+    separator = _separator(source) if separator is None else separator
     if len(separator) != 1 or separator in '"\r\n':
-        raise UsageError(f"separator={separator!r} cannot separate", fix="give one character, such as ';' or a tab")
-    choice = Choice(columns, all_columns, horizon, frozenset(text), namespaces, importance, tag)
+        fix = say("give one character, such as ';' or '\\t'", "type one character, such as ';', or tab")
+        raise UsageError(f"{named('separator', separator)} cannot separate", fix=fix)
+    choice = Choice(columns, all_columns, horizon, _names("text", text), namespaces, importance, tag)
     with CsvReader(source, separator, encoding) as reader:
         plan = LinePlan.make(reader.names(header), label, LabelMap(kind, labels, unlabelled), choice, header=header)
-        # The process's own name, so that two conversions to one target do not mix their lines.
-        scratch = target.with_name(f".{target.name}.{os.getpid()}.new")
-        try:
-            with scratch.open("w", encoding="utf-8", newline="\n") as out:
-                written = _write(reader, plan, out)
-            scratch.replace(target)
-        finally:
-            scratch.unlink(missing_ok=True)
+        with open_sink(target) as sink:
+            written = _write(reader, plan, sink)
+    if written.cancelled:
+        skip = say("unlabelled='skip'", "--unlabelled skip")
+        warnings.warn(
+            f"{written.cancelled:,} of {written.examples:,} labelled rows are cancelled flights (column "
+            f"{plan.names[plan.cancelled]}): they never left, so their label says nothing about a delay. Fix: empty "
+            f"the label of these rows, and leave them out with {skip}.",
+            stacklevel=2,
+        )
     return written
 
 
 def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise UsageError(f"{option}={value!r} is unknown", fix=f"choose one of {', '.join(choices)}")
+        raise UsageError(f"{named(option, value)} is unknown", fix=f"choose one of {', '.join(choices)}")
 
 
-def _check_target(source: Path, target: Path) -> None:
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder for {target.name}", fix=f"create the folder {target.parent} first")
-    if target.is_dir():
-        raise UsageError(f"{target.name} is a folder", fix="name a file to write")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target.name} is both input and output", fix="name another file to write")
+def _separator(source: str | os.PathLike[str]) -> str:
+    """Return the separator that a file's name promises, whether the file is compressed or not."""
+    suffixes = [suffix.lower() for suffix in Path(source).suffixes[-2:]]
+    return "\t" if {".tsv", ".tab"} & set(suffixes) else ","
 
 
-def _write(reader: CsvReader, plan: LinePlan, out: Any) -> Written:
-    """Write the examples, a chunk of lines at a time."""
-    rows, skipped, spaces = 0, [0], 0
-    lines = _lines(reader, plan, skipped)
-    # Around the loop and not around each row: a microsecond a row is a second a million rows.
+def _names(option: str, given: Iterable[str]) -> frozenset[str]:
+    if isinstance(given, str):
+        raise UsageError(f"{option}={given!r} is one text", fix=f"give a list of columns: {option}=[{given!r}]")
+    return frozenset(given)
+
+
+def _write(reader: CsvReader, plan: LinePlan, sink: Sink) -> Written:
+    """Write the examples, some rows at a time."""
+    rows, spaces, skipped, cancelled = 0, 0, 0, 0
+    convert = _Converter(plan, reader.trailing)
     with reader.locate_errors():
-        while chunk := "".join(islice(lines, _CHUNK)):
-            out.write(chunk)
-            rows += chunk.count("\n")
-            # Counting blanks of a chunk costs far less than counting features row by row; cells have none left.
-            spaces += chunk.count(" ")
+        for batch in reader.batches(min(_ROWS, max(1, _CELLS // convert.width))):
+            try:
+                found, marked = convert(batch)
+            except (DataError, _MisshapenError):
+                _raise_located(reader, convert, batch)
+                raise
+            rows += len(found)
+            cancelled += marked
+            skipped += len(batch) - len(found)
+            text = "\n".join([*found, ""])
+            # Counting blanks of a batch costs far less than counting features row by row; cells have none left.
+            spaces += text.count(" ")
+            sink.write(text)
     if not rows:
         raise DataError("has no row with a label", file=reader.source, fix="send at least one row")
-    return Written(rows, spaces - rows * plan.spaces, skipped[0], plan.columns, dict(plan.labels.map))
+    return Written(rows, spaces - rows * plan.spaces, skipped, plan.columns, dict(plan.labels.map), cancelled)
 
 
-def _lines(reader: CsvReader, plan: LinePlan, skipped: list[int]) -> Iterator[str]:
-    """Yield each row's line: the texts of its cells, looked up and joined."""
-    positions, texts = zip(*plan.parts, strict=True)
-    pick = itemgetter(*positions) if len(positions) > 1 else lambda row: (row[positions[0]],)
-    position, label = plan.label
-    skip_unlabelled = plan.labels.unlabelled == "skip"
-    width = plan.width
-    # The reader's own counter is the loop variable: an error in any cell then knows its row at no cost.
-    for reader.row, row in enumerate(reader):  # noqa: B020
-        if len(row) != width:
-            raise DataError(
-                f"has {counted(len(row), 'cell')}, but there are {counted(width, 'column')}",
-                fix="look for a separator inside a cell, which needs quotes around it, or for a line cut in two",
-            )
-        if skip_unlabelled and not label[row[position]]:
-            skipped[0] += 1
-            continue
-        yield "".join(map(getitem, texts, pick(row))) + "\n"
+class _Converter:
+    """Turn batches of rows into lines, column by column: Python's C code then does nearly all of the work."""
+
+    def __init__(self, plan: LinePlan, trailing: int) -> None:
+        self.plan, self.named, self.width = plan, plan.width, plan.width + trailing
+        self._label = plan.label.texts.__getitem__
+        self._parts = [(part.position, part.texts.__getitem__) for part in plan.parts]
+
+    def __call__(self, batch: list[tuple[list[str], int]]) -> tuple[list[str], int]:
+        """Return the lines of the rows that have a label or are kept without, and how many labelled are cancelled.
+
+        Raises
+        ------
+        DataError, _MisshapenError
+            A row has a fault; which one is not said.
+        """
+        rows = [row for row, _ in batch]
+        if set(map(len, rows)) != {self.width}:
+            raise _MisshapenError
+        columns = list(zip(*rows, strict=True))
+        if any(map(any, columns[self.named :])):
+            raise _MisshapenError
+        labels = list(map(self._label, columns[self.plan.label.position]))
+        if self.plan.labels.unlabelled == "skip" and not all(labels):
+            columns = list(zip(*compress(rows, labels), strict=True))
+            if not columns:
+                return [], 0
+            labels = list(filter(None, labels))
+        marked = 0
+        if self.plan.cancelled is not None:
+            marked = sum(compress(map(_CANCELLED.__contains__, columns[self.plan.cancelled]), labels))
+        texts = [map(text, columns[position]) for position, text in self._parts]
+        return list(map("".join, zip(*texts, strict=True))), marked
+
+
+class _MisshapenError(Exception):
+    """Some row of a batch has other cells than the header has names."""
+
+
+def _raise_located(reader: CsvReader, convert: _Converter, batch: list[tuple[list[str], int]]) -> None:
+    """Convert the rows of a batch with a fault one by one, so that the error knows its row and line."""
+    labels, position = convert.plan.labels, convert.plan.label.position
+    for place, (row, line) in enumerate(batch):
+        reader.locate(reader.row + 1, line)
+        following = [row[position] for row, _ in batch[place + 1 :] if len(row) > position]
+        labels.ahead = lambda following=following: chain(following, reader.rest(position))
+        if len(row) != convert.width or any(row[convert.named :]):
+            raise _misshapen(row, convert.named, convert.width)
+        convert([(row, line)])
+
+
+def _misshapen(row: list[str], named: int, width: int) -> DataError:
+    fix = "look for a separator inside a cell, which needs quotes around it, or for a line cut in two"
+    if len(row) != width:
+        return DataError(f"has {len(row)} cells, but there are {width} columns", fix=fix)
+    return DataError(
+        f"has {next(filter(None, row[named:]))!r} in a column that has no name in the header",
+        fix=f"name every column in the header, or {fix}",
+    )
 
 
 # --------------------------------------------------------------------------- a table in memory
@@ -226,14 +287,14 @@ def from_frame(frame: pd.DataFrame, **options: Any) -> Examples:
     Parameters
     ----------
     frame : DataFrame
-        One row for each example; numbers are written with up to six digits.
+        One row for each example, in columns that are named by text; numbers are written exactly.
     **options
-        As for `csv2vw`: label, labels, columns and others.
+        As for `csv2vw`: label, labels, columns and others; not those of a file: header, separator and encoding.
 
     Raises
     ------
     UsageError, DataError
-        As `csv2vw` does.
+        As `csv2vw` does; or the frame is not a table with named columns.
 
     Examples
     --------
@@ -244,8 +305,45 @@ def from_frame(frame: pd.DataFrame, **options: Any) -> Examples:
     >>> examples.lines[0]
     '-1 |f UniqueCarrier=UA Distance:1400'
     """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"a {type(frame).__name__} is not a table", fix="give a DataFrame, such as frame[['Dest']]")
+    strange = next((name for name in frame.columns if not isinstance(name, str)), None)
+    if strange is not None:
+        raise DataError(f"the column {strange!r} is not named by text", fix="rename it: frame.rename(columns=str)")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError("is in the table twice", column=twice, fix="rename one of the two")
+    if own := next((name for name in ("header", "separator", "encoding") if name in options), None):
+        raise UsageError(f"a DataFrame has no {own}", fix=f"leave out {own}=…")
     with tempfile.TemporaryDirectory(prefix="vw-") as folder:
         source, target = Path(folder) / "table.csv", Path(folder) / "table.vw"
-        frame.to_csv(source, index=False, float_format="%.6g")
-        written = csv2vw(source, target, **options)
+        whole = {name: values.astype("Int64") for name, values in frame.items() if _whole(values)}
+        # Surrogates, which cannot be encoded, are written as bytes and then refused with their place.
+        frame.assign(**whole).to_csv(source, index=False, errors="surrogateescape")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                written = csv2vw(source, target, **options)
+        except DataError as error:
+            if error.file != source.name:
+                raise
+            # There is no file and no line that the caller knows of, only the row of the table.
+            place = DataError("", file=error.file, column=error.column, row=error.row, fix="").problem
+            problem = re.sub(r" \(line \d+\)$", "", error.problem.removeprefix(place))
+            raise DataError(problem, column=error.column, row=error.row, fix=error.fix) from error
+        for warning in caught:
+            warnings.warn(str(warning.message), stacklevel=2)
         return Examples(target.read_text(encoding="utf-8").split("\n")[:-1], written)
+
+
+def _whole(values: pd.Series) -> bool:
+    """Return whether a column of floats holds only whole numbers, which are then written without '.0'."""
+    from pandas.api.types import is_float_dtype
+
+    if not is_float_dtype(values):
+        return False
+    known = values.dropna().to_numpy(dtype=float)  # in NumPy, since Arrow's columns know no remainder
+    # Every whole number up to 2^53 is exact; infinity is not below it.
+    return bool(known.size and (abs(known) < 2**53).all() and (known % 1 == 0).all())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.labels import LabelMap
 from course_utils.model.vowpal.text import LARGEST, NUMBER, check_encoding, escape, format_feature
-from course_utils.wording import counted
+from course_utils.model.vowpal.wording import named, say
 
 __all__ = ["Choice", "LinePlan"]
 
@@ -100,6 +101,10 @@ class LinePlan(NamedTuple):
         Blanks in a line without features: from the blanks of all lines follows the number of features.
     labels : LabelMap
         From the file's labels to VW's.
+    names : list of str
+        The columns of the file, in order.
+    cancelled : int or None
+        The position of a column that marks cancelled flights.
     """
 
     width: int
@@ -108,6 +113,8 @@ class LinePlan(NamedTuple):
     columns: tuple[str, ...]
     spaces: int
     labels: LabelMap
+    names: list[str]
+    cancelled: int | None
 
     @classmethod
     def make(cls, names: list[str], label: str | int, labels: LabelMap, choice: Choice, *, header: bool) -> LinePlan:
@@ -116,7 +123,7 @@ class LinePlan(NamedTuple):
         Parameters
         ----------
         names : list of str
-            The columns of the file, in order.
+            The columns of the file, in order; empty for one without a name.
         label : str or int
             As for `csv2vw`: the label's column.
         labels : LabelMap
@@ -136,17 +143,28 @@ class LinePlan(NamedTuple):
         position = _label_position(label, names, header)
         if choice.importance is not None and labels.unlabelled == "keep":
             # VW would take the weight of an example without a label for its label.
-            raise UsageError("an example without a label cannot have a weight", fix="skip unlabelled rows")
+            skip = say("unlabelled='skip'", "--unlabelled skip")
+            raise UsageError(
+                "an example without a label cannot have a weight",
+                fix=f"leave unlabelled rows out: {skip}",
+            )
         extra = [name for name in (choice.importance, choice.tag) if name is not None]
         _check_present([*choice.text, *extra], names)
         taken = {names[position], *extra}
         inputs = _input_columns(names, taken, choice)
+        if not inputs:
+            raise UsageError(
+                "no column is left to make features of",
+                fix="send a file with more columns than the label's, or list columns: "
+                + say("columns=['…']", "--columns …"),
+            )
         spaces = _namespace_columns(choice.namespaces, inputs, names, taken)
         parts = _parts(names, position, labels, choice, spaces)
         features = [name for columns in spaces.values() for name in columns]
         # A blank stands before each part but the label, and before each namespace.
         blanks = len(parts) - 1 - len(features) + len(spaces)
-        return cls(len(names), parts[0], parts, tuple(features), blanks, labels)
+        cancelled = next((i for i, name in enumerate(names) if name.lower() == "cancelled" and i != position), None)
+        return cls(len(names), parts[0], parts, tuple(features), blanks, labels, names, cancelled)
 
 
 def _parts(
@@ -155,9 +173,10 @@ def _parts(
     """Return the parts of a line in the order in which VW wants them."""
     budget = _CacheBudget()
     column_types = _column_types(names, choice)
+    positions = {name: place for place, name in enumerate(names)}  # list.index would take a second for 20,000 columns
 
     def part(name: str, write: Callable[[str], str]) -> _Part:
-        return _Part(names.index(name), _CellTexts(write, budget))
+        return _Part(positions[name], _CellTexts(write, budget))
 
     importance, tag = choice.importance, choice.tag
     parts = [_Part(position, _CellTexts(lambda cell: labels.text(names[position], cell), budget))]
@@ -203,6 +222,8 @@ def _label_position(label: str | int, names: list[str], header: bool) -> int:
     if isinstance(label, int) or re.fullmatch(r"-?\d+", label):
         position = int(label)
         if -len(names) <= position < len(names):
+            if not names[position]:
+                raise UsageError(f"column {position} has no name in the header", fix="name it, or choose another label")
             return position % len(names)
         raise UsageError(
             f"there is no column {position} for the label: the file has {len(names)}",
@@ -212,12 +233,14 @@ def _label_position(label: str | int, names: list[str], header: bool) -> int:
 
 
 def _check_present(wanted: Iterable[str], names: list[str]) -> None:
-    absent = next((name for name in wanted if name not in names), None)
+    present = set(names)
+    absent = next((name for name in wanted if not name or name not in present), None)
     if absent is not None:
         raise UsageError(f"the file has no column {absent!r}", fix=f"choose from {_list_names(names)}")
 
 
 def _list_names(names: Sequence[str]) -> str:
+    names = [name for name in names if name]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
@@ -226,32 +249,47 @@ def _input_columns(names: list[str], taken: set[str], choice: Choice) -> list[st
     columns = choice.columns
     if choice.all_columns:
         if columns is not None:
-            raise UsageError("all_columns and columns exclude each other", fix="use all columns, or list some of them")
+            both = say("all_columns and columns", "--all-columns and --columns")
+            raise UsageError(f"{both} exclude each other", fix="use all columns, or list some of them")
+        if "" in names:
+            raise DataError(
+                f"has no name for column {names.index('')}, counted from 0, in its header",
+                fix="name it (an index saved by pandas has no name: to_csv(index=False) leaves it out), or list the "
+                "columns to use: " + say("columns=['…']", "--columns …"),
+            )
         return [name for name in names if name not in taken]
-    # Imported here: with all_columns the converter needs no dictionary, which loads pandas.
+    # Imported here: with all_columns the converter needs no dictionary.
     from course_utils.data import dictionary
 
     hours = tables.read_toml("constants.toml")["horizon_hours"] if choice.horizon is None else choice.horizon
-    admitted, known = dictionary.admissible(hours), dictionary.load()
+    if not hours >= 0:
+        raise UsageError(f"{named('horizon', hours)} is after departure", fix="give hours before departure, 0 or more")
+    known = dictionary.rules()  # dictionary.admissible would load pandas, and need five times the memory
+    admitted = {name for name, row in known.items() if row["use"] == "yes" and _known_before(row) >= hours}
     if columns is None:
         inputs = [name for name in names if name in admitted and name not in taken]
         if not inputs:
-            raise UsageError(
-                f"the dictionary admits none of these columns {counted(hours, 'hour')} ahead",
-                fix="list the columns to use (columns= or --columns), or use all (all_columns=True or --all-columns)",
+            fix = say(
+                "list the columns to use (columns=['…']), or use all (all_columns=True)",
+                "list the columns to use (--columns A,B), or use all (--all-columns)",
             )
+            raise UsageError(f"the dictionary admits none of these columns {hours:g} hours ahead", fix=fix)
         return inputs
     _check_present(columns, names)
-    wrong = next((name for name in columns if name in known.index and name not in admitted), None)
+    wrong = next((name for name in columns if name in known and name not in admitted), None)
     if wrong is not None:
         raise UsageError(
-            f"{wrong} may not be used {counted(hours, 'hour')} ahead: {known.loc[wrong, 'why']}",
-            fix="leave it out; only all_columns=True or --all-columns includes it",
+            f"{wrong} may not be used {hours:g} hours ahead: {known[wrong]['why']}",
+            fix=f"leave it out; only {say('all_columns=True', '--all-columns')} includes it",
         )
     both = next((name for name in columns if name in taken), None)
     if both is not None:
         raise UsageError(f"{both} is label, weight or tag and cannot be an input too", fix="remove it from the columns")
     return list(dict.fromkeys(columns))
+
+
+def _known_before(row: Mapping[str, str]) -> float:
+    return float(row["known_hours_before"] or "nan")
 
 
 def _column_types(names: list[str], choice: Choice) -> dict[str, str]:
@@ -260,8 +298,8 @@ def _column_types(names: list[str], choice: Choice) -> dict[str, str]:
     if not choice.all_columns:
         from course_utils.data import dictionary
 
-        known = dictionary.load()["type"]
-        types |= {name: "text" if known[name] == "text" else "number" for name in names if name in known.index}
+        known = dictionary.rules()
+        types |= {name: "text" if known[name]["type"] == "text" else "number" for name in names if name in known}
     return types | dict.fromkeys(choice.text, "text")
 
 
@@ -276,15 +314,16 @@ def _namespace_columns(
         raise UsageError("a namespace has no name or no columns", fix="give each a name and a list of columns")
     placed = [name for columns in spaces.values() for name in columns]
     _check_present(placed, names)
-    twice = next((name for name in placed if placed.count(name) > 1 or name in taken), None)
+    times, chosen = Counter(placed), set(inputs)
+    twice = next((name for name in placed if times[name] > 1 or name in taken), None)
     if twice is not None:
         raise UsageError(f"{twice} is used twice", fix="put each column into one namespace, and the label into none")
-    absent = next((name for name in placed if name not in inputs), None)
+    absent = next((name for name in placed if name not in chosen), None)
     if absent is not None:
         raise UsageError(
             f"{absent} is in a namespace, but not among the columns to use", fix="add it to the columns as well"
         )
-    unplaced = next((name for name in inputs if name not in placed), None)
+    unplaced = next((name for name in inputs if name not in times), None)
     if unplaced is not None:
         raise UsageError(f"{unplaced} is in no namespace", fix="put it into one, or remove it from the columns")
     return spaces

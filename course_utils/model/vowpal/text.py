@@ -10,8 +10,9 @@ import re
 from urllib.parse import quote, unquote
 
 from course_utils.errors import DataError
+from course_utils.model.vowpal.wording import say
 
-__all__ = ["LARGEST", "MISSING", "NUMBER", "check_encoding", "escape", "format_feature"]
+__all__ = ["LARGEST", "MISSING", "NUMBER", "check_encoding", "escape", "format_feature", "format_number", "trim_number"]
 
 #: How files write that a number is missing. In columns of text only an empty cell is missing: NA is Namibia, too.
 MISSING = frozenset({"", "NA", "NaN", "nan", "null", "NULL", "None"})
@@ -21,6 +22,8 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 3e38
 
 _SMALLEST = 1e-28  # VW drops some smaller numbers (3.10632582e-30), and to a model they are zero
+_LONGEST = 30  # characters of a number that VW reads well; from 39 digits on it reads infinity
+_WHOLE = 10**16  # from here on not every whole number is a float, and Python writes an exponent too
 
 # VW splits its lines at these characters, and its Python package strips white space of any kind from a line. '%' is
 # escaped as well, so that no two texts are written alike.
@@ -81,7 +84,8 @@ def format_feature(name: str, cell: str, column_type: str = "guess") -> str:
             raise DataError(
                 f"holds {cell!r} where a number belongs",
                 column=name,
-                fix="correct the cell, leave it empty if the value is missing, or list the column in the option `text`",
+                fix="correct the cell, leave it empty if the value is missing, or read the column as text: "
+                + say(f"text=[{name!r}]", f"--text {name}"),
             )
     if not cell.isascii():
         check_encoding(name, cell)
@@ -96,8 +100,24 @@ def _number(title: str, cell: str) -> str:
         )
     if value < _SMALLEST:
         return ""
-    # VW misreads long rows of digits; nine are all that single precision holds.
-    return f"{title}:{cell if len(cell) <= 15 else format(float(cell), '.9g')}"
+    return f"{title}:{trim_number(cell)}"
+
+
+def format_number(value: float) -> str:
+    """Return the shortest text that reads back as the number `value`; a whole one without a point.
+
+    Examples
+    --------
+    >>> text.format_number(1234567.0), text.format_number(0.1), text.format_number(1e-28)
+    ('1234567', '0.1', '1e-28')
+    """
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _WHOLE else repr(value)
+
+
+def trim_number(cell: str) -> str:
+    """Return a number as the file has it, the `cell`, or shorter where VW would misread its many digits."""
+    return cell if len(cell) <= _LONGEST else format_number(float(cell))
 
 
 def check_encoding(name: str, cell: str) -> None:
@@ -113,8 +133,9 @@ def check_encoding(name: str, cell: str) -> None:
     try:
         cell.encode()
     except UnicodeEncodeError as error:
+        option = say("encoding='iso-8859-1'", "--encoding iso-8859-1")
         raise DataError(
             f"holds bytes that are no text in this encoding: {cell[:40]!r}",
             column=name,
-            fix="give the file's encoding, such as encoding='iso-8859-1' or --encoding iso-8859-1",
+            fix=f"name the file's encoding: {option}, for example",
         ) from error

@@ -187,3 +187,14 @@ def test_too_many_missing_values_can_be_told_from_wrong_ones(flights):
     with pytest.raises(dictionary.MissingShareError, match=r"is missing in 100\.0% of the rows") as caught:
         dictionary.validate(gaps)
     assert isinstance(caught.value, DataError) and caught.value.column == "DepDelay"
+
+
+def test_the_rules_are_those_of_the_dictionary():
+    """What a small command reads without pandas is what the dictionary holds: columns, types, hours and use."""
+    for table in ("flights", "weather"):
+        known, rules = dictionary.load(table), dictionary.rules(table)
+        assert list(rules) == list(known.index)
+        for column in ("type", "use", "why", "event"):
+            assert [row[column] for row in rules.values()] == known[column].tolist()
+        hours = [float(row["known_hours_before"] or "nan") for row in rules.values()]
+        assert hours == pytest.approx(known["known_hours_before"].tolist(), nan_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import numpy as np
@@ -12,6 +13,15 @@ from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics, online_learning, training
 from course_utils.model.online_learning import alternatives
+from course_utils.model.online_learning.checks import (
+    as_day,
+    as_probabilities,
+    check_columns,
+    check_count,
+    check_lines,
+    check_positive,
+    scored,
+)
 from course_utils.model.online_learning.progressive import check_delay
 
 pytestmark = pytest.mark.slow  # models fitted along a year: seconds, with the whole file
@@ -101,7 +111,7 @@ def test_a_sample_has_all_days(flights):
         online_learning.every_nth_flight(flights, len(flights) // 5).groupby(["Month", "DayofMonth"]).size()
     ) == {EACH // 5}
     assert len(online_learning.every_nth_flight(flights, 10 * len(flights))) == len(flights)
-    with pytest.raises(UsageError, match="keeps no flight"):
+    with pytest.raises(UsageError, match="rows=0 is not a number of flights"):
         online_learning.every_nth_flight(flights, 0)
 
 
@@ -189,7 +199,7 @@ def test_the_table_knows_no_more_than_has_arrived(flights, given):
     assert online_learning.online_rate_table(given, keys, half_life=1e6, prior=0)[last & xx].mean() == pytest.approx(
         given.late[xx & ~last].mean(), abs=1e-4
     )
-    with pytest.raises(UsageError, match="cannot be updated"):
+    with pytest.raises(UsageError, match="delay=0 is not a number of days"):
         online_learning.online_rate_table(given, keys, delay=0)
 
 
@@ -310,9 +320,16 @@ def test_a_batch_is_tried_and_taken_back(given):
 
 
 def test_a_snapshot_of_something_else_is_refused():
-    """Bytes that are not a model cannot be restored."""
-    with online_learning.Learner() as learner, pytest.raises(UsageError, match="VW refuses"):
-        learner.rollback(b"no model")
+    """Bytes that are not a model, or one of a learner with other options, cannot be restored; the learner goes on."""
+    other = "--loss_function logistic -b 10"
+    with online_learning.Learner() as learner, online_learning.Learner(other) as stranger:
+        kept = learner.snapshot()
+        for wrong in (b"no model", "text", None, stranger.snapshot()):
+            with pytest.raises(UsageError, match="not the snapshot of a learner with these options"):
+                learner.rollback(wrong)
+        with pytest.raises(UsageError, match="VW refuses"):
+            learner.rollback(kept.split(b"\n")[0] + b"\nno model")
+        assert learner.predict(["|f Dest=LAX"]).item() == 0.5
 
 
 def test_a_guard_must_be_possible(given):
@@ -321,6 +338,164 @@ def test_a_guard_must_be_possible(given):
         online_learning.learn_guarded(given, limit=-0.1)
     with pytest.raises(UsageError, match="no flight leaves on 2014-01-01"):
         online_learning.learn_guarded(given, spoiled=["2014-01-01"])
+
+
+WRONG = {
+    "not a day": lambda s, f, t: s.after("soon"),
+    "start='2013-13-01' is not a day": lambda s, f, t: online_learning.total_loss(s, half(s), "2013-13-01"),
+    "start=None is not a day": lambda s, f, t: online_learning.loss_by_week(s, half(s), None),
+    "until='soon' is not a day": lambda s, f, t: online_learning.replay(s, until="soon"),
+    "until='never' is not a day": lambda s, f, t: online_learning.train_once(s, t, "never", rounds=1),
+    "column CRSDepTime: is missing in the flights": lambda s, f, t: online_learning.timetable(
+        f.drop(columns="CRSDepTime")
+    ),
+    "column CRSArrTime: is not a number": lambda s, f, t: online_learning.timetable(f.assign(CRSArrTime="9 am")),
+    "column DepDelay: is missing in the flights": lambda s, f, t: online_learning.stream(f.drop(columns="DepDelay"), t),
+    "the inputs are of the type list, not a table": lambda s, f, t: online_learning.stream(f, [1]),
+    "two flights have the row label 0": lambda s, f, t: online_learning.stream(pd.concat([f, f]), t),
+    "two inputs have the row label 0": lambda s, f, t: online_learning.stream(f, pd.concat([t, t])),
+    "row 0: has no day": lambda s, f, t: online_learning.stream(f.assign(Year=np.nan), t),
+    "has no row with a label": lambda s, f, t: online_learning.stream(f.assign(DepDelay=np.nan), t),
+    "column Distance, row 0: holds 'inf'": lambda s, f, t: online_learning.stream(f, t.assign(Distance=np.inf)),
+    "rows=2.5 is not a number of flights": lambda s, f, t: online_learning.every_nth_flight(f, 2.5),
+    "rows='5' is not": lambda s, f, t: online_learning.every_nth_flight(f, "5"),
+    "days=-1 is not a number of days": lambda s, f, t: online_learning.first_days(f, -1),
+    "delay=nan is not a number of days": lambda s, f, t: online_learning.replay(s, delay=np.nan),
+    "delay=None is not": lambda s, f, t: online_learning.replay(s, delay=None),
+    "leave out --passes": lambda s, f, t: online_learning.replay(s, f"{online_learning.OPTIONS} --passes 2 -c"),
+    "leave out --oaa": lambda s, f, t: online_learning.replay(s, f"{online_learning.OPTIONS} --oaa 2"),
+    "name --loss_function logistic": lambda s, f, t: online_learning.replay(s, "-l 0.1"),
+    "there is nothing to compare": lambda s, f, t: online_learning.compare_label_delays(s, {}, [0], START),
+    "no flights to score": lambda s, f, t: online_learning.compare_label_delays(
+        s, {"a": online_learning.OPTIONS}, [0], "2014-01-01"
+    ),
+    "column UniqueCarrier, row 5: has no key": lambda s, f, t: online_learning.online_rate_table(
+        s, f["UniqueCarrier"].head(5)
+    ),
+    "two keys have the row label 0": lambda s, f, t: online_learning.online_rate_table(
+        s, pd.concat([f["UniqueCarrier"]] * 2)
+    ),
+    "keys is of the type ndarray": lambda s, f, t: online_learning.online_rate_table(s, f["UniqueCarrier"].to_numpy()),
+    "half_life=0 cannot": lambda s, f, t: online_learning.online_rate_table(s, f["UniqueCarrier"], half_life=0),
+    "prior=nan cannot": lambda s, f, t: online_learning.online_rate_table(s, f["UniqueCarrier"], prior=np.nan),
+    "prior=-5 cannot": lambda s, f, t: online_learning.online_rate_table(s, f["UniqueCarrier"], prior=-5),
+    "prior=inf leaves no room": lambda s, f, t: online_learning.online_rate_table(s, f["UniqueCarrier"], prior=np.inf),
+    "column probability, row 3: has no probability": lambda s, f, t: online_learning.recalibrated(s, one(s, np.nan)),
+    "row 3: holds 40, which is not a probability": lambda s, f, t: online_learning.recalibrated(s, one(s, 40)),
+    "has the shape (5,) for 2,399 flights": lambda s, f, t: online_learning.recalibrated(s, one(s, 0)[:5]),
+    "holds values that are not numbers": lambda s, f, t: online_learning.recalibrated(s, ["high"] * len(s.late)),
+    "window=0 is not a number of days": lambda s, f, t: online_learning.recalibrated(s, one(s, 0), window=0),
+    "window=0.5 is not": lambda s, f, t: online_learning.recalibrated(s, one(s, 0), window=0.5),
+    "delay=0 is not a number of days": lambda s, f, t: online_learning.recalibrated(s, one(s, 0), delay=0),
+    "min_flights=0 is not": lambda s, f, t: online_learning.recalibrated(s, one(s, 0), min_flights=0),
+    "scores names no learner": lambda s, f, t: online_learning.total_loss(s, {}, START),
+    "column a, row 3: holds -1": lambda s, f, t: online_learning.total_loss(s, {"a": one(s, -1)}, START),
+    "column a, row 3: has no probability": lambda s, f, t: online_learning.loss_by_week(s, {"a": one(s, None)}, START),
+    "column a: has the shape (4,)": lambda s, f, t: online_learning.loss_by_week(s, {"a": one(s, 0)[:4]}, START),
+    "fewer than two blocks": lambda s, f, t: online_learning.total_loss(s, half(s), "2013-03-01"),
+    "no flight leaves from 2015-01-01 on": lambda s, f, t: online_learning.loss_by_week(s, half(s), "2015-01-01"),
+    "column learner: is missing in the weeks": lambda s, f, t: online_learning.weeks_side_by_side(pd.DataFrame()),
+    "value='profit' is not a column": lambda s, f, t: online_learning.weeks_side_by_side(
+        online_learning.loss_by_week(s, half(s), START), "profit"
+    ),
+    "a has the week 2013-02-01 twice": lambda s, f, t: online_learning.weeks_side_by_side(
+        pd.concat([online_learning.loss_by_week(s, half(s), START)] * 2)
+    ),
+    "limit='x' accepts no batch": lambda s, f, t: online_learning.learn_guarded(s, limit="x"),
+    "limit=nan accepts no batch": lambda s, f, t: online_learning.learn_guarded(s, limit=np.nan),
+    "canary=0 is not a number of flights": lambda s, f, t: online_learning.learn_guarded(s, canary=0),
+    "spoiled='2013-01-02' is one text": lambda s, f, t: online_learning.learn_guarded(s, spoiled="2013-01-02"),
+    "flights of fewer than two days": lambda s, f, t: online_learning.learn_guarded(
+        online_learning.stream(f.head(5), t)
+    ),
+}
+
+
+def half(given: online_learning.Stream) -> dict[str, np.ndarray]:
+    return {"a": np.full(len(given.late), 0.5)}
+
+
+def one(given: online_learning.Stream, value: float | None) -> np.ndarray:
+    """Return probabilities of which the fourth is another value."""
+    made = np.full(len(given.late), 0.5)
+    made[3] = np.nan if value is None else value
+    return made
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_cannot_be_compared_is_refused_in_plain_words(given, flights, inputs, said):
+    """Whatever is empty, missing, infinite, out of range, of another type or there twice is refused by its name."""
+    with pytest.raises((DataError, UsageError), match=re.escape(said)):
+        WRONG[said](given, flights, inputs)
+
+
+def test_tables_of_other_types_give_the_same(flights, inputs, given):
+    """Arrow's columns, a day with a clock, a list or a Series of probabilities are as good as NumPy's arrays."""
+    arrow = online_learning.stream(
+        flights.convert_dtypes(dtype_backend="pyarrow"), inputs.convert_dtypes(dtype_backend="pyarrow")
+    )
+    assert arrow.lines == given.lines
+    clock = pd.Timestamp("2013-02-01 18:00", tz="America/New_York")
+    assert np.array_equal(given.after(clock), given.after(START))
+    flat = half(given)["a"]
+    for same in (list(flat), pd.Series(flat, dtype="double[pyarrow]"), flat.astype("float32")):
+        assert online_learning.total_loss(given, {"a": same}, clock).equals(
+            online_learning.total_loss(given, {"a": flat}, START)
+        )
+        assert np.array_equal(online_learning.recalibrated(given, same), online_learning.recalibrated(given, flat))
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_scores_at_the_end_of_the_range_are_moved_too(given, score):
+    """A model that is always sure can be recalibrated: its mean becomes the share late of the last days."""
+    moved = online_learning.recalibrated(given, np.full(len(given.late), score), window=7, min_flights=50)
+    last, week = given.days == given.days[-1], (given.days < given.days[-1]) & (given.days >= given.days[-1] - 7)
+    assert moved[last].mean() == pytest.approx(given.late[week].mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "lines", "said"),
+    [
+        ("learn", ["1 |f a", "YES |f a"], "row 1: has the label 'YES', which is neither -1 nor 1"),
+        ("learn", ["0 |f a"], "row 0: has the label '0'"),
+        ("learn", ["|f a"], "row 0: has the label ''"),
+        ("learn", ["1 |f a\n1 |f b"], "row 0: is not one line of VW's text"),
+        ("learn", "1 |f a", "the lines are one text"),
+        ("predict", ["|f a", "Dest=LAX"], "row 1: is not one line of VW's text: 'Dest=LAX'"),
+        ("predict", [7], "row 0: is not one line"),
+    ],
+)
+def test_a_learner_refuses_lines_that_vw_would_misread(method, lines, said):
+    """A label in words or a line without a bar is refused by its row, and nothing of the batch is learnt."""
+    with online_learning.Learner() as learner:
+        with pytest.raises(DataError, match=re.escape(said)):
+            getattr(learner, method)(lines)
+        assert learner.predict(["|f a"]).tolist() == [0.5] and learner.predict([]).shape == (0,)
+    with pytest.raises(UsageError, match="the loss function is not named"):
+        online_learning.Learner(None)
+
+
+def test_one_batch_is_refused_with_a_limit_that_is_none(given):
+    """A negative limit is no limit, in one batch as in a whole year."""
+    with online_learning.Learner() as learner, pytest.raises(UsageError, match="limit=-1 accepts no batch"):
+        online_learning.learn_or_roll_back(learner, given.lines[:3], given.lines[3:9], given.late[3:9], -1)
+
+
+def test_checks_name_the_option_and_accept_numpys_numbers():
+    """Whole numbers of any kind pass, and a day may be a date or a timestamp."""
+    for value in (2, 2.0, np.int64(2), np.float32(2)):
+        check_count(value, "rows", 1, "flights")
+        check_positive(value, "rows")
+    check_positive(0, "prior", zero=True)
+    for day in ("2013-04-01", pd.Timestamp("2013-04-01"), np.datetime64("2013-04-01"), datetime.date(2013, 4, 1)):
+        assert as_day(day, "start") == np.datetime64("2013-04-01")
+    with pytest.raises(UsageError, match="half_life=True cannot be used"):
+        check_positive(True, "half_life")
+    assert as_probabilities(2, [0, 1], "a").tolist() == scored(2, {"a": (0, 1)})["a"].tolist() == [0, 1]
+    check_columns(pd.DataFrame({"a": []}), ["a"], "the table")
+    check_lines(["|f a", "1 |f b"])
+    with pytest.raises(DataError, match="row 0: has the label ''"):
+        check_lines(["|f a"], labelled=True)
 
 
 def test_the_committed_year_is_complete():

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gc
+import gzip
+import lzma
 import math
+import os
 import re
+import stat
 import subprocess
 import sys
+import time
 import tracemalloc
+import warnings
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,12 +29,15 @@ from hypothesis import strategies as st
 from vowpalwabbit import Workspace
 
 from course_utils import tables
+from course_utils.data import dictionary
 from course_utils.errors import DataError, UsageError
 from course_utils.model import vowpal
 from course_utils.model.vowpal.labels import LabelMap
 from course_utils.model.vowpal.plan import Choice, LinePlan
 from course_utils.model.vowpal.reading import CsvReader
-from course_utils.model.vowpal.text import check_encoding
+from course_utils.model.vowpal.text import check_encoding, format_number, trim_number
+from course_utils.model.vowpal.wording import named, say
+from course_utils.model.vowpal.writing import Sink, check_target, open_sink
 
 #: An example may take as long as it needs.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -147,9 +160,9 @@ def test_a_value_can_be_mapped_to_no_label(write):
 
 def test_a_table_in_memory_is_converted_as_its_file_would_be():
     """A DataFrame becomes what its CSV file would become, and is refused as that would be."""
-    frame = pd.DataFrame({"y": [1, -1], "a": [0.1234567, np.nan], "b": ["x y", "NA"]})
+    frame = pd.DataFrame({"y": [1, -1], "a": [0.12345678, np.nan], "b": ["x y", "NA"]})
     examples = vowpal.from_frame(frame, label="y", all_columns=True, text=["b"])
-    assert examples.lines == ["1 |f a:0.123457 b=x%20y", "-1 |f a= b=NA"]
+    assert examples.lines == ["1 |f a:0.12345678 b=x%20y", "-1 |f a= b=NA"]
     assert repr(examples) == "2 examples, 4 features of 2 columns"
     with pytest.raises(DataError, match="column y, row 0"):
         vowpal.from_frame(frame.assign(y=["late", "1"]), label="y", all_columns=True)
@@ -297,7 +310,7 @@ LABEL = st.sampled_from(["1", "-1"])
 
 @st.composite
 def table(draw):
-    names = draw(st.lists(WORD.filter(lambda name: name != "y"), min_size=1, max_size=4, unique=True))
+    names = draw(st.lists(WORD.filter(lambda name: name != "y" and name.strip()), min_size=1, max_size=4, unique=True))
     kinds = draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
     cell = CELL.filter(lambda cell: not INFINITE.fullmatch(cell))
     rows = draw(st.lists(st.tuples(LABEL, *[cell] * len(names)), min_size=1, max_size=6))
@@ -341,13 +354,8 @@ def test_any_table_goes_through_vws_own_parser_unharmed(tmp_path_factory, made):
     assert [[unquote(word) for word in row] for row in words] == [[name for name, _ in row] for row in wanted]
     with Workspace("--quiet") as learner:
         space = learner.hash_space("f")
-        hashed = [[learner.hash_feature(word, space) % 2**18 for word in row if word] for row in words]
-    # A nameless number, as the row index in the deck's file, is numbered by VW and not hashed.
-    named = [
-        [place for (place, _), word in zip(features, row, strict=True) if word]
-        for (*_, features), row in zip(seen, words, strict=True)
-    ]
-    assert named == hashed
+        hashed = [[learner.hash_feature(word, space) % 2**18 for word in row] for row in words]
+    assert [[place for place, _ in features] for *_, features in seen] == hashed
 
 
 @settings(UNHURRIED)
@@ -396,6 +404,291 @@ def test_a_broken_file_is_refused_with_its_row_and_leaves_nothing(tmp_path_facto
         assert [path.name for path in folder.iterdir()] == ["in.csv"]
     else:
         assert (folder / "out.vw").is_file()
+
+
+# --------------------------------------------------------------------------- numbers stay what they are
+
+
+@pytest.mark.parametrize("number", ["1234567", "-1234567", "16777216", "0.1", "1e-28", "1e-05", "123456.789", "2.5e30"])
+def test_a_number_is_written_so_that_it_reads_back_the_same(write, number):
+    """A label, a weight, a class and a feature of seven digits keep all seven, and a tiny number stays readable."""
+    lines = text(write("y,a", f"{number},{number}"), kind="number")
+    assert lines == [f"{number} |f a:{number}"]
+    mapped = text(write("y,a", f"LATE,{number}", "OTHER,1"), kind="number", labels={"LATE": float(number), "OTHER": 0})
+    assert float(mapped[0].split()[0]) == float(number)
+    seen = vowpal.parse_with_vw(lines[0])
+    assert seen["label"].item() == pytest.approx(float(number), rel=1e-6)
+    assert float(seen["values"].item()) == pytest.approx(float(number), rel=1e-6)
+    assert float(format_number(float(number))) == float(number)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_reads_back_the_same(number):
+    """No digit is lost, whatever the number is; a whole one is written without a point."""
+    assert float(format_number(number)) == number
+    assert float(trim_number(repr(number))) == number
+    assert format_number(7.0) == "7"
+
+
+def test_classes_of_many_digits_stay_apart(write):
+    """Class 1234567 is not class 1234570, and a class that VW cannot count is refused."""
+    path = write("y,a", "ONE,5", "TWO,6")
+    assert [line.split()[0] for line in text(path, kind="classes", labels={"ONE": 1_234_567, "TWO": 1_234_568})] == [
+        "1234567",
+        "1234568",
+    ]
+    with pytest.raises(UsageError, match=r"'TWO' is mapped to 4294967295.*up to 4,294,967,294"):
+        text(path, kind="classes", labels={"ONE": 1, "TWO": 2**32 - 1})
+
+
+def test_a_very_long_number_is_shortened_as_vw_reads_it(write):
+    """VW reads forty digits as infinity, so they are written shorter, in labels too."""
+    long = "0." + "1" * 60
+    (line,) = text(write("y,a", f"{long},{'9' * 38}"), kind="number")
+    assert vowpal.parse_with_vw(line)["label"].item() == pytest.approx(float(long), rel=1e-6)
+    assert math.isfinite(float(vowpal.parse_with_vw(line)["values"].item()))
+
+
+def test_the_parsers_table_shows_numbers_exactly():
+    """What VW read is shown with all the digits that it keeps."""
+    assert vowpal.parse_with_vw("1234567 |f a:1234567 b:0.1 c:1e-28")["values"].item() == "1234567, 0.1, 1e-28"
+
+
+def test_the_columns_types_of_a_table_do_not_matter():
+    """Whole floats, single precision, Arrow's and nullable columns, time zones and repeated row labels all work."""
+    frame = pd.DataFrame(
+        {
+            "y": pd.array([1, -1], dtype="Int64"),
+            "whole": [227.0, np.nan],
+            "single": np.array([0.1, 3], dtype="float32"),
+            "arrow": pd.array([0.1, 2], dtype="double[pyarrow]"),
+            "name": pd.array(["EWR", None], dtype="string[pyarrow]"),
+            "when": pd.date_range("2013-01-01", periods=2, tz="America/New_York"),
+            "big": [1e22, 1_234_567],
+        },
+        index=[0, 0],
+    )
+    assert vowpal.from_frame(frame, label="y", all_columns=True, text=["when"]).lines == [
+        "1 |f whole:227 single:0.1 arrow:0.1 name=EWR when=2013-01-01%2000%3A00%3A00-05%3A00 big:1e+22",
+        "-1 |f whole= single:3.0 arrow:2.0 name= when=2013-01-02%2000%3A00%3A00-05%3A00 big:1234567.0",
+    ]
+
+
+FRAME = pd.DataFrame({"y": [1, -1, 1], "a": [1.5, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "said"),
+    [
+        (FRAME.iloc[:0], {}, "has no row with a label"),
+        (FRAME.assign(y=np.nan), {"unlabelled": "skip"}, "has no row with a label"),
+        (FRAME.assign(y=np.nan), {}, "column y, row 0: has no label. Fix: leave such rows out with unlabelled='skip'"),
+        (FRAME.assign(y=[1, 0, 1]), {}, "pass labels={'1': 1, '0': -1}; swap the two if 0 is what you predict"),
+        (FRAME.assign(a=[1, np.inf, 2]), {}, "column a, row 1: holds 'inf'"),
+        (FRAME.assign(a=[1e300, 1, 2]), {}, "column a, row 0: holds 1e+300, which is infinite to VW"),
+        (FRAME.assign(a=["x", "\udcff", "y"]), {}, "column a, row 1: holds bytes"),
+        (FRAME["y"], {}, "a Series is not a table"),
+        (FRAME.rename(columns={"a": 7}), {}, "the column 7 is not named by text"),
+        (pd.concat([FRAME, FRAME[["a"]]], axis=1), {}, "column a: is in the table twice"),
+        (FRAME, {"separator": ";"}, "a DataFrame has no separator"),
+        (FRAME, {"text": "a"}, "text='a' is one text"),
+        (FRAME[["y"]], {}, "no column is left to make features of"),
+        (FRAME, {"horizon": -1, "all_columns": False, "columns": ["a"]}, "horizon=-1 is after departure"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_by_column_and_row(frame, options, said):
+    """A table in memory is refused by column and row, with no file or line that I never wrote."""
+    with pytest.raises((DataError, UsageError), match=re.escape(said)) as refused:
+        vowpal.from_frame(frame, **({"label": "y", "all_columns": True} | options))
+    assert "line" not in str(refused.value) and "table.csv" not in str(refused.value)
+
+
+# --------------------------------------------------------------------------- files as they are delivered
+
+
+@pytest.mark.parametrize("pack", ["gz", "bz2", "xz", "zip"])
+def test_a_compressed_file_is_read_as_it_is(write, tmp_path, pack):
+    """A file that is compressed is unpacked while it is read, whatever its name; one that is cut off is refused."""
+    plain = write("y,a", *["1,5", "-1,6"] * 2_000)
+    packed = tmp_path / "packed.csv"
+    if pack == "zip":
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(plain, "in.csv")
+    else:
+        packed.write_bytes({"gz": gzip, "bz2": bz2, "xz": lzma}[pack].compress(plain.read_bytes()))
+    assert text(packed) == text(plain)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"packed\.csv.*cannot be read"):
+        text(packed)
+
+
+def test_files_of_other_kinds_are_called_by_their_name(tmp_path):
+    """A Parquet file, a workbook or an archive of several files is refused for what it is."""
+    (tmp_path / "a.csv").write_bytes(b"PAR1\x15\x04\x15")
+    with pytest.raises(DataError, match=r"a\.csv: is a Parquet file, not CSV"):
+        text(tmp_path / "a.csv")
+    for members, said in (["xl/workbook.xml", "b"], "is an Excel file"), (["a", "b"], "is a zip archive of 2 files"):
+        with zipfile.ZipFile(tmp_path / "b.csv", "w") as archive:
+            for member in members:
+                archive.writestr(member, "y,a\n1,5\n")
+        with pytest.raises(DataError, match=said):
+            text(tmp_path / "b.csv")
+
+
+def test_a_comma_at_the_end_of_each_line_is_no_column(tmp_path):
+    """Files of the BTS end each line with a comma: the last real column counts from the end, as without it."""
+    path = tmp_path / "in.csv"
+    path.write_text("\n\na,y,\n5,1,\n6,-1,\n")
+    assert text(path) == text(path, label=-1) == ["1 |f a:5", "-1 |f a:6"]
+    path.write_text("a,y,\n5,1,\n6,-1,oops\n")
+    with pytest.raises(DataError, match=r"row 1: has 'oops' in a column that has no name in the header \(line 3\)"):
+        text(path)
+
+
+def test_a_column_without_a_name_is_used_never_and_refused_with_all(tmp_path):
+    """An index that pandas saved has no name: it is left out, and refused where I ask for all columns."""
+    path = tmp_path / "in.csv"
+    path.write_text(",a,y\n0,5,1\n1,6,-1\n")
+    assert text(path, columns=["a"]) == ["1 |f a:5", "-1 |f a:6"]
+    with pytest.raises(DataError, match=r"has no name for column 0, .*to_csv\(index=False\)"):
+        text(path)
+    with pytest.raises(UsageError, match="column 0 has no name"):
+        text(path, columns=["a"], label=0)
+    with pytest.raises(UsageError, match="the file has no column ''"):
+        text(path, columns=[""])
+    path.write_text(",,\n1,2,3\n")
+    with pytest.raises(DataError, match="has a header without any name"):
+        text(path)
+
+
+def test_a_cancelled_flight_with_a_label_is_reported(write):
+    """H2O's file calls cancelled flights late: I am warned how many labelled rows they are."""
+    path = write("y,a,Cancelled", "YES,5,1", "NO,6,0", ",7,1", "YES,8,0")
+    with pytest.warns(UserWarning, match=r"1 of 3 labelled rows are cancelled flights \(column Cancelled\)"):
+        text(path, labels=PLUS_MINUS, columns=["a"], unlabelled="skip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text(write("y,a,Cancelled", "YES,5,0", ",6,1"), labels=PLUS_MINUS, columns=["a"], unlabelled="skip")
+
+
+@pytest.mark.parametrize("separately", [False, True])
+def test_time_grows_with_the_columns_and_not_with_their_square(tmp_path, separately):
+    """Twenty thousand columns take about four times as long as five thousand, not sixteen times."""
+
+    def seconds(columns: int) -> float:
+        path, names = tmp_path / "in.csv", [f"c{place}" for place in range(columns)]
+        path.write_text(f"y,{','.join(names)}\n1,{','.join(['5'] * columns)}\n")
+        options = {"namespaces": {"a": names}} if separately else {}
+        started = time.process_time()
+        vowpal.csv2vw(path, tmp_path / "out.vw", label="y", all_columns=True, **options)
+        return time.process_time() - started
+
+    seconds(100)
+    gc.disable()  # its passes over all that pytest holds would be counted too
+    try:
+        assert min(seconds(20_000) for _ in range(3)) < 9 * min(seconds(5_000) for _ in range(3))
+    finally:
+        gc.enable()
+
+
+def test_the_converter_needs_no_dictionary_in_memory(write):
+    """Which columns are known is found without pandas and NumPy, and it is what the dictionary says with them."""
+    path = write(*FLIGHT)
+    code = (
+        "import sys; from course_utils.model import vowpal; "
+        f"vowpal.csv2vw({str(path)!r}, {str(path.with_suffix('.vw'))!r}, label='IsDepDelayed', labels={PLUS_MINUS!r}); "
+        "print(*{'pandas', 'numpy'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    names = list(dictionary.load().index)
+    for hours in (0, 0.5, 3, 24, 5000):
+        choice = Choice(horizon=hours)
+        if wanted := [name for name in dictionary.admissible(hours) if name != "IsDepDelayed"]:
+            plan = LinePlan.make(names, "IsDepDelayed", LabelMap("binary", None, "skip"), choice, header=True)
+            assert list(plan.columns) == wanted
+
+
+@pytest.mark.parametrize("at", [0, 3, 249, 250, 600])
+def test_an_error_knows_its_line_wherever_it_is(tmp_path, at):
+    """Rows are converted some at a time, yet the first fault is named by its own row and line, blank lines or not."""
+    rows = ["1,5", *["-1,6"] * 700]
+    rows[at] = "1,inf"
+    rows[at + 1] = "7,7,7"
+    (tmp_path / "in.csv").write_text("y,a\n\n" + "\n\n".join(rows) + '\n1,"open\n')
+    with pytest.raises(DataError, match=rf"column a, row {at}: .*\(line {3 + 2 * at}\)"):
+        text(tmp_path / "in.csv")
+
+
+# --------------------------------------------------------------------------- outputs that are no files
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_rights(write, tmp_path):
+    """The file behind a link is replaced, a file of two names stays one file, and its rights stay as they were."""
+    path, real = write("y,a", "1,5"), tmp_path / "real.vw"
+    real.write_text("old\n")
+    real.chmod(0o600)
+    (tmp_path / "link.vw").symlink_to("real.vw")
+    vowpal.csv2vw(path, tmp_path / "link.vw", label="y", all_columns=True)
+    assert (tmp_path / "link.vw").is_symlink() and real.read_text() == "1 |f a:5\n"
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+    (tmp_path / "hard.vw").hardlink_to(real)
+    path = write("y,a", "-1,6")
+    vowpal.csv2vw(path, tmp_path / "hard.vw", label="y", all_columns=True)
+    assert real.samefile(tmp_path / "hard.vw") and real.read_text() == "-1 |f a:6\n"
+    write("y,a", "-1,inf")
+    with pytest.raises(DataError):
+        vowpal.csv2vw(path, tmp_path / "hard.vw", label="y", all_columns=True)
+    assert real.read_text() == "-1 |f a:6\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_written_through(write, tmp_path):
+    """Whoever reads a named pipe gets the lines, and the pipe is still one afterwards."""
+    path, pipe = write("y,a", "1,5"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        got = pool.submit(pipe.read_text)
+        vowpal.csv2vw(path, pipe, label="y", all_columns=True)
+        assert got.result(timeout=30) == "1 |f a:5\n"
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_readable_error(write):
+    """What cannot be written ends in an error that names the target."""
+    with pytest.raises(DataError, match=r"^full: cannot be written: No space left"):
+        vowpal.csv2vw(write("y,a", "1,5"), "/dev/full", label="y", all_columns=True)
+    assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_sink_names_its_target_when_it_closes():
+    """What stays in memory until the end may not fit either: closing says so."""
+    sink = Sink(Path("/dev/full").open("w"), "full")  # noqa: SIM115 - the sink closes it
+    sink.write("1")
+    with pytest.raises(DataError, match="full: cannot be written: No space"):
+        sink.close()
+
+
+def test_options_are_named_as_the_caller_types_them():
+    """On the command line a message names flags, in Python it names arguments, and only inside the statement."""
+    assert (say("a=1", "--a 1"), named("all_columns", True)) == ("a=1", "all_columns=True")
+    with vowpal.in_flags():
+        assert (say("a=1", "--a 1"), named("all_columns", True)) == ("--a 1", "--all-columns True")
+    assert named("separator", ";") == "separator=';'"
+
+
+def test_a_sink_closes_what_it_opened(tmp_path):
+    """A file appears whole when the body ends well, and not at all when it fails."""
+    with open_sink(tmp_path / "out") as sink:
+        sink.write("1\n")
+        assert [entry.name for entry in tmp_path.iterdir()] != ["out"]
+    assert (tmp_path / "out").read_text() == "1\n" and len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(KeyError), open_sink(tmp_path / "other"):
+        raise KeyError
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(UsageError, match="is both input and output"):
+        check_target(tmp_path / "out", tmp_path / "out")
 
 
 # --------------------------------------------------------------------------- broken deliveries and options
@@ -535,8 +828,8 @@ def test_the_reader_counts_rows_and_finds_the_place_of_an_error(write):
     """Blank lines are left out, rows are counted from 0, and an error gets file, row and line."""
     with CsvReader(write("y,a", "1,5", "-1,6"), ",", "utf-8") as reader:
         assert reader.names(header=True) == ["y", "a"]
-        assert list(reader) == [["1", "5"], ["-1", "6"]]
-        reader.row = 1
+        assert list(reader.batches(10)) == [[(["1", "5"], 2), (["-1", "6"], 3)]]
+        assert reader.row == 1
         with pytest.raises(DataError, match=r"^in\.csv, column a, row 1: is odd \(line 3\)"), reader.locate_errors():
             raise DataError("is odd", column="a", fix="correct it")
 
@@ -615,6 +908,108 @@ def test_with_several_passes_the_loss_is_that_of_examples_held_out():
     """With several passes VW reports a held-out loss in another form, which is read too."""
     held = vowpal.run(LINES, f"{LOGISTIC} --passes 4 -c")
     assert math.isfinite(held.loss) and len(held.progress) > 0
+
+
+@pytest.mark.parametrize(
+    "options", ["", "--loss_function logistic", "--oaa 3 --probabilities --loss_function logistic"]
+)
+def test_examples_without_any_label_are_predicted(options):
+    """A file kept without labels is predicted: VW has no loss then, and neither has the run."""
+    seen = vowpal.run(["|f a:1", "|f b"], options)
+    assert math.isnan(seen.loss) and len(seen.predictions) == 2
+    assert repr(seen) == "2 examples, 4 features, average loss n.a. (no label)"
+
+
+def test_a_file_with_unlabelled_rows_kept_can_be_run(write):
+    """What `csv2vw` writes with unlabelled rows kept is what `run` reads, and only labelled rows count in the loss."""
+    path = write("y,a", ",5", "1,6", ",7")
+    vowpal.csv2vw(path, path.with_suffix(".vw"), label="y", all_columns=True, unlabelled="keep")
+    seen = vowpal.run(path.with_suffix(".vw"), LOGISTIC)
+    assert seen.predictions.shape == (3,) and np.isfinite(seen.probabilities).all()
+    assert math.isfinite(vowpal.run(["1 |f a", "|f b"], LOGISTIC).loss)
+
+
+def test_several_classes_have_a_probability_each():
+    """With `--oaa 3 --probabilities` I get one row for each example and one column for each class, tags or not."""
+    seen = vowpal.run(["1 |f a:1", "2 'me |f b", "3 'you |f c"], f"--oaa 3 --probabilities {LOGISTIC}")
+    assert seen.predictions.shape == (3, 3) and seen.predictions.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert seen.probabilities is seen.predictions
+    assert vowpal.run(["1 |f a:1", "2 'me |f b"], "--oaa 3").predictions.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("more", ["", "--holdout_off"])
+def test_with_several_passes_a_line_is_predicted_before_it_is_learnt(more):
+    """Several passes give one prediction for each line, that of the first pass, made before the line was learnt."""
+    once, thrice = vowpal.run(LINES, LOGISTIC), vowpal.run(LINES, f"{LOGISTIC} --passes 3 -c -k {more}")
+    assert thrice.predictions.shape == (len(LINES),)
+    if more:
+        assert np.array_equal(once.predictions, thrice.predictions)
+    assert thrice.predictions[:10] == pytest.approx(once.predictions[:10])
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "error", "said"),
+    [
+        (["1 |f a"], "--quiet", UsageError, "vowpal.run sets --quiet itself"),
+        (["1 |f a"], "-p mine.txt", UsageError, "vowpal.run sets -p itself"),
+        (["1 |f a"], "--data=other.vw", UsageError, "vowpal.run sets --data=other.vw itself"),
+        (["1 |f a"], "-q 'ab", UsageError, "a quote is not closed"),
+        (["1 |f a\n1 |f b"], "", DataError, "row 0: is several lines of text"),
+        (["1 |f a", 7], "", DataError, "row 1: is of the type int"),
+        (["1:0.5:0.5 |f a", "2:1:0.5 |f b"], "--cb_explore 2", UsageError, "not one number for each example"),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_refused(lines, options, error, said):
+    """Options and lines with which nothing could be read back are refused before or after the run, in plain words."""
+    seen = None
+    with pytest.raises(error, match=re.escape(said)):
+        seen = vowpal.run(lines, options)
+    assert seen is None
+
+
+def test_probabilities_come_from_log_odds_only():
+    """Predictions of another loss are not turned into probabilities, and those that are probabilities stay."""
+    with pytest.raises(UsageError, match="are not log-odds"):
+        vowpal.run(["1 |f a"]).probabilities  # noqa: B018
+    linked = vowpal.run(LINES, f"{LOGISTIC} --link logistic")
+    assert linked.probabilities == pytest.approx(vowpal.run(LINES, "--loss_function=logistic").probabilities, abs=1e-5)
+    huge = vowpal.Run(LOGISTIC, 2, 2, 0.0, pd.DataFrame(), np.array([-1e4, 1e4]), pd.Series(dtype=float))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert huge.probabilities.tolist() == [0, 1]
+
+
+def test_a_loss_that_is_infinite_is_read():
+    """VW prints 'inf' for labels that are too large, and so does the run."""
+    assert vowpal.run(["1234567 |f a", "-5e20 |f a"]).loss == math.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: vowpal.collisions([], [8]), UsageError, "names holds no features"),
+        (lambda: vowpal.collisions([7], [8]), UsageError, "names holds no features"),
+        (lambda: vowpal.collisions(["a"], []), UsageError, "is no size of VW's table"),
+        (lambda: vowpal.collisions(["a"], [0, 8]), UsageError, "bits=[0] is no size"),
+        (lambda: vowpal.collisions(["a"], [40]), UsageError, "give numbers from 1 to 30"),
+        (lambda: vowpal.collisions(["a"], [8.5]), UsageError, "bits=[8.5] is no size"),
+        (lambda: vowpal.vocabulary(["1 |f a", "1 |f a |g b"]), DataError, "row 1: is not a line with one namespace"),
+        (lambda: vowpal.vocabulary(["1 a b"]), DataError, "row 0: is not a line with one namespace"),
+        (lambda: vowpal.vocabulary([None]), DataError, "row 0: is not a line with one namespace"),
+        (lambda: vowpal.parse_with_vw(7), DataError, "row 0: is of the type int"),
+    ],
+)
+def test_looking_at_features_refuses_what_it_cannot_read(call, error, said):
+    """No features, sizes that VW's table cannot have and lines of another form are refused by name."""
+    with pytest.raises(error, match=re.escape(said)):
+        call()
+
+
+def test_one_text_or_none_is_no_special_case():
+    """One feature, one line given as a text and no lines at all give the right table."""
+    assert vowpal.collisions("Dest=LAX", [1])["share"].item() == 0
+    assert vowpal.vocabulary("1 |f a:3  b=x") == ["a", "b=x"] and vowpal.vocabulary([]) == []
+    assert vowpal.parse_with_vw().empty
 
 
 def test_smaller_tables_have_more_collisions():
