@@ -537,32 +537,45 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
         Rows by bin, of the reference and of what is compared with it; the last axis is the bins.
     smoothing : {'add', 'floor'}
         How an empty bin is kept from an infinite index. 'add': half a row is added to each bin. 'floor': each bin
-        counts half a row or more, and the other bins are unchanged.
+        counts half a row or more, and the other bins are unchanged; a bin that is empty on both sides adds nothing.
 
     Returns
     -------
     array of float, shape (...)
-        In nats; a number where there is one pair of counts.
+        In nats; a number where there is one pair of counts. NaN where one of them has no rows at all.
 
     Raises
     ------
     UsageError
         `smoothing` is unknown, or the numbers of bins differ.
+    DataError
+        A count is negative, infinite or missing.
 
     Examples
     --------
     >>> round(float(metrics.psi([50, 50], [50, 50])), 3), round(float(metrics.psi([50, 50], [90, 10])), 3)
     (0.0, 0.853)
     """
+    expected, actual = (_counts(counts) for counts in (expected, actual))
+    if expected.shape[-1] != actual.shape[-1]:
+        raise UsageError(f"{expected.shape[-1]} bins against {actual.shape[-1]}", fix="count both by the same edges")
     e, a = (_smoothed_shares(counts, smoothing) for counts in (expected, actual))
-    if e.shape[-1:] != a.shape[-1:]:
-        raise UsageError(f"{e.shape[-1:]} bins against {a.shape[-1:]}", fix="count both by the same edges")
-    return ((a - e) * np.log(a / e)).sum(axis=-1)
+    parts = (a - e) * np.log(a / e)
+    if smoothing == "floor":
+        parts = np.where((expected == 0) & (actual == 0), 0.0, parts)
+    empty = (expected.sum(axis=-1) == 0) | (actual.sum(axis=-1) == 0)
+    return np.where(empty, np.nan, parts.sum(axis=-1))[()]
 
 
-def _smoothed_shares(counts: ArrayLike, smoothing: str) -> np.ndarray:
+def _counts(counts: ArrayLike) -> np.ndarray:
+    counts = np.atleast_1d(np.asarray(counts, dtype=float))
+    if not (np.isfinite(counts).all() and (counts >= 0).all()):
+        raise DataError("a bin's count is negative, infinite or missing", fix="count rows, with np.bincount")
+    return counts
+
+
+def _smoothed_shares(counts: np.ndarray, smoothing: str) -> np.ndarray:
     """Return the share of each bin, none of them 0."""
-    counts = np.asarray(counts, dtype=float)
     if smoothing == "add":
         counts = counts + 0.5
         return counts / counts.sum(axis=-1, keepdims=True)
