@@ -116,6 +116,11 @@ def check_kind(values: pd.Series) -> None:
 def distinct(values: pd.Series) -> tuple[str, ...]:
     """Return the identities of the distinct `values` of a column, sorted; missing values have none.
 
+    Raises
+    ------
+    DataError
+        A value is a float too large to be a category; the column is named.
+
     Examples
     --------
     >>> categories.distinct(pd.Series([2.0, None, 1.0]))
@@ -159,6 +164,11 @@ def positions(values: pd.Series, known: Sequence[str], otherwise: int) -> np.nda
 
 def as_texts(values: pd.Series) -> pd.Series:
     """Return the identity of each of the `values` of a column, with its row label; None where a value is missing.
+
+    Raises
+    ------
+    DataError
+        A value is a float too large to be a category; the column is named.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Distribution:
     >>> rain = distributions.Distribution.of(pd.Series([0.0] * 95 + [0.1, 0.2, 0.3, 0.4, 0.5]))
     >>> wet = pd.Series([0.0] * 50 + [0.3] * 50)
     >>> print(rain.psi(wet, np.zeros(100, dtype=int), 1).round(1))
-    [3.]
+    [2.2]
     """
 
     values: tuple[str, ...] | None

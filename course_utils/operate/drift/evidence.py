@@ -117,7 +117,7 @@ def textbook_alarms(table: pd.DataFrame, psi: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy import stats
 
-    p = stats.kstwo.sf(table["score_ks"], table["requests"])
+    p = stats.kstwo.sf(table["score_ks"], table["requests"].where(table["requests"] > 0))
     fires = (
         # The day of the week has a single value on any day: its PSI is always large and says nothing.
         psi.drop(columns="DayOfWeek", errors="ignore").max(axis=1).reindex(table.index) > 0.2,
