@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from course_utils import tables
-from course_utils.data import csv_files, dictionary
+from course_utils.data import checked, csv_files, dictionary
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -220,7 +220,10 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
     Raises
     ------
     DataError
-        The file is missing, empty, cut off, in another format or encoding, or breaks a rule of the dictionary.
+        The file is missing, a folder, empty, cut off, torn, in another format or encoding, or breaks a rule of the
+        dictionary.
+    UsageError
+        There is no such data set or encoding.
 
     See Also
     --------
@@ -231,6 +234,9 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError("does not exist", file=path, fix="check the path") from None
+    except OSError as error:
+        problem = "is a folder" if path.is_dir() else f"cannot be read ({error.strerror})"
+        raise DataError(problem, file=path, fix="pass the path of a CSV file that you may read") from error
     return _finished(csv_files.parse(content, path.name, encoding), dataset, path.name)
 
 
@@ -313,7 +319,7 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     Raises
     ------
     DataError
-        The time zone of an origin is unknown.
+        A date or clock time is missing or impossible, or the time zone of an origin is unknown.
 
     Examples
     --------
@@ -322,9 +328,9 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     """
     import pandas as pd
 
-    parts = {"year": flights["Year"], "month": flights["Month"], "day": flights["DayofMonth"]}
-    local = pd.to_datetime(pd.DataFrame(parts)).to_numpy("datetime64[ns]").view("int64")
-    local = local + minute_of_day(flights["CRSDepTime"]).to_numpy("int64") * _MINUTE
+    checked.need(flights, ("CRSDepTime", "Origin"))
+    local = checked.dates(flights).to_numpy("datetime64[ns]").view("int64")
+    local = local + checked.clock_minutes(flights["CRSDepTime"], missing=False).astype("int64") * _MINUTE
     utc = local.copy()
     for zone, places in _by_zone(flights["Origin"]):
         # A time that daylight saving skips is moved forward, and of a time that it repeats the first counts. No
@@ -342,14 +348,22 @@ def minute_of_day(hhmm: pd.Series) -> pd.Series:
     Parameters
     ----------
     hhmm : Series of int
-        Clock times such as 1830 for half past six in the evening.
+        Clock times such as 1830 for half past six in the evening; a missing one stays missing.
+
+    Raises
+    ------
+    DataError
+        A value is not a clock time, such as 2460 or 1275.
 
     Examples
     --------
     >>> datasets.minute_of_day(pd.Series([0, 59, 100, 2359, 2400])).tolist()
     [0, 59, 60, 1439, 0]
     """
-    return (hhmm // 100 * 60 + hhmm % 100) % 1440
+    import pandas as pd
+
+    minutes = pd.Series(checked.clock_minutes(hhmm), index=hhmm.index, name=hhmm.name)
+    return minutes if minutes.isna().any() else minutes.astype("int64")
 
 
 # --------------------------------------------------------------------------- nyc2013
