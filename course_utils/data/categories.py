@@ -119,14 +119,16 @@ def distinct(values: pd.Series) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        A value is a float too large to be a category; the column is named.
+        A value is a list, or a float too large to be a category; the column is named.
 
     Examples
     --------
     >>> categories.distinct(pd.Series([2.0, None, 1.0]))
     ('1', '2')
     """
-    return tuple(sorted({_named(identity, values, value) for value in values.dropna().unique()}))
+    # Only the values that occur: a column stored as a category may know others.
+    codes, uniques = _codes(values)
+    return tuple(sorted({_named(identity, values, uniques[code]) for code in np.unique(codes) if code >= 0}))
 
 
 def positions(values: pd.Series, known: Sequence[str], otherwise: int) -> np.ndarray:
@@ -148,7 +150,7 @@ def positions(values: pd.Series, known: Sequence[str], otherwise: int) -> np.nda
     Raises
     ------
     DataError
-        A value is a float too large to be a category; the column is named.
+        A value is a list, or a float too large to be a category; the column is named.
 
     Examples
     --------
@@ -168,7 +170,7 @@ def as_texts(values: pd.Series) -> pd.Series:
     Raises
     ------
     DataError
-        A value is a float too large to be a category; the column is named.
+        A value is a list, or a float too large to be a category; the column is named.
 
     Examples
     --------
@@ -188,7 +190,12 @@ def _codes(values: pd.Series) -> tuple[np.ndarray, Sequence[Any]]:
 
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.cat.codes.to_numpy(), values.cat.categories
-    return pd.factorize(values)
+    try:
+        return pd.factorize(values)
+    except TypeError as error:
+        raise DataError(
+            "holds lists or other containers, which are no categories", column=str(values.name), fix="pass texts"
+        ) from error
 
 
 def _named(function: Any, values: pd.Series, *arguments: Any) -> Any:

@@ -65,7 +65,7 @@ def distinct_labels(table: pd.DataFrame | pd.Series) -> None:
     """
     if not table.index.is_unique:
         label = table.index[table.index.duplicated()][0]
-        raise DataError(f"row labels are not unique: {label!r} occurs twice", fix="call reset_index(drop=True) on it")
+        raise DataError(f"row labels are not unique: {label} occurs twice", fix="call reset_index(drop=True) on it")
 
 
 def numbers(
@@ -112,7 +112,9 @@ def numbers(
     what = str(getattr(values, "name", None) or "values") if what is None else what
     found = _as_floats(values, what)
     # The extremes tell for the whole column, in two passes without a copy. NaN is neither too low nor too high.
-    bottom, top = (np.fmin.reduce(found), np.fmax.reduce(found)) if found.size else (0.0, 0.0)
+    if not found.size:
+        return found
+    bottom, top = np.fmin.reduce(found), np.fmax.reduce(found)
     if bottom < low or top > high or np.isinf(bottom) or np.isinf(top):
         wrong = (found < low) | (found > high) | np.isinf(found)
         bounds = f" the range {low:g} to {high:g}" if np.isfinite([low, high]).all() else " what is possible"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ def auc(late: Any, probability: Any) -> float:
     late : array of 0 and 1, shape (flights,)
         The outcome: 1 where the flight was late, nothing missing.
     probability : array of float, shape (flights,)
-        The predicted probability of 'late' for each flight.
+        The predicted probability of 'late' for each flight; any other finite score that ranks flights will do.
 
     Raises
     ------
     DataError
-        Lengths differ, a value is missing, or only one class is present.
+        Lengths differ, a value is missing or infinite, or only one class is present.
 
     Examples
     --------
@@ -93,7 +94,7 @@ def log_loss(late: Any, probability: Any) -> float:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
 
     See Also
     --------
@@ -118,9 +119,9 @@ def log_losses(late: Any, probability: Any) -> np.ndarray:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     p = np.clip(probability, 1e-7, 1 - 1e-7)  # log(0) would be infinite
     return -np.where(late == 1, np.log(p), np.log1p(-p))
 
@@ -149,7 +150,7 @@ def confusion(late: Any, warned: Any) -> pd.Series:
     >>> metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False]).to_dict()
     {'warned, late': 1, 'warned, on time': 1, 'not warned, late': 1, 'not warned, on time': 2}
     """
-    late, warned = _pair(late, warned)
+    late, warned = _pair(late, warned, "warned")
     if not np.isin(warned, (0, 1)).all():
         raise DataError("warned has other values than yes and no", fix="pass probability >= threshold")
     place = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # in CELLS
@@ -184,7 +185,7 @@ def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
 
 
 def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of flights whose prediction was right: warned and late, or not warned and on time.
+    """Return the share of flights whose prediction was right: warned and late, or not; NaN if there are none.
 
     Parameters
     ----------
@@ -198,7 +199,8 @@ def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
     0.6
     """
     cells = as_cells(cells)
-    return float((cells["warned, late"] + cells["not warned, on time"]) / cells.sum())
+    right = cells["warned, late"] + cells["not warned, on time"]
+    return float(right / cells.sum()) if cells.sum() else float("nan")
 
 
 def precision(cells: Mapping[str, float] | pd.Series) -> float:
@@ -289,7 +291,7 @@ def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
     >>> metrics.scores([1, 0, 1, 0], [0.8, 0.6, 0.3, 0.1])[["accuracy", "recall", "AUC"]].to_dict()
     {'accuracy': 0.5, 'recall': 0.5, 'AUC': 0.75}
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     cells = confusion(late, probability >= threshold)
     hits = 2 * cells["warned, late"]
     return pd.Series(
@@ -394,16 +396,22 @@ def delay_class(minutes: Any) -> pd.Series:
     -------
     Series of ordered categories, NaN where the delay is missing
 
+    Raises
+    ------
+    DataError
+        A delay is a text, a date or infinite.
+
     Examples
     --------
     >>> metrics.delay_class([-3, 20, 75]).to_list()
     ['none', '15-60', 'over 60']
     """
     minutes = pd.Series(minutes)
+    index, minutes = minutes.index, pd.Series(checked.numbers(minutes, "minutes"))
     late_from = tables.read_toml("constants.toml")["late_minutes"]
     place = np.select([minutes.isna(), minutes < late_from, minutes <= _LONG_MINUTES], [-1, 0, 1], default=2)
     classes = pd.Categorical.from_codes(place, categories=list(DELAY_CLASSES), ordered=True)
-    return pd.Series(classes, index=minutes.index, name="delay class")
+    return pd.Series(classes, index=index, name="delay class")
 
 
 def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
@@ -435,6 +443,8 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
 
     actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
     _check_complete(actual, predicted)
+    if odd := [label for label in (*actual, *predicted) if not isinstance(label, str)]:
+        raise DataError(f"{odd[0]!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
     if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
         raise DataError(f"{next(iter(unknown))!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
     # All classes, even those that the flights lack, so that tables of calm and stormy days have the same rows.
@@ -472,7 +482,9 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
     >>> metrics.regression([0, 10, 20], [5, 10, 15]).round(2).to_dict()
     {'MAE': 3.33, 'RMSE': 4.08, 'MSE': 16.67, 'R²': 0.75}
     """
-    actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
+    actual, predicted = (
+        checked.numbers(values, name) for name, values in (("actual", actual), ("predicted", predicted))
+    )
     _check_complete(actual, predicted)
     if np.ptp(actual) == 0:
         raise DataError("all outcomes are the same, so there is nothing to explain", fix="score a longer period")
@@ -499,7 +511,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
     UsageError
         There are fewer than two groups.
 
@@ -510,7 +522,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     0         0.2         0.0        2
     1         0.7         1.0        2
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     if bins < 2:
         raise UsageError(f"bins={bins} compares nothing", fix="pass bins=2 or more")
     # A stable sort: ties keep the order of the flights, so that groups are the same on every machine.
@@ -568,10 +580,8 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
 
 
 def _counts(counts: ArrayLike) -> np.ndarray:
-    counts = np.atleast_1d(np.asarray(counts, dtype=float))
-    if not (np.isfinite(counts).all() and (counts >= 0).all()):
-        raise DataError("a bin's count is negative, infinite or missing", fix="count rows, with np.bincount")
-    return counts
+    fix = "count rows, with np.bincount"
+    return checked.numbers(counts, "counts", low=0, missing=False, fix=fix).reshape(np.shape(counts) or (1,))
 
 
 def _smoothed_shares(counts: np.ndarray, smoothing: str) -> np.ndarray:
@@ -595,7 +605,7 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
     Raises
     ------
     UsageError
-        A cell is absent, unknown or not a number.
+        A cell is absent, unknown or not a finite number.
     """
     values = pd.Series(dict(cells), dtype=object)
     absent = [cell for cell in CELLS if cell not in values.index]
@@ -607,6 +617,9 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
         numbers = values.reindex(list(CELLS)).astype(float)
     except (TypeError, ValueError) as error:
         raise UsageError("a cell is not a number", fix="pass one number for each cell") from error
+    if not np.isfinite(numbers).all():
+        cell = numbers.index[~np.isfinite(numbers)][0]
+        raise UsageError(f"the cell {cell!r} is missing or infinite", fix="pass one number for each cell")
     # Counts stay whole numbers, so that tables show 12 and not 12.0.
     whole = numbers.dropna().mod(1).eq(0).all() and numbers.notna().all()
     return numbers.astype(int) if whole else numbers
@@ -614,7 +627,7 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
 
 def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return outcomes and probabilities as arrays; refuse outcomes of one class only."""
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability)  # any score that ranks flights, not only a probability
     if late.min() == late.max():
         raise DataError(
             "all outcomes are the same: AUC and curves need late and on-time flights", fix="score a longer period"
@@ -622,11 +635,13 @@ def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
     return late, probability
 
 
-def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(late: Any, other: Any, name: str = "probability", high: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     """Return two float arrays of one length with nothing missing, the first of them 0 and 1."""
-    late, other = (np.asarray(values, dtype=float).ravel() for values in (late, other))
+    late = checked.numbers(late, "late")
+    fix = "pass probabilities, between 0 and 1, not percent or log-odds"
+    other = checked.numbers(other, name) if high > 1 else checked.numbers(other, name, low=0, high=high, fix=fix)
     _check_complete(late, other)
-    if not np.isin(late, (0, 1)).all():
+    if ((late != 0) & (late != 1)).any():
         raise DataError("outcomes have other values than 0 and 1", fix="compute them with features.label")
     return late, other
 
