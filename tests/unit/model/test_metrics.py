@@ -41,7 +41,7 @@ def test_nothing_is_said_about_no_rows():
         assert np.isnan(metrics.psi([0, 0], [5, 5], smoothing=rule))
     assert metrics.psi([5000, 5000, 0], [10, 10, 0], smoothing="floor") == pytest.approx(0)
     for wrong in ([-1, 2], [np.nan, 2], [np.inf, 2]):
-        with pytest.raises(DataError, match="column counts, row 0: holds .*Fix: count rows"):
+        with pytest.raises(DataError, match=r"column counts, row 0: holds .*Fix: count rows"):
             metrics.psi([1, 2], wrong)
 
 
