@@ -64,8 +64,8 @@ claim("In the worst minutes of July", case["bursts"] * demand["2013-07"].max(), 
 
 # %% [markdown]
 # Five look-ups per second on average are easy to serve, but you cannot plan for the mean. In a storm everyone looks, and after a
-# warning the passengers of a flight look within minutes. So plan for the worst minutes of July, the month that you will bill
-# below: 206 look-ups per second.
+# warning a whole flight looks within minutes. So plan for the worst minutes of July, the month that you will bill below: 206
+# look-ups per second.
 
 # %% [markdown]
 # ## How many servers?
@@ -86,8 +86,8 @@ tables.benchmark_note("costs")
 #
 # $$\frac{\text{service time}}{c - a}\,\ln\frac{C}{1 - q}$$
 #
-# The formula assumes that requests arrive one by one, at random and independently of each other. The wait grows without limit as
-# `a` approaches `c`. Calculate it for one server, and check the result by a simulation of such requests:
+# It assumes independent requests, one by one. The wait grows without limit as `a` approaches `c`. Calculate it for one server, and
+# check the result by simulation:
 
 # %%
 busy = [50, 60, 70, 80, 85, 90]
@@ -140,9 +140,7 @@ claim("Saved by a fixed daily schedule", 100 * (1 - by_clock / fixed), nyc2013=2
 # %% [markdown]
 # ### When a whole flight asks at once
 #
-# The formula cannot know that requests may arrive *together*. A push message reaches the 120 passengers of a flight within the
-# same second. **Guess first:** three servers keep 99 of 100 independent requests within the 50 ms of the assumptions. How long do
-# 120 simultaneous ones wait?
+# A push message reaches a whole flight *together*. How long do they wait on three servers?
 
 # %%
 whole_flight, service, servers = case["passengers"], case["service_ms"], int(needed.max())
@@ -151,16 +149,15 @@ enough = next(n for n in range(1, 200) if costs.burst_wait(n, whole_flight, serv
 spread = costs.queue_wait(servers, rate.max() / case["bursts"] + whole_flight / 60, service)
 
 # %% tags=["claim"]
-claim("Simultaneous requests wait, 99th percentile", together, always=390, unit="ms")
+claim("A whole flight waits, 99th percentile", together, always=390, unit="ms")
 repeated = costs.simulate_queue_wait(servers, 1, service, together=whole_flight)
 claim("The same in a simulation of many such flights", repeated, always=(350, 480), unit="ms")
-claim("Servers that keep them within 50 ms", enough, always=20)
+claim("Servers that keep it within 50 ms", enough, always=20)
 claim("Sent over a minute instead, they wait on three servers", spread, nyc2013=(0, 1), unit="ms")
 
 # %% [markdown]
-# About 0.4 seconds instead of 50 ms: a longer queue forms than the formula ever predicts. Twenty servers would keep the promise,
-# idle nearly all day. The cheap fix is to send the messages of a flight over a minute, or to let 0.4 seconds pass: the bills
-# below do, and count three servers.
+# About 0.4 seconds instead of 50 ms, which the formula cannot predict. Twenty servers would keep the promise; spreading
+# the messages over a minute, as the bills assume, is cheaper.
 
 # %% [markdown]
 # ## Three price models
