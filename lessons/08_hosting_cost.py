@@ -64,8 +64,7 @@ claim("In the worst minutes of July", case["bursts"] * demand["2013-07"].max(), 
 
 # %% [markdown]
 # Five look-ups per second on average are easy to serve, but you cannot plan for the mean. In a storm everyone looks, and after a
-# warning a whole flight looks within minutes. So plan for the worst minutes of July, the month that you will bill below: 206
-# look-ups per second.
+# warning a whole flight does. So plan for the worst minutes of July, the month that you bill below: 206 look-ups per second.
 
 # %% [markdown]
 # ## How many servers?
@@ -86,7 +85,7 @@ tables.benchmark_note("costs")
 #
 # $$\frac{\text{service time}}{c - a}\,\ln\frac{C}{1 - q}$$
 #
-# It assumes independent requests, one by one. The wait grows without limit as `a` approaches `c`. Calculate it for one server, and
+# It assumes independent requests. The wait grows without limit as `a` approaches `c`. Calculate it for one server, and
 # check the result by simulation:
 
 # %%
@@ -140,7 +139,7 @@ claim("Saved by a fixed daily schedule", 100 * (1 - by_clock / fixed), nyc2013=2
 # %% [markdown]
 # ### When a whole flight asks at once
 #
-# A push message reaches a whole flight *together*. How long do they wait on three servers?
+# A push message reaches a whole flight at once. How long does it wait on three servers?
 
 # %%
 whole_flight, service, servers = case["passengers"], case["service_ms"], int(needed.max())
@@ -156,7 +155,7 @@ claim("Servers that keep it within 50 ms", enough, always=20)
 claim("Sent over a minute instead, they wait on three servers", spread, nyc2013=(0, 1), unit="ms")
 
 # %% [markdown]
-# About 0.4 seconds instead of 50 ms, which the formula cannot predict. Twenty servers would keep the promise; spreading
+# About 0.4 seconds instead of 50 ms: the formula cannot tell. Twenty servers would keep it; spreading
 # the messages over a minute, as the bills assume, is cheaper.
 
 # %% [markdown]

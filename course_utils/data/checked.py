@@ -189,7 +189,7 @@ def dates(rows: pd.DataFrame) -> pd.Series:
 
     Examples
     --------
-    >>> str(columns.dates(flights).iloc[0])
+    >>> str(checked.dates(flights).iloc[0])
     '2013-01-01 00:00:00'
     """
     import pandas as pd
