@@ -341,7 +341,7 @@ def test_how_a_table_is_stored_changes_no_result(name: str, how: str):
         plain = [table.select_dtypes("number").to_numpy(dtype=float, na_value=np.nan) for table in results]
         np.testing.assert_array_equal(plain[1][:, -9:], plain[0][:, -9:])
     else:
-        assert [*map(str, np.asarray(results[1]))] == [*map(str, np.asarray(results[0]))]
+        assert [*map(str, np.ravel(results[1]))] == [*map(str, np.ravel(results[0]))]
 
 
 @pytest.mark.parametrize(
