@@ -116,10 +116,6 @@ def load_flights(dataset: str | None = None) -> pd.DataFrame:
     UsageError
         There is no such data set, or it has no loader.
 
-    See Also
-    --------
-    read_flights : Reads a CSV file of your own in the same columns.
-
     Examples
     --------
     >>> datasets.load_flights("nyc2013").shape
@@ -214,20 +210,14 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
 
     Returns
     -------
-    DataFrame
-        Columns in the order of the dictionary, rows in the order of the file.
+    DataFrame, with columns in the order of the dictionary and rows in the order of the file
 
     Raises
     ------
     DataError
-        The file is missing, a folder, empty, cut off, torn, in another format or encoding, or breaks a rule of the
-        dictionary.
+        The file is missing, empty, damaged, in another format or encoding, or breaks a rule of the dictionary.
     UsageError
         There is no such data set or encoding.
-
-    See Also
-    --------
-    load_flights : Loads a data set of the course by its name.
     """
     path = Path(file)
     try:
@@ -360,9 +350,7 @@ def minute_of_day(hhmm: pd.Series) -> pd.Series:
     >>> datasets.minute_of_day(pd.Series([0, 59, 100, 2359, 2400])).tolist()
     [0, 59, 60, 1439, 0]
     """
-    import pandas as pd
-
-    minutes = pd.Series(checked.clock_minutes(hhmm), index=hhmm.index, name=hhmm.name)
+    minutes = type(hhmm)(checked.clock_minutes(hhmm), index=hhmm.index, name=hhmm.name)
     return minutes if minutes.isna().any() else minutes.astype("int64")
 
 
