@@ -21,6 +21,8 @@ from course_utils.model import training
 from course_utils.notebook import claim, plots, show_error, show_source, show_table
 from course_utils.operate import input_monitoring
 
+import pandas as pd
+
 model = training.course_model()
 
 # %% [markdown]
@@ -79,7 +81,7 @@ points
 
 # %%
 final = points.min()
-axes = {"x": "points [of 7]", "y": "section"}
+axes = {"x": "points that the code could support [of 7]", "y": "section"}
 
 # %% tags=["figure"]
 fig = plots.bars(
@@ -97,7 +99,7 @@ claim("Maximum points of a section", own["section"].value_counts().max(), always
 claim(
     "The mean of the sections is higher than the final score", points.mean() > final, always=True
 )
-print("What such a score means:", checklist.score_meaning(final))
+print("What such a score means, in production:", checklist.score_meaning(final))
 
 # %% [markdown]
 # The final score is the *lowest* of the four sections, not their mean. With a mean, well-tested training code could make up for
@@ -109,8 +111,30 @@ rows = own.loc[own["section"] == points.idxmin(), ["ask", "points", "evidence"]]
 show_table(rows)
 
 # %% [markdown]
-# Next to each point is the file that earns it, so that anyone can check. Next to each zero is the reason why the course does
+# Next to each point is the file with the evidence, so that anyone can check. Next to each zero is the reason why the course does
 # not test this. The score is calculated from these rows: to raise it, name a test as evidence.
+#
+# ### What only production can earn
+#
+# The paper scores a system that *runs*. A unit test shows that an alarm would fire on a replayed day; it does not show that the
+# alarm is deployed, or that it pages someone who acts. **Guess first:** how many of its monitoring points does the course keep, if
+# only a running system can earn them?
+
+# %%
+earned = checklist.section_scores(own["earned"])
+pd.DataFrame({"the code could support": points, "earned without production": earned})
+
+# %% tags=["claim"]
+claim("Monitoring: points that the code could support", points["Monitoring"], always=6.5)
+claim("Monitoring: points earned without a running system", earned["Monitoring"], always=0)
+claim("Infrastructure: points earned", earned["Infrastructure"], always=5)
+claim("The final score, as the paper counts", earned.min(), always=0)
+print("What it means:", checklist.score_meaning(earned.min()))
+
+# %% [markdown]
+# None: code that could support 6.5 points of monitoring earns 0 until it watches a service. Canaries and rollbacks count only
+# when they happen too. So the final score of the course is 0, and rightly: it is teaching material, not a product. Score your own
+# project in the same way, by what runs today.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.1: your own project

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from course_utils.data import dictionary
-from course_utils.errors import DataError
+from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def parse(content: bytes, name: str, encoding: str = "utf-8") -> pd.DataFrame:
     ------
     DataError
         The file is empty, cut off, torn, or in another format or encoding, or its columns are not the dictionary's.
+    UsageError
+        There is no such encoding.
 
     Examples
     --------
@@ -63,6 +66,8 @@ def _decoded(content: bytes, name: str, encoding: str) -> str:
         )
     try:
         return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError as error:
+        raise UsageError(f"there is no encoding {encoding!r}", fix="pass one such as 'utf-8'") from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"is not stored as {encoding}: byte {error.start:,} is {content[error.start]:#04x}",
@@ -74,7 +79,7 @@ def _decoded(content: bytes, name: str, encoding: str) -> str:
 
 def _split(text: str, name: str) -> tuple[list[str], list[list[str]]]:
     """Return the header and the fields of each row, all of the same number."""
-    lines = csv.reader(io.StringIO(text))
+    lines = _lines(text, name)
     header = next(lines)
     if len(header) == 1:
         separator = next((mark for mark in (";", "\t", "|") if mark in header[0]), None)
@@ -103,6 +108,33 @@ def _split(text: str, name: str) -> tuple[list[str], list[list[str]]]:
             fix="ask for the whole file; if it is whole, end it with a line end",
         )
     return header, rows
+
+
+def _lines(text: str, name: str) -> Iterator[list[str]]:
+    """Yield the fields of each line; refuse a quote that never ends and lines that end in a lone carriage return."""
+    if "\r" in text and "\n" not in text:
+        raise DataError(
+            "its lines end in a carriage return only, as on old Macs",
+            file=name,
+            fix="save it with line feeds, such as with `tr '\\r' '\\n'`",
+        )
+    # Strict: a quote inside a field, or one that is never closed, would swallow the rows after it.
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    row = -1  # the header
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(
+                f"cannot be split into fields ({error})",
+                file=name,
+                row=max(row, 0),
+                fix="remove the stray quotation mark, or the null byte, from this row or the ones after it",
+            ) from error
+        yield line
+        row += bool(line)
 
 
 def _typed(header: list[str], rows: list[list[str]]) -> pd.DataFrame:

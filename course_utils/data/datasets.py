@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from course_utils import tables
-from course_utils.data import csv_files, dictionary
+from course_utils.data import checked, csv_files, dictionary
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -116,10 +116,6 @@ def load_flights(dataset: str | None = None) -> pd.DataFrame:
     UsageError
         There is no such data set, or it has no loader.
 
-    See Also
-    --------
-    read_flights : Reads a CSV file of your own in the same columns.
-
     Examples
     --------
     >>> datasets.load_flights("nyc2013").shape
@@ -214,23 +210,23 @@ def read_flights(file: str | os.PathLike[str], *, dataset: str = "nyc2013", enco
 
     Returns
     -------
-    DataFrame
-        Columns in the order of the dictionary, rows in the order of the file.
+    DataFrame, with columns in the order of the dictionary and rows in the order of the file
 
     Raises
     ------
     DataError
-        The file is missing, empty, cut off, in another format or encoding, or breaks a rule of the dictionary.
-
-    See Also
-    --------
-    load_flights : Loads a data set of the course by its name.
+        The file is missing, empty, damaged, in another format or encoding, or breaks a rule of the dictionary.
+    UsageError
+        There is no such data set or encoding.
     """
     path = Path(file)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError("does not exist", file=path, fix="check the path") from None
+    except OSError as error:
+        problem = "is a folder" if path.is_dir() else f"cannot be read ({error.strerror})"
+        raise DataError(problem, file=path, fix="pass the path of a CSV file that you may read") from error
     return _finished(csv_files.parse(content, path.name, encoding), dataset, path.name)
 
 
@@ -313,7 +309,7 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     Raises
     ------
     DataError
-        The time zone of an origin is unknown.
+        A date or clock time is missing or impossible, or the time zone of an origin is unknown.
 
     Examples
     --------
@@ -322,9 +318,9 @@ def scheduled_departure(flights: pd.DataFrame) -> pd.Series:
     """
     import pandas as pd
 
-    parts = {"year": flights["Year"], "month": flights["Month"], "day": flights["DayofMonth"]}
-    local = pd.to_datetime(pd.DataFrame(parts)).to_numpy("datetime64[ns]").view("int64")
-    local = local + minute_of_day(flights["CRSDepTime"]).to_numpy("int64") * _MINUTE
+    checked.need(flights, ("CRSDepTime", "Origin"))
+    local = checked.dates(flights).to_numpy("datetime64[ns]").view("int64")
+    local = local + checked.clock_minutes(flights["CRSDepTime"], missing=False).astype("int64") * _MINUTE
     utc = local.copy()
     for zone, places in _by_zone(flights["Origin"]):
         # A time that daylight saving skips is moved forward, and of a time that it repeats the first counts. No
@@ -342,14 +338,20 @@ def minute_of_day(hhmm: pd.Series) -> pd.Series:
     Parameters
     ----------
     hhmm : Series of int
-        Clock times such as 1830 for half past six in the evening.
+        Clock times such as 1830 for half past six in the evening; a missing one stays missing.
+
+    Raises
+    ------
+    DataError
+        A value is not a clock time, such as 2460 or 1275.
 
     Examples
     --------
     >>> datasets.minute_of_day(pd.Series([0, 59, 100, 2359, 2400])).tolist()
     [0, 59, 60, 1439, 0]
     """
-    return (hhmm // 100 * 60 + hhmm % 100) % 1440
+    minutes = type(hhmm)(checked.clock_minutes(hhmm), index=hhmm.index, name=hhmm.name)
+    return minutes if minutes.isna().any() else minutes.astype("int64")
 
 
 # --------------------------------------------------------------------------- nyc2013

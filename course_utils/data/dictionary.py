@@ -18,7 +18,10 @@ from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
@@ -26,7 +29,17 @@ if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-__all__ = ["KEY", "MissingShareError", "admissible", "check_columns", "load", "readme", "rules", "validate"]
+__all__ = [
+    "KEY",
+    "MissingShareError",
+    "admissible",
+    "check_columns",
+    "check_kinds",
+    "load",
+    "readme",
+    "rules",
+    "validate",
+]
 
 #: The columns that identify a flight: two rows that agree in all of them are the same flight.
 KEY = ("Year", "Month", "DayofMonth", "UniqueCarrier", "FlightNum", "Origin", "CRSDepTime")
@@ -192,9 +205,8 @@ def validate(
     check_columns(flights.columns, file=file)
     if flights.empty:
         raise DataError("has no rows", file=file, fix="send at least one flight")
-    for name in rows.index:
-        _check_kind(flights[name], rows.loc[name, "type"], file)
-    _check_values(flights.reset_index(drop=True), rows, file)
+    check_kinds(flights, file=file)
+    _check_values(_plain(flights, rows), rows, file)
     _check_dates(flights, file)
     _check_key(flights, file)
     _check_missing(flights, rows["missing"], file, dataset)
@@ -241,6 +253,31 @@ def check_columns(columns: pd.Index | list[str], *, file: str | PathLike[str] | 
         raise DataError("is present more than once", file=file, column=double[0], fix="keep one of them")
 
 
+def check_kinds(flights: pd.DataFrame, *, file: str | PathLike[str] | None = None) -> None:
+    """Check that the dictionary's columns hold numbers where it says number, and text where it says text.
+
+    Parameters
+    ----------
+    flights : DataFrame
+        Flights with some or all of the dictionary's columns, and any others, which are not checked.
+    file : path, optional
+        As for `validate`.
+
+    Raises
+    ------
+    DataError
+        A column holds text where numbers belong, or numbers where text belongs.
+
+    Examples
+    --------
+    >>> dictionary.check_kinds(flights[["Origin", "Distance"]])
+    """
+    checked.need(flights, ())
+    for name, kind in load()["type"].items():
+        if name in flights.columns:
+            _check_kind(flights[name], kind, file)
+
+
 def readme() -> str:
     """Return the dictionary as Markdown for data/README.md: one table for flights, one for weather."""
     parts = []
@@ -278,6 +315,9 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
     import pandas as pd
 
     numeric = pd.api.types.is_numeric_dtype(values)
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_bool_dtype(values):
+        problem = f"is stored as {values.dtype} where {'text belongs' if kind == 'text' else 'numbers belong'}"
+        raise DataError(problem, file=file, column=str(values.name), fix="convert the column before you pass it")
     if kind == "text" and numeric and values.notna().any():
         raise DataError("holds numbers where text belongs", file=file, column=values.name, fix="convert it to text")
     if kind != "text" and not numeric:
@@ -291,6 +331,22 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
             row=row if bad.any() else None,
             fix="write numbers, and leave the cell empty or NA where the value is missing",
         )
+
+
+def _plain(flights: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the flights with numbers as NumPy stores them: not all checks work on Arrow's and nullable columns."""
+    stored = {
+        name: checked.numbers(flights[name])
+        for name in rows.index
+        if rows.loc[name, "type"] != "text" and not isinstance(flights[name].dtype, np.dtype)
+    }
+    # Arrow's texts as Python's; categories are read as they are.
+    stored |= {
+        name: flights[name].astype(object).where(flights[name].notna(), None)
+        for name in rows.index
+        if name not in stored and "pyarrow" in str(flights[name].dtype)
+    }
+    return flights.assign(**stored).reset_index(drop=True) if stored else flights.reset_index(drop=True)
 
 
 def _check_values(flights: pd.DataFrame, rows: pd.DataFrame, file: str | PathLike[str] | None) -> None:

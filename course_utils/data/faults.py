@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils import tables
-from course_utils.data import dictionary
+from course_utils.data import checked, dictionary
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
@@ -141,7 +141,8 @@ def plant(
     UsageError
         There is no such fault, or the strength is not above 0.
     DataError
-        The rows have too few flights or lack columns that the fault needs.
+        The rows have too few flights, repeated row labels, columns of the wrong kind, or lack columns that the fault
+        needs.
 
     See Also
     --------
@@ -160,8 +161,15 @@ def plant(
         raise UsageError(f"strength={strength} injects nothing", fix="give a number above 0")
     if not len(rows):
         raise DataError("there are no flights to inject a fault into", fix="pass at least one day of flights")
+    checked.distinct_labels(rows)
+    dictionary.check_kinds(rows)
     generator = np.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
-    return _FAULTS[fault](rows, generator, float(strength))
+    try:
+        return _FAULTS[fault](rows, generator, float(strength))
+    except KeyError as error:
+        if error.args and error.args[0] in rows.columns:
+            raise
+        raise DataError("is missing, and the fault needs it", column=str(error.args[0]), fix="add it") from error
 
 
 def contaminate(
@@ -197,6 +205,8 @@ def contaminate(
     ------
     UsageError
         There is no such fault.
+    DataError
+        The delivery has no flights, repeated row labels, columns of the wrong kind, or lacks a column that is needed.
 
     Examples
     --------
@@ -212,6 +222,11 @@ def contaminate(
     unknown = [name for name in names if name not in _FAULTS]
     if unknown:
         raise UsageError(f"there is no fault {unknown[0]!r}", fix=f"choose from {', '.join(_FAULTS)}")
+    if not len(clean.rows):
+        raise DataError("there are no flights to inject faults into", fix="pass at least one day of flights")
+    checked.need(clean.rows, ("IsDepDelayed", "CRSDepTime"))
+    checked.distinct_labels(clean.rows)
+    dictionary.check_kinds(clean.rows)
     rows, inputs, truths = _with_log(clean.rows, rng, model), list(clean.inputs), []
     # In the order of the catalogue: faults that remove or duplicate rows come last, so that the others keep theirs.
     for name in sorted(names, key=list(_catalogue()).index):
@@ -266,6 +281,8 @@ def score(
     ------
     UsageError
         A finding lacks 'check' or 'where'.
+    DataError
+        `truth` lacks a column, or a check or its columns are not named by a text.
 
     Examples
     --------
@@ -279,6 +296,12 @@ def score(
     absent = [name for name in ("check", "where") if len(given) and name not in given.columns]
     if absent:
         raise UsageError(f"the findings have no {absent[0]!r}", fix="name check and where of each finding")
+    checked.need(truth, ("fault", "check", "where"))
+    for table in (given, truth):
+        checked.need(table, ())
+        for name in ("check", "where") if len(table) else ():
+            if not all(isinstance(text, str) for text in table[name]):
+                raise DataError("holds something other than text", column=name, fix="name a check and its columns")
     pairs = set(zip(given["check"], given["where"], strict=True)) if len(given) else set()
     planted = list(truth[["check", "where"]].itertuples(index=False, name=None))
     known = {place for place, one in enumerate(planted) if any(finding_matches(pair, one) for pair in pairs)}

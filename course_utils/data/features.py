@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils import tables
-from course_utils.data import datasets, dictionary, splits
+from course_utils.data import checked, datasets, dictionary, splits
 from course_utils.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +69,19 @@ _TRAILING_DAYS = (7, 28)
 #: The same for the hours before the prediction.
 _TODAY = {"all": (), "origin": (_ORIGIN,), "carrier_origin": (_CARRIER, _ORIGIN)}
 _TODAY_HOURS = (1, 3, 6, 24)
+#: The columns that a group reads, beside those of the scheduled departure and its delay.
+_NEEDED = {
+    "trailing": (_CARRIER, _DEST, _NUMBER),
+    "airport_today": (_CARRIER,),
+    "plane": ("TailNum", "CRSElapsedTime", "ArrDelay"),
+}
+#: The columns from which an event's time follows, beside those of the scheduled departure.
+_EVENT_COLUMNS = {
+    "schedule": (),
+    "scheduled departure": (),
+    "departure": ("DepDelay",),
+    "arrival": ("CRSElapsedTime", "ArrDelay"),
+}
 #: Hours; the schedule is published at least this long ahead.
 _MONTH = 24 * 30
 #: If the last weather report is older than this, the weather counts as missing.
@@ -93,6 +106,11 @@ def label(rows: pd.DataFrame, minutes: float | None = None) -> pd.Series:
     Series of float
         Indexed like `rows`.
 
+    Raises
+    ------
+    DataError
+        There is no such column, or it holds something other than finite numbers.
+
     Examples
     --------
     >>> features.label(pd.DataFrame({"DepDelay": [15, 14, np.nan]})).tolist()
@@ -100,30 +118,46 @@ def label(rows: pd.DataFrame, minutes: float | None = None) -> pd.Series:
     """
     if minutes is None:
         minutes = tables.read_toml("constants.toml")["late_minutes"]
-    delay = rows["DepDelay"]
-    return (delay >= minutes).astype(float).where(delay.notna()).rename("late")
+    import pandas as pd
+
+    checked.need(rows, ("DepDelay",))
+    delay = checked.numbers(rows["DepDelay"])
+    return pd.Series(np.where(np.isnan(delay), np.nan, delay >= minutes), index=rows.index, name="late")
 
 
 def deck_columns(flights: pd.DataFrame) -> pd.DataFrame:
     """Return the eleven inputs of the deck's own run from `flights`, Year, Month and DayofMonth among them.
+
+    Raises
+    ------
+    DataError
+        One of these columns is absent.
 
     Examples
     --------
     >>> features.deck_columns(flights).shape
     (3000, 11)
     """
+    checked.need(flights, DECK_COLUMNS)
     return flights[list(DECK_COLUMNS)]
 
 
 def schedule(flights: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `flights` that the schedule has months ahead and that the dictionary lets a model use.
 
+    Raises
+    ------
+    DataError
+        One of these columns is absent.
+
     Examples
     --------
     >>> features.schedule(flights).columns.tolist()[:3]
     ['DayOfWeek', 'CRSDepTime', 'CRSArrTime']
     """
-    return flights[dictionary.admissible(_MONTH)]
+    names = dictionary.admissible(_MONTH)
+    checked.need(flights, names)
+    return flights[names]
 
 
 def as_of(
@@ -167,7 +201,8 @@ def as_of(
         The horizon is refused, there are no rows, a group is unknown or the data set does not have it, or 'plane' is
         requested without `assume_tail_known`.
     DataError
-        A row label is not in `flights`, or its row labels are not unique.
+        A row label is not in `flights`, or its row labels are not unique; a column is absent, or holds a value that
+        cannot be, such as a clock time of 2460.
 
     Examples
     --------
@@ -180,18 +215,19 @@ def as_of(
     if not (math.isfinite(horizon) and horizon >= 0):
         raise UsageError(f"horizon={horizon} cannot be used", fix="give hours before departure, 0 or more")
     chosen = _chosen(flights, only, assume_tail_known, weather is not None)
-    if not flights.index.is_unique:
-        raise DataError("row labels are not unique", fix="call flights.reset_index(drop=True)")
+    checked.distinct_labels(flights)
     wanted = flights.index if rows is None else rows.index if isinstance(rows, pd.DataFrame) else pd.Index(rows)
     places = flights.index.get_indexer(wanted)
     if (places < 0).any():
         raise DataError(f"row {wanted[(places < 0).argmax()]} is not in `flights`", fix="add it to `flights`")
     if not len(places):
         raise UsageError("there is no flight to compute features for", fix="pass flights, or rows with some labels")
+    checked.need(flights, ["DepDelay", *(column for name in chosen for column in _NEEDED.get(name, ()))])
     snapshot = _Snapshot(flights, places, horizon)
     parts = []
     for name in chosen:
         if name == "schedule":
+            checked.need(flights, dictionary.admissible(horizon))
             columns = flights[dictionary.admissible(horizon)].iloc[places]
         elif name == "weather":
             columns = _weather(snapshot, datasets.load_weather() if weather is None else weather)
@@ -278,6 +314,13 @@ def known_at(flights: pd.DataFrame, column: str) -> pd.Series:
         NaT where the value never becomes known (no departure, no arrival), and for columns of the schedule, which are
         always known.
 
+    Raises
+    ------
+    DataError
+        A column of the flights is absent, or holds a value that cannot be.
+    UsageError
+        The dictionary has no such column.
+
     Examples
     --------
     >>> str(features.known_at(flights, "IsDepDelayed").iloc[0])  # scheduled for 10:15 UTC
@@ -300,14 +343,17 @@ def _minutes(flights: pd.DataFrame) -> np.ndarray:
 
 def _known_minute(flights: pd.DataFrame, scheduled: np.ndarray, column: str) -> np.ndarray:
     """Return when a value of each flight becomes known, in minutes since 1970; NaN if never, or always."""
-    rule = dictionary.load().loc[column]
+    rules = dictionary.load()
+    if column not in rules.index:
+        raise UsageError(f"the dictionary has no column {column!r}", fix=f"choose one of {', '.join(rules.index)}")
+    rule = rules.loc[column]
+    checked.need(flights, _EVENT_COLUMNS[rule["event"]])
+    read = {name: checked.numbers(flights[name]) for name in _EVENT_COLUMNS[rule["event"]]}
     anchors = {
         "schedule": lambda: np.full(len(flights), np.nan),
         "scheduled departure": lambda: scheduled.astype(float),
-        "departure": lambda: scheduled + flights["DepDelay"].to_numpy(dtype=float),
-        "arrival": lambda: (
-            scheduled + (flights["CRSElapsedTime"] + flights["ArrDelay"]).to_numpy(dtype=float, na_value=np.nan)
-        ),
+        "departure": lambda: scheduled + read["DepDelay"],
+        "arrival": lambda: scheduled + read["CRSElapsedTime"] + read["ArrDelay"],
     }
     minute = anchors[rule["event"]]()
     return minute if rule["event"] == "schedule" else minute + rule["event_minutes"]
@@ -338,7 +384,7 @@ class _Snapshot:
         late = tables.read_toml("constants.toml")["late_minutes"]
         # A flight that has not departed 15 minutes after its schedule is late, whether it departs later or never. NaN
         # compares as False, so cancelled flights count as late, and nothing from after those 15 minutes is needed.
-        self.late = ~(flights["DepDelay"].to_numpy(dtype=float) < late)
+        self.late = ~(checked.numbers(flights["DepDelay"]) < late)
 
     def codes(self, columns: tuple[str, ...]) -> np.ndarray:
         """Return a group number for each flight: the same number where all values in `columns` are the same."""
@@ -455,7 +501,7 @@ def _trailing(snapshot: _Snapshot) -> dict[str, np.ndarray]:
 
 def _airport_today(snapshot: _Snapshot) -> dict[str, np.ndarray]:
     """Return, over the last hours, the share of late flights and the mean delay (minutes) of those that departed."""
-    delay = snapshot.flights["DepDelay"].to_numpy(dtype=float)
+    delay = checked.numbers(snapshot.flights["DepDelay"])
     rates = {}
     for whose, columns in _TODAY.items():
         codes = snapshot.codes(columns)[snapshot.places]
@@ -486,7 +532,7 @@ def _plane(snapshot: _Snapshot) -> dict[str, np.ndarray]:
         return np.where(none, np.nan, values[leg])
 
     landed = of_last(snapshot.known("ArrDelay")) < snapshot.now
-    elapsed = flights["CRSElapsedTime"].to_numpy(dtype=float)
+    elapsed = checked.numbers(flights["CRSElapsedTime"])
     return {
         "plane_hours_since": (snapshot.departs - of_last(snapshot.scheduled.astype(float))) / 60,
         "plane_dep_delay": of_last(flights["DepDelay"].to_numpy(dtype=float)),

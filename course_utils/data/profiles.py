@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils import tables
-from course_utils.data import datasets
+from course_utils.data import checked, datasets
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
@@ -57,7 +57,7 @@ def profile(flights: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The table has no rows, or two columns with the same name.
+        The table has no rows, two columns with the same name, or a list in a cell.
 
     Examples
     --------
@@ -77,7 +77,14 @@ def profile(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def kinds(rows: pd.DataFrame) -> pd.Series:
-    """Return the kind of each column in `rows`: 'numeric', 'boolean' (two numbers), 'categorical' or 'constant'."""
+    """Return the kind of each column in `rows`: 'numeric', 'boolean' (two numbers), 'categorical' or 'constant'.
+
+    Raises
+    ------
+    DataError
+        The table has no rows, two columns with the same name, or a list in a cell.
+    """
+    _checked(rows)
     values = rows.nunique()
     kind = pd.Series("categorical", index=rows.columns)
     kind[rows.select_dtypes("number").columns] = "numeric"
@@ -108,7 +115,9 @@ def rejected_by_correlation(numbers: pd.DataFrame, limit: float = LIMITS["correl
     >>> profiles.rejected_by_correlation(flights[["Distance", "AirTime"]]).to_dict()
     {'AirTime': 'Distance'}
     """
-    correlation = numbers.corr()
+    checked.need(numbers, ())
+    plain = pd.DataFrame({name: checked.numbers(numbers[name]) for name in numbers}, index=numbers.index)
+    correlation = plain.corr()
     above = pd.DataFrame(np.tril(correlation, k=-1) > limit, index=numbers.columns, columns=numbers.columns)
     return above.apply(lambda row: row.index[row].tolist()[-1:], axis=1).explode().dropna()
 
@@ -142,6 +151,11 @@ def warnings(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     absent = [name for name in ("kind", "missing", "zero", "distinct", "skewness", "follows") if name not in found]
     if absent:
         raise UsageError(f"this is not a profile: it has no {absent[0]!r}", fix="pass profiles.profile(flights)")
+    counts = ("missing", "zero", "distinct", "skewness")
+    odd = [name for name in counts if not pd.api.types.is_numeric_dtype(found[name])]
+    if odd or not found.index.is_unique or not found.columns.is_unique:
+        problem = f"its {odd[0]!r} are not numbers" if odd else "it has a column twice"
+        raise UsageError(f"this is not a profile: {problem}", fix="pass profiles.profile(flights)")
     if rows < 1:
         raise UsageError(f"rows={rows} cannot be profiled", fix="give the number of rows of the profiled table")
     # Columns that are rejected or constant get that warning only.
@@ -312,7 +326,7 @@ def skrub_profile(flights: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The table has no rows, or two columns with the same name.
+        The table has no rows, two columns with the same name, or a list in a cell.
 
     See Also
     --------
@@ -348,7 +362,7 @@ def write_skrub_report(flights: pd.DataFrame, name: str = "profile") -> str:
     Raises
     ------
     DataError
-        The table has no rows, or two columns with the same name.
+        The table has no rows, two columns with the same name, or a list in a cell.
     """
     from course_utils.data import reports
 
@@ -372,4 +386,7 @@ def _checked(flights: pd.DataFrame) -> pd.DataFrame:
     if flights.columns.has_duplicates:
         name = flights.columns[flights.columns.duplicated()][0]
         raise DataError("two columns have this name", column=str(name), fix="rename one of them")
+    for name in flights.select_dtypes("object"):
+        if lists := [kind for kind in set(map(type, flights[name])) if kind.__hash__ is None]:
+            raise DataError(f"holds a {lists[0].__name__} in a cell", column=str(name), fix="pass one value a cell")
     return flights

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import UsageError
 from course_utils.wording import counted
 
@@ -209,24 +210,33 @@ def day(rows: pd.DataFrame) -> pd.Series:
     rows : DataFrame
         Needs the columns Year, Month and DayofMonth.
 
+    Raises
+    ------
+    DataError
+        A column is absent, or a row has no such date.
+
     Examples
     --------
     >>> splits.day(flights).dt.strftime("%d %B").unique().tolist()
     ['01 January', '02 January', '03 January', '04 January']
     """
-    import pandas as pd
-
-    dates = pd.to_datetime({"year": rows["Year"], "month": rows["Month"], "day": rows["DayofMonth"]})
-    return dates.rename("day")
+    return checked.dates(rows).rename("day")
 
 
 def _departed(flights: pd.DataFrame) -> pd.DataFrame:
+    checked.need(flights, ("Year", "Month", "DepDelay"))
+    # A row label identifies a flight: with two of one label, a flight could be in two parts.
+    checked.distinct_labels(flights)
     return flights[flights["DepDelay"].notna()]
 
 
 def _months(rows: pd.DataFrame) -> np.ndarray:
     """Return the months since year 0, so that months compare as numbers."""
-    return (rows["Year"] * 12 + rows["Month"] - 1).to_numpy()
+    year, month = (
+        checked.numbers(rows[name], low=low, high=high, missing=False, whole=True).astype(int)
+        for name, low, high in (("Year", 1900, 2100), ("Month", 1, 12))
+    )
+    return year * 12 + month - 1
 
 
 def _month(text: str) -> int:

@@ -386,6 +386,9 @@ def _html(output: Mapping[str, Any]) -> str:
 def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the 28 tests of the ML Test Score, with the points and the evidence of the course's own model.
 
+    The paper scores a system in production. The course has none, so it earns nothing for tests that only a running
+    system can pass, whatever its code could support.
+
     Parameters
     ----------
     written : sequence of str, optional
@@ -394,8 +397,9 @@ def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row a test by its key
-        'section', 'ask', 'points' (0, 0.5 or 1), 'lesson' (which earns the points, or will) and 'evidence' (what it
-        shows, or why there is none).
+        'section', 'ask', 'points' (0, 0.5 or 1, that the code could support), 'earned' (the same, but 0 where only a
+        running system can earn them), 'lesson' (which has the evidence, or will) and 'evidence' (what it shows, or why
+        there is none).
 
     Examples
     --------
@@ -410,7 +414,9 @@ def ml_test_score(written: Sequence[str] | None = None) -> pd.DataFrame:
     titles = {section["name"]: section["title"] for section in table["section"]}
     rows = {test["key"]: {"section": titles[test["section"]], "ask": test["ask"]} for test in table["test"]}
     for test in table["test"]:
-        rows[test["key"]] |= _best(test, written)
+        best = _best(test, written)
+        earned = 0.0 if test.get("running") else best["points"]
+        rows[test["key"]] |= {"points": best.pop("points"), "earned": earned} | best
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("test")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
@@ -62,12 +63,12 @@ def auc(late: Any, probability: Any) -> float:
     late : array of 0 and 1, shape (flights,)
         The outcome: 1 where the flight was late, nothing missing.
     probability : array of float, shape (flights,)
-        The predicted probability of 'late' for each flight.
+        The predicted probability of 'late' for each flight; any other finite score that ranks flights will do.
 
     Raises
     ------
     DataError
-        Lengths differ, a value is missing, or only one class is present.
+        Lengths differ, a value is missing or infinite, or only one class is present.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def log_loss(late: Any, probability: Any) -> float:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
 
     See Also
     --------
@@ -119,14 +120,14 @@ def log_losses(late: Any, probability: Any) -> np.ndarray:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
 
     Examples
     --------
     >>> metrics.log_losses([1, 0, 0], [0.5, 0.5, 0.1]).round(3).tolist()
     [0.693, 0.693, 0.105]
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     p = np.clip(probability, 1e-7, 1 - 1e-7)  # log(0) would be infinite
     return -np.where(late == 1, np.log(p), np.log1p(-p))
 
@@ -155,7 +156,7 @@ def confusion(late: Any, warned: Any) -> pd.Series:
     >>> metrics.confusion([1, 1, 0, 0, 0], [True, False, True, False, False]).to_dict()
     {'warned, late': 1, 'warned, on time': 1, 'not warned, late': 1, 'not warned, on time': 2}
     """
-    late, warned = _pair(late, warned)
+    late, warned = _pair(late, warned, "warned")
     if not np.isin(warned, (0, 1)).all():
         raise DataError("warned has other values than yes and no", fix="pass probability >= threshold")
     place = 2 * (1 - warned.astype(int)) + (1 - late.astype(int))  # in CELLS
@@ -190,7 +191,7 @@ def from_sklearn(matrix: Sequence[Sequence[float]]) -> pd.Series:
 
 
 def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
-    """Return the share of flights whose prediction was right: warned and late, or not warned and on time.
+    """Return the share of flights whose prediction was right: warned and late, or not; NaN if there are none.
 
     Parameters
     ----------
@@ -204,7 +205,8 @@ def accuracy(cells: Mapping[str, float] | pd.Series) -> float:
     0.6
     """
     cells = as_cells(cells)
-    return float((cells["warned, late"] + cells["not warned, on time"]) / cells.sum())
+    right = cells["warned, late"] + cells["not warned, on time"]
+    return float(right / cells.sum()) if cells.sum() else float("nan")
 
 
 def precision(cells: Mapping[str, float] | pd.Series) -> float:
@@ -295,7 +297,7 @@ def scores(late: Any, probability: Any, threshold: float = 0.5) -> pd.Series:
     >>> metrics.scores([1, 0, 1, 0], [0.8, 0.6, 0.3, 0.1])[["accuracy", "recall", "AUC"]].to_dict()
     {'accuracy': 0.5, 'recall': 0.5, 'AUC': 0.75}
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     cells = confusion(late, probability >= threshold)
     hits = 2 * cells["warned, late"]
     return pd.Series(
@@ -400,16 +402,22 @@ def delay_class(minutes: Any) -> pd.Series:
     -------
     Series of ordered categories, NaN where the delay is missing
 
+    Raises
+    ------
+    DataError
+        A delay is a text, a date or infinite.
+
     Examples
     --------
     >>> metrics.delay_class([-3, 20, 75]).to_list()
     ['none', '15-60', 'over 60']
     """
     minutes = pd.Series(minutes)
+    index, minutes = minutes.index, pd.Series(checked.numbers(minutes, "minutes"))
     late_from = tables.read_toml("constants.toml")["late_minutes"]
     place = np.select([minutes.isna(), minutes < late_from, minutes <= _LONG_MINUTES], [-1, 0, 1], default=2)
     classes = pd.Categorical.from_codes(place, categories=list(DELAY_CLASSES), ordered=True)
-    return pd.Series(classes, index=minutes.index, name="delay class")
+    return pd.Series(classes, index=index, name="delay class")
 
 
 def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
@@ -441,6 +449,8 @@ def by_class(actual: Any, predicted: Any) -> pd.DataFrame:
 
     actual, predicted = (pd.Series(np.asarray(labels, dtype=object)) for labels in (actual, predicted))
     _check_complete(actual, predicted)
+    if odd := [label for label in (*actual, *predicted) if not isinstance(label, str)]:
+        raise DataError(f"{odd[0]!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
     if unknown := {*actual, *predicted} - set(DELAY_CLASSES):
         raise DataError(f"{next(iter(unknown))!r} is not a class of delay", fix=f"use {', '.join(DELAY_CLASSES)}")
     # All classes, even those that the flights lack, so that tables of calm and stormy days have the same rows.
@@ -478,7 +488,9 @@ def regression(actual: Any, predicted: Any) -> pd.Series:
     >>> metrics.regression([0, 10, 20], [5, 10, 15]).round(2).to_dict()
     {'MAE': 3.33, 'RMSE': 4.08, 'MSE': 16.67, 'R²': 0.75}
     """
-    actual, predicted = (np.asarray(values, dtype=float).ravel() for values in (actual, predicted))
+    actual, predicted = (
+        checked.numbers(values, name) for name, values in (("actual", actual), ("predicted", predicted))
+    )
     _check_complete(actual, predicted)
     if np.ptp(actual) == 0:
         raise DataError("all outcomes are the same, so there is nothing to explain", fix="score a longer period")
@@ -505,7 +517,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Lengths differ, or a value is missing.
+        Lengths differ, a value is missing, or a probability is not between 0 and 1.
     UsageError
         There are fewer than two groups.
 
@@ -516,7 +528,7 @@ def calibration(late: Any, probability: Any, bins: int = 10) -> pd.DataFrame:
     0         0.2         0.0        2
     1         0.7         1.0        2
     """
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability, high=1)
     if bins < 2:
         raise UsageError(f"bins={bins} compares nothing", fix="pass bins=2 or more")
     # A stable sort: ties keep the order of the flights, so that groups are the same on every machine.
@@ -543,32 +555,45 @@ def psi(expected: ArrayLike, actual: ArrayLike, *, smoothing: str = "add") -> np
         Rows by bin, of the reference and of what is compared with it; the last axis is the bins.
     smoothing : {'add', 'floor'}
         How an empty bin is kept from an infinite index. 'add': half a row is added to each bin. 'floor': each bin
-        counts half a row or more, and the other bins are unchanged.
+        counts half a row or more, and the other bins are unchanged; a bin that is empty on both sides adds nothing.
 
     Returns
     -------
     array of float, shape (...)
-        In nats; a number where there is one pair of counts.
+        In nats; a number where there is one pair of counts. NaN where one of them has no rows at all.
 
     Raises
     ------
     UsageError
         `smoothing` is unknown, or the numbers of bins differ.
+    DataError
+        A count is negative, infinite or missing.
 
     Examples
     --------
     >>> round(float(metrics.psi([50, 50], [50, 50])), 3), round(float(metrics.psi([50, 50], [90, 10])), 3)
     (0.0, 0.853)
     """
+    expected, actual = (_counts(counts) for counts in (expected, actual))
+    if expected.shape[-1] != actual.shape[-1]:
+        raise UsageError(
+            f"{counted(expected.shape[-1], 'bin')} against {actual.shape[-1]}", fix="count both by the same edges"
+        )
     e, a = (_smoothed_shares(counts, smoothing) for counts in (expected, actual))
-    if e.shape[-1:] != a.shape[-1:]:
-        raise UsageError(f"{counted(e.shape[-1], 'bin')} against {a.shape[-1]}", fix="count both by the same edges")
-    return ((a - e) * np.log(a / e)).sum(axis=-1)
+    parts = (a - e) * np.log(a / e)
+    if smoothing == "floor":
+        parts = np.where((expected == 0) & (actual == 0), 0.0, parts)
+    empty = (expected.sum(axis=-1) == 0) | (actual.sum(axis=-1) == 0)
+    return np.where(empty, np.nan, parts.sum(axis=-1))[()]
 
 
-def _smoothed_shares(counts: ArrayLike, smoothing: str) -> np.ndarray:
+def _counts(counts: ArrayLike) -> np.ndarray:
+    fix = "count rows, with np.bincount"
+    return checked.numbers(counts, "counts", low=0, missing=False, fix=fix).reshape(np.shape(counts) or (1,))
+
+
+def _smoothed_shares(counts: np.ndarray, smoothing: str) -> np.ndarray:
     """Return the share of each bin, none of them 0."""
-    counts = np.asarray(counts, dtype=float)
     if smoothing == "add":
         counts = counts + 0.5
         return counts / counts.sum(axis=-1, keepdims=True)
@@ -588,7 +613,7 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
     Raises
     ------
     UsageError
-        A cell is absent, unknown or not a number.
+        A cell is absent, unknown or not a finite number.
     """
     values = pd.Series(dict(cells), dtype=object)
     absent = [cell for cell in CELLS if cell not in values.index]
@@ -600,6 +625,9 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
         numbers = values.reindex(list(CELLS)).astype(float)
     except (TypeError, ValueError) as error:
         raise UsageError("a cell is not a number", fix="pass one number for each cell") from error
+    if not np.isfinite(numbers).all():
+        cell = numbers.index[~np.isfinite(numbers)][0]
+        raise UsageError(f"the cell {cell!r} is missing or infinite", fix="pass one number for each cell")
     # Counts stay whole numbers, so that tables show 12 and not 12.0.
     whole = numbers.dropna().mod(1).eq(0).all() and numbers.notna().all()
     return numbers.astype(int) if whole else numbers
@@ -607,7 +635,7 @@ def as_cells(cells: Mapping[str, float] | pd.Series) -> pd.Series:
 
 def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return outcomes and probabilities as arrays; refuse outcomes of one class only."""
-    late, probability = _pair(late, probability)
+    late, probability = _pair(late, probability)  # any score that ranks flights, not only a probability
     if late.min() == late.max():
         raise DataError(
             "all outcomes are the same: AUC and curves need late and on-time flights", fix="score a longer period"
@@ -615,11 +643,13 @@ def _both_classes(late: Any, probability: Any) -> tuple[np.ndarray, np.ndarray]:
     return late, probability
 
 
-def _pair(late: Any, other: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(late: Any, other: Any, name: str = "probability", high: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     """Return two float arrays of one length with nothing missing, the first of them 0 and 1."""
-    late, other = (np.asarray(values, dtype=float).ravel() for values in (late, other))
+    late = checked.numbers(late, "late")
+    fix = "pass probabilities, between 0 and 1, not percent or log-odds"
+    other = checked.numbers(other, name) if high > 1 else checked.numbers(other, name, low=0, high=high, fix=fix)
     _check_complete(late, other)
-    if not np.isin(late, (0, 1)).all():
+    if ((late != 0) & (late != 1)).any():
         raise DataError("outcomes have other values than 0 and 1", fix="compute them with features.label")
     return late, other
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import DataError, UsageError
 from course_utils.model import metrics
 from course_utils.wording import counted
@@ -202,7 +203,7 @@ def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) 
     Raises
     ------
     UsageError
-        The payoff has other cells.
+        The payoff has other cells, or `step` is not above 0 and at most 1.
 
     Examples
     --------
@@ -213,6 +214,8 @@ def expected_value(payoff: Mapping[str, float] | pd.Series, step: float = 0.05) 
     0.5           0.0       -200.0
     1.0         100.0       -500.0
     """
+    if not 0 < step <= 1:
+        raise UsageError(f"step={step} gives no probabilities", fix="pass a step above 0 and at most 1")
     v = metrics.as_cells(payoff)
     p = pd.Index(np.round(np.arange(0, 1 + step / 2, step), 6), name="probability")
     ways = {"warn": "warned", "stay silent": "not warned"}
@@ -269,7 +272,7 @@ def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.S
     Raises
     ------
     DataError
-        Lengths differ.
+        Lengths differ, or a value is missing or not yes or no.
 
     Examples
     --------
@@ -277,7 +280,11 @@ def dollars_by_flight(late: Any, warned: Any, payoff: Mapping[str, float] | pd.S
     array([ 100., -100., -500.])
     """
     v = metrics.as_cells(payoff)
-    late, warned = (np.asarray(values, dtype=bool).ravel() for values in (late, warned))
+    # As bool, a missing outcome or a probability would count as 'yes'.
+    late, warned = (
+        checked.numbers(values, name, low=0, high=1, missing=False, whole=True, fix=f"pass {name} as yes and no") == 1
+        for name, values in (("late", late), ("warned", warned))
+    )
     if len(late) != len(warned):
         raise DataError(
             f"{counted(len(late), 'outcome')} for {counted(len(warned), 'warning')}",
@@ -308,12 +315,24 @@ def curve(late: Any, probability: Any, payoff: Mapping[str, float] | pd.Series, 
     -------
     Series of float, index 'threshold' from 0 (warn always) to just above 1 (warn never)
 
+    Raises
+    ------
+    DataError
+        There are no flights, lengths differ, a value is missing, or a probability is not between 0 and 1.
+    UsageError
+        `step` is not above 0 and at most 1.
+
     Examples
     --------
     >>> money.curve([1, 0, 0], [0.8, 0.4, 0.1], money.payoff("deck_100"), step=0.5).round().to_dict()
     {0.0: -33333.0, 0.5: 100000.0, 1.0: -100000.0, 1.5: -100000.0}
     """
-    late, probability = (np.asarray(values, dtype=float).ravel() for values in (late, probability))
+    if not 0 < step <= 1:
+        raise UsageError(f"step={step} gives no thresholds", fix="pass a step above 0 and at most 1")
+    fix = "pass probabilities, between 0 and 1, not percent or log-odds"
+    probability = checked.numbers(probability, "probability", low=0, high=1, missing=False, fix=fix)
+    if not len(probability):
+        raise DataError("there are no flights", fix="choose a period that has flights")
     # One step beyond 1, at which no flight is warned even if its probability is 1.
     thresholds = np.round(np.arange(0, 1 + 2 * step, step), 6)
     worth = [dollars_by_flight(late, probability >= t, payoff).mean() * PER for t in thresholds]
@@ -367,15 +386,25 @@ def bootstrap(per_flight: Any, blocks: Any, *, draws: int = 2000, level: float =
     Raises
     ------
     DataError
-        Lengths differ, or there are fewer than two blocks.
+        Lengths differ, a value is missing, or there are fewer than two blocks.
+    UsageError
+        There are no draws, or `level` is not between 0 and 1.
 
     Examples
     --------
     >>> money.bootstrap([100, -500, 100, 100], ["Monday", "Monday", "Tuesday", "Wednesday"])
     -50,000 [-200,000, 100,000]
     """
-    per_flight = np.asarray(per_flight, dtype=float).ravel()
-    codes, names = pd.factorize(np.asarray(blocks))
+    if draws < 1 or not 0 < level < 1:
+        raise UsageError(f"draws={draws}, level={level} give no interval", fix="pass draws=1 or more, level below 1")
+    per_flight = checked.numbers(per_flight, "per_flight", missing=False)
+    try:
+        codes, names = pd.factorize(np.asarray(blocks))
+    except TypeError as error:
+        raise DataError("blocks are no days or names", fix="pass one block for each flight") from error
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise DataError("holds no block", column="blocks", row=row, fix="pass one block for each flight")
     if len(codes) != len(per_flight):
         raise DataError(
             f"{counted(len(codes), 'block')} for {counted(len(per_flight), 'flight')}",
@@ -523,7 +552,7 @@ def advantage(
     UsageError
         Dollars are not positive, `read` is not a share, or `late_ratio` would make all flights late.
     DataError
-        Lengths differ, or an outcome is missing.
+        Lengths differ, an outcome is missing, a value is not between 0 and 1, or no flight is on time.
 
     Examples
     --------
@@ -535,15 +564,22 @@ def advantage(
         raise UsageError(f"saved={saved:g}, wasted={wasted:g}: one of them is not positive", fix="pass dollars above 0")
     if not 0 <= read <= 1:
         raise UsageError(f"read={read:g} is not a share", fix="pass a number from 0 to 1")
-    late, model, rival = (np.asarray(values, dtype=float).ravel() for values in (late, model, rival))
+    late, model, rival = (
+        checked.numbers(values, name, low=0, high=1)
+        for name, values in (("late", late), ("model", model), ("rival", rival))
+    )
     if not len(late) == len(model) == len(rival):
         raise DataError(
             f"{counted(len(late), 'outcome')} for {len(model)} and {counted(len(rival), 'probability')}",
             fix="score the same flights",
         )
+    if not len(late):
+        raise DataError("there are no flights", fix="choose a period that has flights")
     if np.isnan(late).any():
         raise DataError("an outcome is missing", fix="drop cancelled flights, which have no outcome")
     base_rate = late.mean()
+    if base_rate == 1:
+        raise DataError("all flights are late, so nothing says what a needless warning costs", fix="score more flights")
     if not 0 <= late_ratio * base_rate < 1:
         raise UsageError(
             f"late_ratio={late_ratio:g} makes {late_ratio * base_rate:.0%} of the flights late",
@@ -581,7 +617,7 @@ def sensitivity(late: Any, model: Any, rival: Any, *, steps: int = 60) -> pd.Dat
     Raises
     ------
     DataError
-        Lengths differ, or an outcome is missing.
+        Lengths differ, an outcome is missing, a value is not between 0 and 1, or no flight is on time.
     UsageError
         There are fewer than two steps.
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_utils.data import categories
 from course_utils.errors import DataError, UsageError
+from course_utils.model.distributions import Distribution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +61,7 @@ class InputMonitor:
     Raises
     ------
     DataError
-        `training` has no rows, or no columns.
+        `training` has no rows or no columns, or a column that occurs twice or holds dates.
     UsageError
         `window` or `every` is not a whole number of 1 or more.
 
@@ -72,10 +74,13 @@ class InputMonitor:
     """
 
     def __init__(self, training: pd.DataFrame, *, window: int = 1000, every: int = 50) -> None:
+        if not training.columns.is_unique:
+            double = training.columns[training.columns.duplicated()][0]
+            raise DataError("occurs more than once", column=str(double), fix="keep one of them")
         if training.empty:
             raise DataError("the training data are empty", fix="pass the inputs of the training rows")
         for name, value in (("window", window), ("every", every)):
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise UsageError(f"{name}={value!r} is not a number of rows", fix=f"give {name} as 1 or more")
         self.window, self.every = window, every
         self.rows = self.outside = 0
@@ -94,7 +99,7 @@ class InputMonitor:
         Raises
         ------
         DataError
-            The row does not have a column of the training data.
+            The row does not have a column of the training data, or has a text where a number belongs.
         """
         values = [column.number(row) for column in self._columns]
         self.outside += any(column.is_outside(value) for column, value in zip(self._columns, values, strict=True))
@@ -126,29 +131,33 @@ class _Column:
 
         self.name = name
         self.codes: dict[str, float] | None = None
-        if pd.api.types.is_numeric_dtype(values):
-            numbers = values.to_numpy(dtype=float, na_value=np.nan)
-        else:
-            known = sorted(map(str, values.dropna().unique()))
+        categories.check_kind(values)
+        if categories.is_category(values):
+            known = categories.distinct(values)
             self.codes = {value: float(code) for code, value in enumerate(known)}
-            numbers = values.astype(object).map(lambda value: self.codes[str(value)], na_action="ignore")
-            numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
-        there = numbers[~np.isnan(numbers)]
-        self.low, self.high = (there.min(), there.max()) if len(there) else (np.nan, np.nan)
-        self.edges = np.unique(np.quantile(there, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(there) else np.empty(0)
-        self.counts = self._counts(numbers)
+            values = pd.Series(categories.positions(values, known, -1), name=name, dtype=float).replace(-1, np.nan)
+        self.distribution = Distribution.of(values, _BINS)
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        there = numbers[np.isfinite(numbers)]
+        # Where training had no value at all, any value is outside: it is above the highest and below the lowest.
+        self.low, self.high = (there.min(), there.max()) if len(there) else (np.inf, -np.inf)
 
     def number(self, row: Row) -> float:
-        """Return the value of a `row` as a number; a text that the training data do not have is -1."""
+        """Return the value of a `row` as a number; a text that the training data do not have is minus infinity."""
         try:
             value = row[self.name]
         except KeyError:
             raise DataError(
                 "is missing from the row", column=self.name, fix="send it, or make the monitor from the model's inputs"
             ) from None
-        if value is None or value != value:  # NaN is the only value that differs from itself
+        # NaN and NaT differ from themselves; a comparison with pandas' NA is neither true nor false.
+        if value is None or type(value).__name__ == "NAType" or value != value:
             return np.nan
-        return float(value) if self.codes is None else self.codes.get(str(value), -1.0)
+        if self.codes is not None:
+            return categories.find(value, self.codes, -np.inf)
+        if isinstance(value, str) or not np.isscalar(value):
+            raise DataError(f"holds {value!r} where a number belongs", column=self.name, fix="send a number")
+        return float(value)
 
     def is_outside(self, value: float) -> bool:
         """Return whether a `value` is outside the training range; a missing one is not."""
@@ -156,15 +165,7 @@ class _Column:
 
     def psi(self, values: np.ndarray) -> float:
         """Return the population stability index of `values` against the training data."""
-        from course_utils.model import metrics  # late: the process that monitors starts faster without pandas
-
-        return float(metrics.psi(self.counts, self._counts(values), smoothing="floor"))
-
-    def _counts(self, values: np.ndarray) -> np.ndarray:
-        """Return how many values are in each tenth of the training data, and how many are missing."""
-        missing = np.isnan(values)
-        places = np.searchsorted(self.edges, values[~missing], side="right")
-        return np.append(np.bincount(places, minlength=len(self.edges) + 1), missing.sum())
+        return float(self.distribution.psi(values, np.zeros(len(values), dtype=int), 1)[0])
 
 
 class InlineMonitor:

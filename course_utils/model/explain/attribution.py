@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from course_utils.data import categories, checked
 from course_utils.errors import DataError, ModelError, UsageError
 from course_utils.wording import counted
 
@@ -196,6 +197,11 @@ def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
     DataFrame of numbers
         NaN where a category is missing.
 
+    Raises
+    ------
+    DataError
+        A column occurs twice, or holds dates.
+
     Examples
     --------
     >>> explain.ordinal_codes(flights[["UniqueCarrier", "Distance"]]).head(2)
@@ -204,9 +210,12 @@ def ordinal_codes(inputs: pd.DataFrame) -> pd.DataFrame:
     1           10.0    1416.0
     """
     # In alphabetical order and not in that of the data, so that the same airline has the same number in every table.
+    checked.need(inputs, ())
+    for name in inputs:
+        categories.check_kind(inputs[name])
     texts = [name for name in inputs if not pd.api.types.is_numeric_dtype(inputs[name])]
     codes = {}
     for name in texts:
-        values = inputs[name].astype("string").astype("category")
+        values = categories.as_texts(inputs[name]).astype("category")
         codes[name] = values.cat.codes.astype(float).where(values.notna())
     return inputs.assign(**codes)

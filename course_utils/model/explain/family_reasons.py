@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils import tables
-from course_utils.data import features, splits
+from course_utils.data import checked, features, splits
 from course_utils.errors import DataError, UsageError
 from course_utils.model.explain.attribution import Explanation
 
@@ -78,6 +78,8 @@ def by_family(values: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = Non
     ------
     UsageError
         A column belongs to no family or to two, or a family has a column that `values` lacks.
+    DataError
+        A value is not a finite number.
 
     Examples
     --------
@@ -85,12 +87,14 @@ def by_family(values: pd.DataFrame, of: Mapping[str, Iterable[str]] | None = Non
        timetable  weather
     0       -0.1      0.7
     """
+    checked.need(values, ())
     groups = families(values.columns) if of is None else {name: list(columns) for name, columns in of.items()}
     members = [column for columns in groups.values() for column in columns]
     odd = [column for column in [*members, *values.columns] if members.count(column) != 1 or column not in values]
     if odd:
         raise UsageError(f"{odd[0]!r} is not in just one family", fix="put each column into one family of of=")
-    return pd.DataFrame({name: values[columns].sum(axis=1) for name, columns in groups.items()})
+    plain = pd.DataFrame({name: checked.numbers(values[name], str(name)) for name in values}, index=values.index)
+    return pd.DataFrame({name: plain[columns].sum(axis=1) for name, columns in groups.items()})
 
 
 def reasons(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from course_utils.data import checked
 from course_utils.errors import UsageError
 from course_utils.model.explain.family_reasons import families
 from course_utils.wording import counted
@@ -93,6 +94,13 @@ def shapley(worth: pd.Series) -> pd.Series:
     Series of float
         By player. They add up to the worth of all players less that of none.
 
+    Raises
+    ------
+    UsageError
+        `worth` is not a complete game.
+    DataError
+        The worth of a coalition is not a finite number.
+
     Examples
     --------
     >>> sets = [frozenset(), frozenset({"time"}), frozenset({"route"}), frozenset({"time", "route"})]
@@ -100,7 +108,7 @@ def shapley(worth: pd.Series) -> pd.Series:
     >>> explain.shapley(worth).to_dict()
     {'route': 0.75, 'time': 1.25}
     """
-    players = sorted(max(worth.index, key=len))
+    players = _players(worth)
     value = dict(worth.items())
     shares = dict.fromkeys(players, 0.0)
     for player in players:
@@ -108,6 +116,20 @@ def shapley(worth: pd.Series) -> pd.Series:
             weight = 1 / (len(players) * math.comb(len(players) - 1, len(others)))
             shares[player] += weight * (value[others | {player}] - value[others])
     return pd.Series(shares, name="log-odds")
+
+
+def _players(worth: pd.Series) -> list[str]:
+    """Return the players of a game, sorted; refuse a game that is not complete or whose worth is not a number."""
+    if not len(worth) or not all(isinstance(some, frozenset) for some in worth.index):
+        raise UsageError("this is not a game", fix="pass what explain.coalition_values returns")
+    players = sorted(max(worth.index, key=len))
+    if not players or len(set(worth.index)) != len(worth) or len(worth) != 2 ** len(players):
+        raise UsageError(
+            f"{len(worth)} coalitions of {len(players)} players are not all of them, each once",
+            fix="pass what explain.coalition_values returns",
+        )
+    checked.numbers(worth, "worth", missing=False)
+    return players
 
 
 def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
@@ -131,7 +153,9 @@ def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
     Raises
     ------
     UsageError
-        `width` is not positive.
+        `width` is not positive, or `worth` is not a complete game.
+    DataError
+        The worth of a coalition is not a finite number.
 
     Examples
     --------
@@ -144,7 +168,7 @@ def lime(worth: pd.Series, width: float = 0.25) -> pd.Series:
 
     if not width > 0:
         raise UsageError(f"width={width} gives no coalition a weight", fix="pass a width above 0")
-    players = sorted(max(worth.index, key=len))
+    players = _players(worth)
     kept = np.array([[player in some for player in players] for some in worth.index], dtype=float)
     away = 1 - np.sqrt(kept.mean(axis=1))
     # A tiny penalty keeps the fit stable if the weights of most coalitions are close to 0.

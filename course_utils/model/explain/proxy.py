@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from course_utils import tables
+from course_utils.data import checked
 from course_utils.errors import UsageError
 from course_utils.model.explain.attribution import ordinal_codes
 from course_utils.wording import counted
@@ -39,6 +41,8 @@ def proxy_strength(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, 
     ------
     UsageError
         There is no such column, or there are fewer than 100 flights with a value in it.
+    DataError
+        A column occurs twice, or holds dates or an infinite value.
 
     Examples
     --------
@@ -53,11 +57,16 @@ def proxy_strength(inputs: pd.DataFrame, forbidden: str, *, sample: int = 6000, 
 
     if forbidden not in inputs:
         raise UsageError(f"inputs have no column {forbidden!r}", fix="pass the inputs before you drop it")
+    checked.need(inputs, [forbidden])
     rows = inputs[inputs[forbidden].notna()]
     if len(rows) < 100:
         raise UsageError(f"too few to learn from: {counted(len(rows), 'flight')} with a value", fix="pass 100 or more")
     rows = rows.sample(min(sample, len(rows)), random_state=seed)
     others = ordinal_codes(rows.drop(columns=forbidden))
+    for name in others:
+        checked.numbers(
+            others[name], str(name), low=float(np.finfo(np.float32).min), high=float(np.finfo(np.float32).max)
+        )
     truth = rows[forbidden].astype(str).to_numpy()
     half = len(rows) // 2
 
@@ -91,6 +100,8 @@ def proxy_columns(given_away: pd.Series, limit: float | None = None) -> list[str
     ------
     UsageError
         `given_away` is not from `proxy_strength`.
+    DataError
+        A share is not a number from 0 to 1.
 
     Examples
     --------
@@ -99,6 +110,7 @@ def proxy_columns(given_away: pd.Series, limit: float | None = None) -> list[str
     """
     if not set(TOTALS) <= set(given_away.index):
         raise UsageError(f"given_away has no {TOTALS[1]!r}", fix="pass what explain.proxy_strength returns")
+    given_away = pd.Series(checked.numbers(given_away, "given_away", low=0, high=1), index=given_away.index)
     limit = tables.read_toml("reasons.toml")["gives_away"] if limit is None else limit
     commonest = given_away[TOTALS[1]]
     alone = given_away.drop(list(TOTALS))

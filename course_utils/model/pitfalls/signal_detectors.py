@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from course_utils.data import faults
+from course_utils.data import categories, faults
 from course_utils.errors import DataError
 from course_utils.model import metrics
+from course_utils.model.distributions import Distribution
 from course_utils.model.pitfalls.days import day_blocks, day_numbers, difference_by_days
 from course_utils.model.pitfalls.deliveries import (
     ROUTE_COLUMNS,
@@ -96,9 +97,8 @@ def _bins_by_day(rows: Sequence[pd.DataFrame], name: str) -> np.ndarray:
     """Count flights by day and bin, the days of the first table above those of the second."""
     both = pd.concat([part[name].astype(object if not is_number(part[name]) else float) for part in rows])
     if is_number(both):
-        values = both.to_numpy()
-        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, 11)[1:-1])) if np.isfinite(values).any() else []
-        codes = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+        # Only bins that have a flight: half a row in each of the others would be added to every comparison.
+        codes = np.unique(Distribution.of(both).bin_of(both), return_inverse=True)[1]
     else:
         common = both.value_counts().index[:12]
         codes = pd.Categorical(both, categories=common).codes.astype(int)
@@ -315,8 +315,8 @@ def _vocabulary(context: Context) -> Iterator[dict[str, Any]]:
     for name in inputs_in(delivery, reference, numbers=False):
         if name in outcome_columns(dictionary):
             continue
-        there = delivery.rows[name].dropna().astype(str)
-        unseen = there[~there.isin(set(reference.rows[name].dropna().astype(str).unique()))]
+        there = categories.as_texts(delivery.rows[name]).dropna()
+        unseen = there[~there.isin(set(categories.distinct(reference.rows[name])))]
         if len(unseen):
             counts = unseen.value_counts()
             share = len(unseen) / max(1, len(there))

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from course_utils.data import features, splits
-from course_utils.errors import UsageError
-from course_utils.model.training.encoding import select_rows
+from course_utils.data import checked, features, splits
+from course_utils.errors import DataError, UsageError
+from course_utils.model.training.encoding import Encoder, select_rows
 
 __all__ = ["Logistic", "RateTable", "train_logistic", "train_rate_table"]
 
@@ -74,7 +74,7 @@ def train_rate_table(
     UsageError
         `prior` is negative.
     DataError
-        A part of the key lacks flights of the split.
+        A part of the key lacks flights of the split, a flight is there twice, or none has a label.
 
     Examples
     --------
@@ -86,7 +86,10 @@ def train_rate_table(
     """
     if not prior >= 0:
         raise UsageError(f"prior={prior} would remove flights", fix="give 0 or more")
+    checked.distinct_labels(split.train)
     late = features.label(split.train)
+    if late.notna().sum() == 0:
+        raise DataError("no training flight has a label", fix="pass a split with flights that departed")
     base_rate = float(late.mean())
     rows = split.train.index.union(split.validation.index).union(split.test.index)
     keys = pd.Series("all", index=rows)
@@ -135,7 +138,8 @@ def train_logistic(split: splits.Split, inputs: pd.DataFrame) -> Logistic:
     Raises
     ------
     DataError
-        `inputs` lacks flights of the split, or has one twice.
+        `inputs` lacks flights of the split, has one twice, or a column that a model cannot read; or the training
+        flights are all late, all on time or without a label.
 
     Examples
     --------
@@ -161,5 +165,13 @@ def train_logistic(split: splits.Split, inputs: pd.DataFrame) -> Logistic:
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
     pipeline = make_pipeline(encode, LogisticRegression(C=1.0, max_iter=200, tol=1e-3))
-    pipeline.fit(select_rows(inputs, split.train), features.label(split.train))
+    late = features.label(split.train)
+    if late.nunique() < 2 or late.isna().any():
+        raise DataError("training flights are all late, all on time or without a label", fix="pass a longer period")
+    rows = select_rows(inputs, split.train)
+    encoder = Encoder.fit(rows)
+    encoder.transform(rows)  # refuses what no model can read, by its column
+    if empty := [name for name in rows if rows[name].isna().all()] or ([] if len(rows.columns) else ["inputs"]):
+        raise DataError("has no value in the training rows", column=str(empty[0]), fix="leave the column out")
+    pipeline.fit(rows, late)
     return Logistic(pipeline, inputs)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from course_utils.data import categories
 from course_utils.errors import DataError
 
 __all__ = ["Encoder", "select_rows"]
@@ -46,14 +47,19 @@ class Encoder:
 
     @classmethod
     def fit(cls, rows: pd.DataFrame) -> Encoder:
-        """Learn columns and categories from the features of the training flights, the `rows`."""
+        """Learn columns and categories from the features of the training flights, the `rows`.
+
+        Raises
+        ------
+        DataError
+            A column occurs twice, or holds dates or durations.
+        """
+        _check_names(rows)
+        for name in rows:
+            categories.check_kind(rows[name])
         # As text, since a category such as a flight number is a number in one file and text in another.
-        categories = {
-            str(name): tuple(sorted(map(str, rows[name].dropna().unique())))
-            for name in rows.columns
-            if not pd.api.types.is_numeric_dtype(rows[name])
-        }
-        return cls(tuple(map(str, rows.columns)), categories)
+        known = {str(name): categories.distinct(rows[name]) for name in rows if categories.is_category(rows[name])}
+        return cls(tuple(map(str, rows.columns)), known)
 
     @property
     def feature_types(self) -> list[str]:
@@ -76,15 +82,19 @@ class Encoder:
         Raises
         ------
         DataError
-            A column is absent, or holds text where a number belongs.
+            A column is absent or occurs twice, holds text or an infinite value where a number belongs, or holds dates.
         """
         self._check(rows)
         matrix = np.empty((len(rows), len(self.columns)), dtype=np.float32)
-        for position, name in enumerate(self.columns):
-            if name in self.categories:
-                matrix[:, position] = self._codes(rows[name], self.categories[name])
-            else:
-                matrix[:, position] = _numbers(rows[name], name)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+            for position, name in enumerate(self.columns):
+                if name in self.categories:
+                    matrix[:, position] = self._codes(rows[name], self.categories[name])
+                else:
+                    matrix[:, position] = _numbers(rows[name], name)
+        if (infinite := np.isinf(matrix)).any():  # XGBoost reads an infinite value as the largest one there is
+            row, position = np.argwhere(infinite)[0]
+            raise _no_number(rows[self.columns[position]], self.columns[position], int(row))
         return matrix
 
     def _check(self, rows: pd.DataFrame) -> None:
@@ -93,17 +103,14 @@ class Encoder:
             raise DataError(
                 "the model needs this column", column=absent[0], fix="compute the features with features.as_of"
             )
+        _check_names(rows)
 
     @staticmethod
     def _codes(values: pd.Series, known: tuple[str, ...]) -> np.ndarray:
-        code_of = {value: float(code) for code, value in enumerate(known)}
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            # A few hundred categories are looked up instead of every row; pandas codes a missing value as -1, which
-            # picks the NaN at the end.
-            of_category = [code_of.get(str(value), np.nan) for value in values.cat.categories]
-            return np.append(np.array(of_category, dtype=np.float32), np.float32(np.nan))[values.cat.codes]
-        codes = values.map(lambda value: code_of.get(str(value)), na_action="ignore")
-        return codes.to_numpy(dtype=np.float32, na_value=np.nan)
+        categories.check_kind(values)
+        codes = categories.positions(values, known, otherwise=-1).astype(np.float32)
+        codes[codes < 0] = np.nan
+        return codes
 
     def unseen(self, rows: pd.DataFrame) -> pd.Series:
         """Count, for each categorical feature, the rows whose value did not occur in training.
@@ -120,10 +127,16 @@ class Encoder:
         """
         self._check(rows)
         counts = {
-            name: int((rows[name].notna() & ~rows[name].astype(str).isin(known)).sum())
+            name: int((rows[name].notna().to_numpy() & (categories.positions(rows[name], known, -1) < 0)).sum())
             for name, known in self.categories.items()
         }
         return pd.Series(counts, name="rows with an unseen value", dtype=int)
+
+
+def _check_names(rows: pd.DataFrame) -> None:
+    if not rows.columns.is_unique:
+        double = rows.columns[rows.columns.duplicated()][0]
+        raise DataError("occurs more than once", column=str(double), fix="keep one of them")
 
 
 def _numbers(values: pd.Series, name: str) -> np.ndarray:
@@ -131,11 +144,18 @@ def _numbers(values: pd.Series, name: str) -> np.ndarray:
         # NumPy would convert '3.5' and even a date to a number, and so hide a column of the wrong type.
         wrong = np.array([not (isinstance(value, Number | np.bool_) or pd.isna(value)) for value in values], dtype=bool)
         if wrong.any():
-            row = int(wrong.argmax())
-            raise DataError(
-                f"holds {values.iloc[row]!r} where a number belongs", column=name, row=row, fix="send numbers"
-            )
+            raise _no_number(values, name, int(wrong.argmax()))
     return values.to_numpy(dtype=np.float32, na_value=np.nan)
+
+
+def _no_number(values: pd.Series, name: str, row: int) -> DataError:
+    """Return the error about a row of a column that is no number a model can read."""
+    return DataError(
+        f"holds {values.iloc[row]!r} where a number belongs",
+        column=name,
+        row=row,
+        fix="send numbers, and None or NaN where a value is missing",
+    )
 
 
 def select_rows(values: Any, flights: pd.DataFrame, what: str = "inputs") -> Any:

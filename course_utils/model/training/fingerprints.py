@@ -15,6 +15,8 @@ from types import ModuleType
 
 import pandas as pd
 
+from course_utils.errors import DataError
+
 __all__ = ["code_hash", "data_hash", "environment"]
 
 
@@ -31,11 +33,19 @@ def data_hash(rows: pd.DataFrame) -> str:
     str
         16 hexadecimal digits.
 
+    Raises
+    ------
+    DataError
+        Two columns have one name, or a cell holds a list.
+
     Examples
     --------
     >>> training.data_hash(flights) == training.data_hash(flights.copy())
     True
     """
+    if not rows.columns.is_unique:
+        double = rows.columns[rows.columns.duplicated()][0]
+        raise DataError("occurs more than once", column=str(double), fix="keep one of them")
     digest = hashlib.sha256(json.dumps([str(name) for name in rows.columns]).encode())
     # Not astype of the whole table, which copies every column: the inputs of a year are 150 MB.
     plain = rows.copy(deep=False)
@@ -43,7 +53,11 @@ def data_hash(rows: pd.DataFrame) -> str:
         if isinstance(rows[name].dtype, pd.CategoricalDtype):
             # As objects, not as str: a missing value must differ from the text 'nan'.
             plain[name] = rows[name].astype(object)
-    digest.update(pd.util.hash_pandas_object(plain, index=True).to_numpy().tobytes())
+    try:
+        hashed = pd.util.hash_pandas_object(plain, index=True)
+    except TypeError as error:
+        raise DataError("the table holds lists or other containers", fix="pass numbers and texts") from error
+    digest.update(hashed.to_numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

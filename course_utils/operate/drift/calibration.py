@@ -69,7 +69,8 @@ def calibrate(quiet: pd.DataFrame, *, budget: float | None = None, draws: int = 
     rows = {}
     # Below the median a limit would alarm on every other day, so the search starts there.
     for group, values in worst.items():
-        grid = np.linspace(np.quantile(values, 0.5), values.max(), 200)
+        # A day without requests has no value: it counts neither for nor against a limit.
+        grid = np.linspace(np.nanquantile(values, 0.5), np.nanmax(values), 200)
         counts = np.array([mean_episodes(values > limit) for limit in grid])
         first = len(grid) - int((counts[::-1] <= share).cumprod().sum())
         sign = -1 if signals().query("group == @group")["side"].iloc[0] == "below" else 1
@@ -146,6 +147,10 @@ def _block_bootstrap(quiet: pd.DataFrame, draws: int, seed: int) -> tuple[dict[s
                 values = np.abs(values) if signal["side"] == "both" else sign * values
                 if source == "simulated":
                     worst[group] = np.fmax(worst.get(group, values), values)
+                elif np.isnan(values).all():
+                    raise UsageError(
+                        f"{name!r} has no value on any quiet day", fix="pass days with requests and labels"
+                    )
                 else:
                     largest[group] = max(largest.get(group, -np.inf), float(np.nanmax(values)))
     return worst, largest

@@ -192,7 +192,7 @@ def _add_request_signals(found: pd.DataFrame, rows: pd.DataFrame, known: Referen
     found["clock"] = share(clock_disagrees(rows))
     found["other_distance"] = share(_unknown_distance(rows, known))
     found["repeated"] = share(rows.duplicated(list(dictionary.KEY)))
-    found["asked"] = count / scheduled.to_numpy()
+    found["asked"] = count / scheduled.where(scheduled > 0).to_numpy()
     for name, column in VOCABULARY.items():
         distribution = known.distributions[column]
         # The last bin holds unseen and missing values; the missing ones have signals of their own.
@@ -209,8 +209,9 @@ def _add_request_signals(found: pd.DataFrame, rows: pd.DataFrame, known: Referen
     found["late_answers"] = share(latency > settings()["objective_ms"])
     for name, column in signals()["column"].dropna().items():
         found[name] = known.distributions[column].psi(rows[column], code, days)
-    found["score_mean"] = np.bincount(code[answered], weights=probability[answered], minlength=days) / np.maximum(
-        1, np.bincount(code[answered], minlength=days)
+    with_answer = np.bincount(code[answered], minlength=days)
+    found["score_mean"] = np.bincount(code[answered], weights=probability[answered], minlength=days) / np.where(
+        with_answer, with_answer, np.nan
     )
     found["score_psi"] = known.distributions["probability"].psi(rows["probability"], code, days)
     found["score_ks"] = _daily_ks(code[answered], probability[answered], days, known.scores)
@@ -291,7 +292,8 @@ def _broken(rows: pd.DataFrame, code: np.ndarray, days: int) -> np.ndarray:
 
     Duplicates and missing values have signals of their own.
     """
-    found, parts = np.zeros(days), [np.unique(code)]
+    found, parts = np.full(days, np.nan), [np.unique(code)] if len(code) else []
+    found[np.unique(code)] = 0.0
     whole = _as_whole_flights(rows)
     # All days are validated at once, then the halves of what failed: a year without a fault costs one validation.
     while parts:

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from course_utils.data import dictionary, features
+from course_utils.model.distributions import Distribution
 from course_utils.operate.backtest import Backtest, Day
 from course_utils.operate.drift.catalog import CLOCK_COLUMNS, VOCABULARY, settings, signals
 from course_utils.operate.drift.daily_table import gather_days, ks_distance
-from course_utils.operate.drift.reference_data import Distribution, Reference
+from course_utils.operate.drift.reference_data import Reference
 
 __all__ = ["TEXTBOOK", "feature_psi", "input_coverage", "sample_sizes", "textbook_alarms", "weekly_evidence"]
 
@@ -54,7 +55,9 @@ def weekly_evidence(table: pd.DataFrame) -> pd.DataFrame:
     week = table.index.to_period("W-SUN").start_time
     weights = table["labels"].where(table["log_loss"].notna(), 0)
     sums = table[names].mul(weights, axis=0).groupby(week).sum()
-    return sums.div(weights.groupby(week).sum(), axis=0).assign(labels=weights.groupby(week).sum()).rename_axis("week")
+    # Each figure has weights of its own: a day without requests has no mean score, though it may have labels.
+    whole = table[names].notna().mul(weights, axis=0).groupby(week).sum()
+    return sums.div(whole.where(whole > 0)).assign(labels=weights.groupby(week).sum()).rename_axis("week")
 
 
 def feature_psi(days: Backtest | Day | Iterable[Day], reference: Reference) -> pd.DataFrame:
@@ -114,7 +117,7 @@ def textbook_alarms(table: pd.DataFrame, psi: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy import stats
 
-    p = stats.kstwo.sf(table["score_ks"], table["requests"])
+    p = stats.kstwo.sf(table["score_ks"], table["requests"].where(table["requests"] > 0))
     fires = (
         # The day of the week has a single value on any day: its PSI is always large and says nothing.
         psi.drop(columns="DayOfWeek", errors="ignore").max(axis=1).reindex(table.index) > 0.2,
@@ -164,7 +167,7 @@ def sample_sizes(
     >>> table["same: PSI > 0.2"].to_dict()
     {50: 1.0, 1000: 0.0}
     """
-    rng, reference = np.random.default_rng(seed), Distribution.of(same)
+    rng, reference = np.random.default_rng(seed), Distribution.of(same, settings()["bins"])
     known = np.sort(same.to_numpy(dtype=float)) if reference.values is None else np.empty(0)
     rows = {}
     for size in sizes:

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from course_utils.data import features
-from course_utils.model import metrics
+from course_utils.model.distributions import Distribution
 from course_utils.operate.backtest import QUIET, Backtest
 from course_utils.operate.drift.catalog import settings
 from course_utils.wording import counted
 
-__all__ = ["ROUTE", "ROUTE_DISTANCE", "Distribution", "Reference", "airline_hour", "distinct_rows", "reference"]
+__all__ = ["ROUTE", "ROUTE_DISTANCE", "Reference", "airline_hour", "distinct_rows", "reference"]
 
 #: The columns of a route with its distance, and those of an airline on a route.
 ROUTE_DISTANCE = ("Origin", "Dest", "Distance")
@@ -27,81 +27,6 @@ ROUTE = ("UniqueCarrier", "Origin", "Dest")
 _PRIOR = (
     20  # flights at the overall rate that are added to each cell of the lookup table, so that rare cells are stable
 )
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """The distribution of a column: counts by bin, one bin for each text or for each tenth of the numbers.
-
-    Attributes
-    ----------
-    values : tuple of str or None
-        The texts that have a bin, sorted; None for numbers.
-    edges : array of float or None
-        The inner edges of the bins of numbers; None for texts.
-    counts : array of int, shape (bins,)
-        Values in each bin; the last bin counts missing and unseen values.
-    """
-
-    values: tuple[str, ...] | None
-    edges: np.ndarray | None
-    counts: np.ndarray
-
-    @classmethod
-    def of(cls, values: pd.Series) -> Distribution:
-        """Return the distribution of the `values` of a column, numbers or texts."""
-        if pd.api.types.is_numeric_dtype(values):
-            numbers = values.to_numpy(dtype=float, na_value=np.nan)
-            numbers = numbers[~np.isnan(numbers)]
-            quantiles = np.linspace(0, 1, settings()["bins"] + 1)[1:-1]
-            # A value that fills several tenths gives the same edge twice: unique leaves fewer bins, none of them empty.
-            edges = np.unique(np.quantile(numbers, quantiles)) if len(numbers) else []
-            empty = cls(None, np.asarray(edges, dtype=float), np.empty(0))
-        else:
-            empty = cls(tuple(sorted(map(str, values.dropna().unique()))), None, np.empty(0))
-        counts = np.bincount(empty.bin_of(values), minlength=empty.bins)
-        return cls(empty.values, empty.edges, counts)
-
-    @property
-    def bins(self) -> int:
-        """The number of bins, including the one for missing and unseen values."""
-        return (len(self.values) if self.values is not None else len(self.edges) + 1) + 1
-
-    def bin_of(self, values: pd.Series) -> np.ndarray:
-        """Return the number of the bin of each of the `values`; missing and unseen values are in the last bin."""
-        if self.values is not None:
-            return _positions(values, self.values, len(self.values))
-        numbers = values.to_numpy(dtype=float, na_value=np.nan)
-        return np.where(np.isnan(numbers), self.bins - 1, np.searchsorted(self.edges, numbers, side="right"))
-
-    def psi(self, values: pd.Series, code: np.ndarray, days: int) -> np.ndarray:
-        """Return the population stability index of each day against this distribution.
-
-        Parameters
-        ----------
-        values : Series, shape (rows,)
-            The column on all these days, numbers or texts as in the reference.
-        code : array of int, shape (rows,)
-            The day of each value, counted from 0.
-        days : int
-            The number of days, 1 or more.
-
-        Returns
-        -------
-        array of float, shape (days,)
-        """
-        # One bincount over (day, bin) counts all days at once: a year takes as long as a day would in a loop.
-        counts = np.bincount(code * self.bins + self.bin_of(values), minlength=days * self.bins)
-        return metrics.psi(self.counts, counts.reshape(days, self.bins), smoothing="floor")
-
-
-def _positions(values: pd.Series, known: Sequence[str], otherwise: int) -> np.ndarray:
-    """Return the position of each text in a list of known ones, by looking up each distinct text once."""
-    position_of = {value: position for position, value in enumerate(known)}
-    values = values.astype("category").cat
-    of_category = [position_of.get(str(value), otherwise) for value in values.categories]
-    # A missing value has the code -1, which reads the entry appended last.
-    return np.append(np.array(of_category, dtype=int), otherwise)[values.codes]
 
 
 @dataclass(frozen=True)
@@ -157,7 +82,7 @@ def reference(machine: Backtest, first: str = QUIET[0], last: str = QUIET[1]) ->
     names = [name for columns in features.groups(rows).values() for name in columns]
     return Reference(
         inputs=tuple(names),
-        distributions={name: Distribution.of(rows[name]) for name in [*names, "probability"]},
+        distributions={name: Distribution.of(rows[name], settings()["bins"]) for name in [*names, "probability"]},
         distances=frozenset(distinct_rows(rows, ROUTE_DISTANCE)[1]),
         routes=frozenset(distinct_rows(rows, ROUTE)[1]),
         scores=np.sort(rows["probability"].to_numpy(dtype=float)),

@@ -19,6 +19,7 @@ from course_utils.serve.costs.bills import (
 )
 from course_utils.serve.costs.capacity import (
     availability,
+    burst_wait,
     cost_per_prediction,
     erlang_c,
     processor_time_ms,
@@ -40,6 +41,7 @@ __all__ = [
     "batch_jobs",
     "billing_export",
     "budget_alerts",
+    "burst_wait",
     "cost_controls",
     "cost_per_prediction",
     "cost_tools",

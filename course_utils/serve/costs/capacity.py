@@ -1,6 +1,8 @@
 """How many servers a service needs: processor time per prediction, waiting in a queue, spare servers for failures.
 
-The queue is M/M/c: random arrivals, exponential service times, one queue in front of `servers` servers (Erlang C).
+The queue is M/M/c: requests arrive one by one, at random and independently of each other, service times are
+exponential, and one queue is in front of `servers` servers (Erlang C). Requests that arrive together break that
+assumption: `burst_wait` has a formula for them, and `simulate_queue_wait` simulates them.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from course_utils.wording import counted
 
 __all__ = [
     "availability",
+    "burst_wait",
     "cost_per_prediction",
     "erlang_c",
     "processor_time_ms",
@@ -74,6 +77,8 @@ def erlang_c(servers: int, load: float) -> float:
 def queue_wait(servers: int, rate: float, service_ms: float, quantile: float = _QUANTILE) -> float:
     """Return a quantile of the time that requests wait in the queue, by Erlang's formula.
 
+    Requests arrive at random and independently of each other. Where many arrive together, they wait far longer.
+
     Parameters
     ----------
     servers : int
@@ -98,6 +103,7 @@ def queue_wait(servers: int, rate: float, service_ms: float, quantile: float = _
     See Also
     --------
     simulate_queue_wait : The same from a simulation.
+    burst_wait : For requests that arrive together.
 
     Examples
     --------
@@ -117,12 +123,58 @@ def queue_wait(servers: int, rate: float, service_ms: float, quantile: float = _
     return service_ms / (servers - load) * math.log(waiting / (1 - quantile))
 
 
+def burst_wait(servers: int, together: int, service_ms: float, quantile: float = _QUANTILE) -> float:
+    """Return a quantile of the waiting times of requests that arrive together at idle servers, in milliseconds.
+
+    The servers take one request each, then the next ones, so the k-th request waits for ``(k - 1) // servers`` rounds.
+
+    Parameters
+    ----------
+    servers : int
+        Number of servers that share one queue, at least 1.
+    together : int
+        How many requests arrive at the same moment, at least 1, such as the passengers of a flight.
+    service_ms : float
+        Time that a server needs for each request, in milliseconds.
+    quantile : float
+        As for `queue_wait`.
+
+    Raises
+    ------
+    UsageError
+        A number is not positive or not whole, or the quantile is not between 0 and 1.
+
+    See Also
+    --------
+    queue_wait : For requests that arrive one by one.
+
+    Examples
+    --------
+    >>> costs.burst_wait(3, together=120, service_ms=10)
+    390.0
+    """
+    check_positive(servers=servers, together=together, service_ms=service_ms)
+    _check_whole(servers=servers, together=together)
+    if not 0 < quantile < 1:
+        raise UsageError(f"quantile={quantile!r}", fix="pass a number between 0 and 1, such as 0.99")
+    # 1e-9: 0.99 × 100 is a little more than 99 in floats.
+    last = math.ceil(quantile * together - 1e-9)
+    return float((last - 1) // servers * service_ms)
+
+
+def _check_whole(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, Integral):
+            raise UsageError(f"{name}={number!r} is not a whole number", fix=f"pass {name}=1 or more")
+
+
 def simulate_queue_wait(
     servers: int,
     rate: float,
     service_ms: float,
     quantile: float = _QUANTILE,
     *,
+    together: int = 1,
     requests: int = 200_000,
     deterministic: bool = False,
     seed: int = 0,
@@ -139,6 +191,9 @@ def simulate_queue_wait(
         As for `queue_wait`.
     quantile : float
         As for `queue_wait`.
+    together : int
+        How many requests arrive at the same moment; by default they arrive one by one. The rate of requests is the
+        same, so that more of them together arrive less often.
     requests : int
         How many requests to simulate. The first tenth fills the queue and is not counted.
     deterministic : bool
@@ -149,17 +204,19 @@ def simulate_queue_wait(
     Raises
     ------
     UsageError
-        The servers cannot keep up, or a number is not positive.
+        The servers cannot keep up, or a number is not positive or not whole.
 
     Examples
     --------
     >>> round(costs.simulate_queue_wait(3, rate=206, service_ms=10))
     40
     """
-    check_positive(rate=rate, service_ms=service_ms, requests=requests)
+    check_positive(rate=rate, service_ms=service_ms, requests=requests, together=together)
+    _check_whole(requests=requests, together=together)
     erlang_c(servers, rate * service_ms / 1000)  # raises an error if the servers cannot keep up
     draw = np.random.default_rng(seed)
-    arrivals = np.cumsum(draw.exponential(1000 / rate, requests)).tolist()
+    moments = np.cumsum(draw.exponential(together * 1000 / rate, -(-requests // together)))
+    arrivals = np.repeat(moments, together)[:requests].tolist()
     services = [float(service_ms)] * requests if deterministic else draw.exponential(service_ms, requests).tolist()
     free = [0.0] * servers  # a heap of the moments at which the servers become free, the earliest first
     waits = []

@@ -198,3 +198,21 @@ def test_the_rules_are_those_of_the_dictionary():
             assert [row[column] for row in rules.values()] == known[column].tolist()
         hours = [float(row["known_hours_before"] or "nan") for row in rules.values()]
         assert hours == pytest.approx(known["known_hours_before"].tolist(), nan_ok=True)
+
+
+def test_each_column_holds_its_kind():
+    """Numbers where text belongs, text where numbers belong, and dates are refused; other columns are not checked."""
+    rows = pd.DataFrame({"Origin": ["EWR"], "Distance": [1400], "more": [pd.Timestamp("2013-01-01")]})
+    dictionary.check_kinds(rows)
+    for name, wrong in (("Origin", 1), ("Distance", "far"), ("Distance", pd.Timestamp("2013-01-01")), ("Origin", True)):
+        with pytest.raises(DataError, match=f"column {name}"):
+            dictionary.check_kinds(rows.assign(**{name: wrong}))
+
+
+def test_arrow_columns_are_validated_like_others(flights: pd.DataFrame):
+    """A table read with Arrow types is accepted, and its wrong values are named."""
+    rows = flights.head(200).convert_dtypes(dtype_backend="pyarrow")
+    rows.attrs = dict(flights.attrs)
+    assert dictionary.validate(rows) is rows
+    with pytest.raises(DataError, match="column Month, row 0: holds 13"):
+        dictionary.validate(rows.assign(Month=pd.Series(13, rows.index, dtype="int64[pyarrow]")))

@@ -302,6 +302,17 @@ def test_a_lesson_that_is_written_has_earned_its_points(key, one):
         assert name in tests, f"{key}: {file} has no {name}"
 
 
+def test_only_a_running_system_earns_points_for_monitoring():
+    """The course has no production, so its monitoring earns nothing, and the paper's final score of it is 0."""
+    found = checklist.ml_test_score()
+    monitoring = found["section"] == "Monitoring"
+    assert (found.loc[monitoring, "earned"] == 0).all() and found.loc[monitoring, "points"].sum() > 5
+    assert found.loc[["canary", "rollback"], "earned"].eq(0).all()
+    others = ~monitoring & ~found.index.isin(["canary", "rollback"])
+    assert found.loc[others, "earned"].equals(found.loc[others, "points"])
+    assert checklist.section_scores(found["earned"]).min() == 0
+
+
 def test_a_row_without_evidence_says_why():
     """A row without evidence says why, and has no points."""
     for test in SCORE["test"]:

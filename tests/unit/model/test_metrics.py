@@ -33,6 +33,18 @@ def test_an_empty_bin_is_finite_by_either_rule():
     assert floored == pytest.approx((1 - 0.5 / 99) * np.log(1 / (0.5 / 99)) * 2)
 
 
+def test_nothing_is_said_about_no_rows():
+    """Without rows on one side there is no index, and a bin that is empty on both sides does not matter."""
+    for rule in ("add", "floor"):
+        found = metrics.psi([50, 50], [[0, 0], [50, 50]], smoothing=rule)
+        assert np.isnan(found[0]) and found[1] == pytest.approx(0)
+        assert np.isnan(metrics.psi([0, 0], [5, 5], smoothing=rule))
+    assert metrics.psi([5000, 5000, 0], [10, 10, 0], smoothing="floor") == pytest.approx(0)
+    for wrong in ([-1, 2], [np.nan, 2], [np.inf, 2]):
+        with pytest.raises(DataError, match=r"column counts, row 0: holds .*Fix: count rows"):
+            metrics.psi([1, 2], wrong)
+
+
 def test_several_pairs_of_counts_are_compared_at_once():
     """A table of days, compared with one reference, gives one index a day."""
     days = np.array([[50, 50], [90, 10]])

@@ -100,6 +100,43 @@ def test_how_a_text_is_stored_does_not_matter():
         assert encoder.transform(values.to_frame("flight"))[:, 0].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("stored", ["category", "object"])
+def test_a_category_that_is_a_number_scores_the_same_in_company(stored: str):
+    """A flight has one score, alone or beside one whose category is missing, which makes floats of whole numbers."""
+    rng = np.random.default_rng(0)
+    gate = pd.Series(rng.integers(1, 9, 800)).astype(stored)
+    late = pd.Series((gate.astype(int) > 4).astype(float))
+    encoder = training.Encoder.fit(gate.to_frame("gate"))
+    data = xgboost.DMatrix(
+        encoder.transform(gate.to_frame("gate")),
+        label=late,
+        feature_types=encoder.feature_types,
+        enable_categorical=True,
+    )
+    booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, data, num_boost_round=20)
+    scorer = training.Scorer(booster, encoder)
+    alone = scorer.score_one({"gate": 2})
+    both = scorer.score(pd.DataFrame([{"gate": 2}, {"gate": None}]))
+    assert both[0] == pytest.approx(alone) and alone < 0.1 and abs(both[1] - alone) > 0.1
+    assert encoder.unseen(pd.DataFrame({"gate": [2, None, 99]})).to_dict() == {"gate": 1}
+
+
+def test_what_a_model_cannot_read_is_named():
+    """An infinite number, a number too large for it, dates as a category and two columns of one name are refused."""
+    encoder = training.Encoder.fit(ROWS)
+    for value in (np.inf, -np.inf, 1e300):
+        with pytest.raises(DataError, match=r"column hour, row 2: holds .* where a number belongs"):
+            encoder.transform(ROWS.assign(hour=[1, 2, value, 4]))
+    with pytest.raises(DataError, match="column carrier: holds dates"):
+        encoder.transform(ROWS.assign(carrier=pd.Timestamp("2013-01-01")))
+    with pytest.raises(DataError, match="column day: holds dates"):
+        training.Encoder.fit(ROWS.assign(day=pd.Timestamp("2013-01-01", tz="UTC")))
+    twice = pd.concat([ROWS, ROWS[["hour"]]], axis=1)
+    for ask in (encoder.transform, training.Encoder.fit):
+        with pytest.raises(DataError, match="column hour: occurs more than once"):
+            ask(twice)
+
+
 def test_columns_are_found_by_name():
     """Columns in another order, and columns too many, do not change what the model reads."""
     encoder = training.Encoder.fit(ROWS)

@@ -13,10 +13,11 @@ from course_utils import tables
 from course_utils.data import dictionary, faults, features, splits
 from course_utils.errors import UsageError
 from course_utils.model import metrics, training
+from course_utils.model.distributions import Distribution
 from course_utils.operate import backtest, drift
 from course_utils.operate.drift.catalog import raw_column, settings
 from course_utils.operate.drift.daily_table import clock_disagrees, gather_days, ks_distance, smooth
-from course_utils.operate.drift.reference_data import Distribution, airline_hour, distinct_rows
+from course_utils.operate.drift.reference_data import airline_hour, distinct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,18 +93,6 @@ def test_which_inputs_are_watched(known, machine):
 
 
 # --------------------------------------------------------------------------- the reference data
-
-
-def test_a_distribution_has_a_bin_for_what_is_missing_or_unseen():
-    """Texts have a bin each, numbers ten bins that are equally full, and the last bin is for the rest."""
-    texts = Distribution.of(pd.Series(["a", "b", "a", None]))
-    assert texts.counts.tolist() == [2, 1, 1]
-    assert texts.bin_of(pd.Series(["b", "z", None])).tolist() == [1, 2, 2]
-    numbers = Distribution.of(pd.Series(np.arange(100.0)))
-    assert numbers.bins == settings()["bins"] + 1
-    assert numbers.counts.tolist() == [10] * 10 + [0]
-    same = numbers.psi(pd.Series([*np.arange(100.0), *np.full(100, 5.0)]), np.repeat([0, 1], 100), 2)
-    assert same[0] == pytest.approx(0) and same[1] > 1
 
 
 def test_rows_are_grouped_by_several_columns_and_by_airline_and_hour():
@@ -231,6 +220,42 @@ def test_a_fault_moves_its_signal_on_the_first_day(case, machine, known, healthy
     assert contracts(table, "2013-01-28", "2013-01-31") == set()
     days, by = drift.days_to_detect(table, FIRST, LAST)
     assert days == 0 and wanted <= set(by.split(", "))
+
+
+def test_a_day_without_requests_raises_one_alarm(machine, known, healthy):
+    """If the service gets no request, one signal says so; what cannot be known is NaN, and the week leaves it out."""
+    days = machine.replay(FIRST, FIRST, requests=lambda rows: rows.iloc[:0])
+    table = drift.replace_days(healthy, drift.daily_signals(days, known))
+    silent = table.loc[FIRST]
+    assert silent["requests"] == 0 and silent["asked"] == 0
+    about_rows = [*drift.signals().query("part == 'C'").index, "score_mean", "score_psi", "score_ks", "broken", "clock"]
+    assert silent[about_rows].isna().all()
+    assert contracts(table, FIRST, FIRST) == {"asked"}
+    assert (
+        not drift.textbook_alarms(table.loc[[FIRST]], drift.feature_psi(days, known))
+        .loc[:, "PSI of any input > 0.2"]
+        .any()
+    )
+    week = drift.weekly_evidence(table).loc["2013-01-21", "score_mean"]
+    others = table.loc["2013-01-21":"2013-01-27"].dropna(subset=["score_mean", "log_loss"])
+    assert week == pytest.approx(np.average(others["score_mean"], weights=others["labels"]))
+
+
+def test_rain_in_other_units_moves_its_index(machine, known):
+    """Precipitation is zero in most hours, yet millimetres and a feed that repeats one value show in its PSI."""
+    assert known.distributions["temp"].bins == settings()["bins"] + 3, "two for infinity, one for what is missing"
+    wet = drift.feature_psi(machine, known)["precip"].loc["2013-01-20":"2013-01-31"]
+    for change in (lambda rows: rows["precip"] * 25.4, lambda rows: 0.3 + 0 * rows["precip"]):
+        days = machine.replay("2013-01-28", "2013-01-31", requests=lambda rows, to=change: rows.assign(precip=to(rows)))
+        assert drift.feature_psi(days, known)["precip"].max() > wet.max() + 0.2
+
+
+def test_carriers_that_are_numbers_have_one_share(machine, known):
+    """A category of whole numbers has the same PSI when a missing neighbour has turned the column into floats."""
+    whole = pd.Series([7, 7, 9, 12] * 25)
+    reference = Distribution.of(whole.astype("category"))
+    day = np.zeros(100, dtype=int)
+    assert reference.psi(whole.where(whole.index > 0), day, 1) == pytest.approx(0, abs=0.1)
 
 
 def test_broken_rows_are_counted(machine, known):
@@ -399,6 +424,16 @@ def test_late_files_do_not_make_up_for_those_that_are_due(machine, known):
     days = machine.replay(FIRST, FIRST, labels=lambda rows: rows.assign(day=rows["day"] + pd.Timedelta(days=2)))
     found = drift.daily_signals(days, known)
     assert found["label_coverage"].tolist() == [0, 1, 1] and found["labels"].iloc[2] > found["requests"].iloc[2]
+
+
+def test_a_quiet_day_without_requests_leaves_the_limits_alone(quiet):
+    """A day on which nothing could be known counts neither for nor against a limit."""
+    holed = quiet.copy()
+    holed.loc["2013-03-05", drift.signals().query("part == 'C'").index] = np.nan
+    both = [drift.calibrate(table, draws=100)["limit"] for table in (quiet, holed)]
+    assert both[1].notna().all() and both[1]["schedule"] == pytest.approx(both[0]["schedule"], rel=0.1)
+    with pytest.raises(UsageError, match="'psi_carrier' has no value on any quiet day"):
+        drift.calibrate(quiet.assign(psi_carrier=np.nan), draws=10)
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"quiet": 10}])

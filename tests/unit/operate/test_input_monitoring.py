@@ -103,6 +103,44 @@ def test_the_psi_is_the_textbooks():
     assert monitor._psi[0] == pytest.approx(expected)
 
 
+def test_categories_that_are_numbers_are_known_as_floats():
+    """A gate that training stored as a whole number is inside training when a client sends 7.0."""
+    monitor = InputMonitor(pd.DataFrame({"gate": pd.Categorical([7, 8, 9])}))
+    seen(monitor, pd.DataFrame({"gate": [7.0, 8.0, None]}))
+    assert monitor.outside == 0
+    monitor.observe({"gate": 10})
+    assert monitor.outside == 1
+
+
+@pytest.mark.parametrize("now", [1.0, 5.0, np.inf, None], ids=["common", "new", "infinite", "missing"])
+def test_a_column_with_a_heavy_tie_is_watched(now):
+    """A column that is zero on 95 of 100 rows drifts when it takes another value, or none."""
+    training = pd.DataFrame({"rain": [0.0] * 950 + [1.0] * 50})
+    monitor = InputMonitor(training, window=500, every=50)
+    assert seen(monitor, training.sample(500, random_state=0))["drifted columns"] == ""
+    assert seen(monitor, pd.DataFrame({"rain": [0.0, now] * 250}, dtype=float))["drifted columns"] == "rain"
+
+
+def test_carriers_that_training_never_had_move_their_column():
+    """New carriers have a bin of their own, so half a feed of them shows as a drifted column."""
+    rows = flights(1000, seed=1).assign(carrier=["XX", "AA"] * 500)
+    assert "carrier" in seen(InputMonitor(TRAINING, window=500, every=50), rows)["drifted columns"]
+
+
+def test_a_value_of_the_wrong_kind_is_named():
+    """A text or a list where training has numbers, dates and columns of one name are refused by the column."""
+    for wrong in ("noon", [1.0]):
+        with pytest.raises(DataError, match=r"column hour: holds .* where a number belongs"):
+            InputMonitor(TRAINING).observe({"hour": wrong, "delay": 0.0, "carrier": "UA"})
+    with pytest.raises(DataError, match="column day: holds dates"):
+        InputMonitor(TRAINING.assign(day=pd.Timestamp("2013-01-01")))
+    with pytest.raises(DataError, match="column hour: occurs more than once"):
+        InputMonitor(pd.concat([TRAINING, TRAINING[["hour"]]], axis=1))
+    monitor = InputMonitor(pd.DataFrame({"empty": [np.nan] * 9}))
+    seen(monitor, pd.DataFrame({"empty": [None, pd.NA, 3.0]}, dtype=object))
+    assert monitor.outside == 1, "training had no value at all"
+
+
 def test_categories_may_come_as_categories():
     """How training stores a text does not matter."""
     stored = TRAINING.astype({"carrier": "category"})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 import re
+from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
@@ -80,6 +82,55 @@ def test_erlang_c_is_that_of_the_textbooks():
 def test_formula_and_simulation_agree(servers, rate):
     """The queue that is simulated request by request waits as long as Erlang's formula says."""
     assert costs.simulate_queue_wait(servers, rate, 10) == pytest.approx(costs.queue_wait(servers, rate, 10), rel=0.08)
+
+
+def passengers_wait(servers: int, rate: float, service_ms: float, together: int, spread_ms: float) -> float:
+    """Simulate flights whose passengers look up within `spread_ms`, by the millisecond; return the 99th percentile.
+
+    Written without the course's simulation: a clock that ticks, a line of people, and counters that are busy.
+    """
+    rng = random.Random(1)
+    arrivals, now = [], 0.0
+    while len(arrivals) < 12_000:
+        now += rng.expovariate(rate / together / 1000)
+        arrivals += [now + rng.uniform(0, spread_ms) for _ in range(together)]
+    line, waits, busy_until = deque(), [], [0.0] * servers
+    due, tick = deque(sorted(arrivals)), 0
+    while due or line:
+        while due and due[0] <= tick:
+            line.append(due.popleft())
+        for counter, until in enumerate(busy_until):
+            if line and until <= tick:
+                waits.append(max(0.0, tick - line.popleft()))
+                busy_until[counter] = tick + service_ms
+        tick = tick + 1 if line or not due else max(tick + 1, math.floor(due[0]))
+    return sorted(waits)[int(0.99 * len(waits))]
+
+
+@pytest.mark.parametrize(("servers", "together"), [(3, 120), (20, 120), (1, 7)])
+def test_requests_that_arrive_together_wait_as_the_burst_formula_says(servers, together):
+    """A whole flight at once waits for the rounds of the servers, as a simulation finds that knows no formula."""
+    found = passengers_wait(servers, 0.001 * together, 10, together, spread_ms=0)
+    assert costs.burst_wait(servers, together, 10) == pytest.approx(found, abs=11)
+
+
+def test_erlangs_formula_holds_for_independent_requests_only():
+    """With the same load, a whole flight at once waits far longer than the formula says; spread out, it does not."""
+    formula = costs.queue_wait(3, 60, 10)
+    assert passengers_wait(3, 60, 10, together=1, spread_ms=0) <= formula + 10
+    assert passengers_wait(3, 60, 10, together=120, spread_ms=0) > 350 > 10 * (formula + 10)
+    assert passengers_wait(3, 60, 10, together=120, spread_ms=60_000) < 50
+    assert costs.simulate_queue_wait(3, 60, 10, together=120) > 350
+
+
+def test_one_request_is_no_burst():
+    """As many requests as servers do not wait, and one by one the simulation is the one of before."""
+    assert costs.burst_wait(3, 1, 10) == costs.burst_wait(3, 3, 10) == 0
+    assert costs.burst_wait(3, 120, 10, quantile=0.5) == 190
+    assert costs.simulate_queue_wait(3, 206, 10, together=1) == costs.simulate_queue_wait(3, 206, 10)
+    for wrong in ({"together": 0}, {"together": 1.5}, {"servers": True}, {"quantile": 1}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            costs.burst_wait(**{"servers": 3, "together": 9, "service_ms": 10} | wrong)
 
 
 def test_even_requests_wait_less():
