@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -29,7 +29,7 @@ from course_utils.tables import read_csv, read_toml
 def overruled(answer: Any) -> Sequence[Finding]:
     """Grade which rejected columns a model may use: a collection of column names."""
     usable = read_toml("exercises.toml")["06.1"]["usable"]
-    if isinstance(answer, str | Mapping) or not hasattr(answer, "__iter__"):
+    if isinstance(answer, str | Mapping) or not isinstance(answer, Iterable):
         return [not_a("a list of columns", answer, hint="write the names in square brackets")]
     if getattr(answer, "ndim", 1) == 2:
         return [not_a("a list of columns", answer, hint="hand in the names that are in the index of your table")]
@@ -126,12 +126,14 @@ def ledger(answer: Any) -> Sequence[Finding]:
     """Grade a function from scikit-learn's matrix and a payoff to the dollars of each named cell."""
     if not callable(answer):
         return [not_a("a function", answer, hint="pass its name, without brackets after it")]
-    for place, case in enumerate(read_toml("exercises.toml")["06.3"]["case"], start=1):
+    for place, case in enumerate(read_toml("exercises.toml")["06.3"]["case"]):
+        says = f"for the matrix {case['matrix']}"
         (quiet, false_alarm), (missed, late) = case["matrix"]
         counts = {LATE: late, FALSE_ALARM: false_alarm, MISSED: missed, QUIET: quiet}
-        findings = _booked(_call(answer, case, f"for matrix {place}"), counts, case["payoff"])
+        findings = _booked(_call(answer, case, says), counts, case["payoff"])
         if any(finding.kind == "wrong" for finding in findings):
-            return findings
+            bad = [finding for finding in findings if finding.kind == "wrong"]
+            return [wrong(f"{says}, {one.text}", hint=one.hint) for one in bad] if place else findings
     return findings
 
 
