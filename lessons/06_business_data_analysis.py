@@ -524,8 +524,8 @@ claim("Different totals with four different values", seen["finance"], always=4)
 # ### Exercise 06.3: a ledger for any matrix
 #
 # Write a function that takes a confusion matrix as scikit-learn prints it and a payoff. (A row is what happened: first
-# on time, then late.) The function returns the dollars of each cell *by name*. The check calls it with four different
-# counts and four different values.
+# on time, then late.) The function returns the dollars of each cell *by name*. The check calls it with other
+# matrices, and with payoffs of four different values in any order.
 #
 # <details><summary>Hint</summary>The matrix and the payoff list the cells in different orders, so do not multiply them
 # by position. First give each count its name. The course has a function for this.</details>

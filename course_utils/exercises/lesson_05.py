@@ -164,6 +164,8 @@ def portable(answer: Any) -> Sequence[Finding]:
 
 def _unread(conda: Sequence[str], pip: Sequence[Any]) -> Finding | None:
     """Return the first line that its tool cannot read."""
+    if "" in (*conda, *pip):
+        return wrong("a line is empty", hint="which of the requested packages did you mean to write there?")
     if unread := [line for line in conda if not _CONDA_LINE.fullmatch(line)]:
         hint = "compare it with a line of the export: where do its name and its version end?"
         return wrong(f"{unread[0]!r} is not a name, an operator and a version", hint=hint)
@@ -270,4 +272,6 @@ def _pinned(name: str, version: str, conda: Sequence[str], pip: Sequence[str]) -
     if sign not in (None, "=", "=="):
         hint = "which versions does this operator allow? You want one"
         return wrong(f"{line!r} allows other versions than the exported one", hint=hint)
+    if given and not version.startswith(f"{given.removesuffix('.*')}."):
+        return wrong(f"{line!r} names another version", hint=f"which version of {name} does the export list?")
     return wrong(f"{line!r} does not pin the exported version", hint=_PIN)
