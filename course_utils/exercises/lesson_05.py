@@ -93,6 +93,8 @@ def _fixed(name: str, line: Any) -> Finding:
     if not today.works:
         missing_package = "ModuleNotFoundError" in today.said
         hint = "which package does the program import?" if missing_package else _RUN_HINTS[name]
+        if missing_package and any(_requirement(one).marker for one in lines):
+            hint = "nothing was installed: does the part after `;` hold on this system?"
         return wrong(f"{name}: it stops, {today.said}", hint=hint)
     if not later.works:
         hint = "which future releases does your line allow?"

@@ -84,6 +84,7 @@ WRONG = {
         ({**FIXED, "clock": "flightclock!=2.0"}, "does your line allow"),
         ({**FIXED, "clock": "flightclock==1.5"}, "fit together"),
         ({**FIXED, "clock": "cloudpickle>=3"}, "does the program import"),
+        ({**FIXED, "clock": "flightclock<2; python_version<'3'"}, "nothing was installed"),
         ({**FIXED, "closure": "cloudpickle==0.5.3"}, "ask for"),
         ({**FIXED, "closure": "clipper_admin"}, "fit together"),
         ({**FIXED, "model": "latemodel<2"}, "trained with"),
