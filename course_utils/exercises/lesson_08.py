@@ -296,12 +296,12 @@ def _call(function: Callable[..., Any], month: _Month) -> Any:
 def _days(found: Any, month: _Month) -> _Days:
     """Return the day of each share in a mapping; `Refused` where it is no such mapping."""
     case, shares = month["case"], month["shares"]
-    mapping = as_mapping(found)
-    if mapping is None:
+    if as_mapping(found) is None:
         hint = "return a dict with the day of each share"
         if hasattr(found, "__len__") and not isinstance(found, str):
             hint += ": a list, for example, does not say which day belongs to which share"
         raise Refused(wrong(f"{case}, it returns {kind_of(found)}, not a dict", hint=hint))
+    mapping = dict(found.items())  # to_dict() would make None of a missing number
     if strange := [key for key in mapping if key not in shares]:
         fixed = all(key in (0.1, 0.2, 0.5, 0.7) for key in strange)
         found = f"{case}, the dict has {listed(strange[:4])}, which the check did not ask for"

@@ -209,6 +209,7 @@ WRONG = {
             "needs an entry",
         ),
         (lambda daily, budget, shares: pd.Series(by_loop(daily, budget, shares)), "cannot hold None"),
+        (lambda daily, budget, shares: pd.Series(by_loop(daily, budget, shares), dtype="Int64"), "cannot hold None"),
         (by_share(lambda spent, dollars: spent.index[spent >= dollars].min()), "cannot hold None"),
         (lambda daily, budget, shares: with_pandas(daily, budget, shares)[shares[0]], "return a dict"),
         (lambda daily, budget, shares: list(with_pandas(daily, budget, shares).values()), "does not say which day"),
