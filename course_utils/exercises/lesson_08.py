@@ -22,6 +22,8 @@ from course_utils.exercises.grading import (
 )
 from course_utils.tables import read_toml
 
+_WRITE = "write a function: the check calls it for several months"
+
 # --------------------------------------------------------------------------- 08.1: a bill that is rounded up
 
 _NEAR = 0.005  # dollars: half a cent
@@ -123,8 +125,7 @@ _BLOCK_SLIPS: list[tuple[Callable[[list[int], int, float], float], str, str]] = 
 def batch_bill(answer: Any) -> Sequence[Finding]:
     """Grade a function by what it charges for lists of jobs."""
     if not callable(answer):
-        hint = "write a function: the check calls it for several months"
-        return [not_a("a function", answer, hint=hint)]
+        return [not_a("a function", answer, hint=_WRITE)]
     price = next(entry for entry in read_toml("prices.toml")["price"] if entry["key"] == "aws_batch")
     per, dollars = price["per"], price["dollars"]
     months = read_toml("exercises.toml")["08.1"]["jobs"]
@@ -269,8 +270,7 @@ _ALERT_SLIPS: list[tuple[Callable[[_Month], _Days], str, str]] = [
 def budget_alerts(answer: Any) -> Sequence[Finding]:
     """Grade a function by the days on which it raises its alerts."""
     if not callable(answer):
-        hint = "write a function: the check calls it for several months"
-        return [not_a("a function", answer, hint=hint)]
+        return [not_a("a function", answer, hint=_WRITE)]
     months = read_toml("exercises.toml")["08.2"]["months"]
     given = [_days(_call(answer, month), month) for month in months]
     truth = [_alerts(month) for month in months]
