@@ -317,7 +317,7 @@ def _day(value: Any, share: float, month: _Month) -> float | None:
     number = as_number(value)
     if value is None or (number is not None and number == int(number)):
         return number
-    found = f"{month['case']}, the day of share {share} is {_shown(value)}"
+    found = f"{month['case']}, the day of share {share} is {kind_of(value) if number is None else value}"
     if kind_of(value).startswith("NaN") or str(value) in ("nan", "<NA>", "NaT"):
         hint = (
             "the task asks for another value if a share is never reached: does `day is None` hold for yours? A Series "
@@ -327,10 +327,6 @@ def _day(value: Any, share: float, month: _Month) -> float | None:
     if number is not None:
         raise Refused(wrong(found, hint="a bill has whole days: which day is the first with enough spending?"))
     raise Refused(wrong(found, hint="give each day as its number in the month, as the index of `daily` does"))
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str | float | bool) else kind_of(value)
 
 
 def _odd_day(months: Sequence[_Month], given: Sequence[_Days], truth: Sequence[_Days]) -> Finding:
