@@ -527,7 +527,7 @@ claim("Different totals with four different values", seen["finance"], always=4)
 #
 # Write the function `ledger(matrix, payoff)`. It takes a confusion matrix as scikit-learn prints it, and a payoff. (A row
 # is what happened: first on time, then late.) It returns the dollars of each cell *by name*, as a dict. The check calls it
-# with four different counts and four different values.
+# with other matrices, and with payoffs of four different values in any order.
 #
 # <details><summary>Hint</summary>The matrix and the payoff list the cells in different orders, so do not multiply them
 # by position. First give each count its name. The course has a function for this.</details>

@@ -338,8 +338,9 @@ daily.head(3)
 # ### Exercise 08.2: alerts at shares of the budget
 #
 # The deck sets alerts at 10%, 20%, 50% and 70% of the budget. Write `alarms(daily, budget, shares)`. `daily` holds the dollars
-# spent on each day of the month. Return a dict: for each of `shares`, the first day on which the total since day 1 reached that
-# share of `budget`, or `None` if it never did.
+# of each day in the bill, by the day's number; days without costs may be missing. Return a dict: for each of `shares`, the
+# first day on which the total since day 1 reached that share of `budget`, or `None` if it never did. The check calls your
+# function with other months, budgets and shares.
 #
 # <details><summary>Hint</summary>Each day, compare the running total with the budget. What should your function return for a
 # month that stays below every share?</details>

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
+from course_utils.exercises.calls import call
 from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
     as_mapping,
     as_number,
-    blank,
-    describe_error,
     grader,
+    kind_of,
     listed,
     not_a,
     right,
@@ -29,9 +29,14 @@ from course_utils.tables import read_csv, read_toml
 def overruled(answer: Any) -> Sequence[Finding]:
     """Grade which rejected columns a model may use: a collection of column names."""
     usable = read_toml("exercises.toml")["06.1"]["usable"]
-    if isinstance(answer, str | Mapping) or not hasattr(answer, "__iter__"):
+    if isinstance(answer, str | Mapping) or not isinstance(answer, Iterable):
         return [not_a("a list of columns", answer, hint="write the names in square brackets")]
-    names = [str(name) for name in answer]
+    if getattr(answer, "ndim", 1) == 2:
+        return [not_a("a list of columns", answer, hint="hand in the names that are in the index of your table")]
+    if getattr(answer, "dtype", None) is not None and answer.dtype.kind in "biuf":
+        hint = "a selection has a value for each row of the table: hand in the names of the rows that it keeps"
+        return [wrong(f"this is {kind_of(answer)} of {answer.dtype.name} values, not of names", hint=hint)]
+    names = [str(name).strip() for name in answer]
     dictionary = read_csv("dictionary.csv").query("table == 'flights'").set_index("column")
     unknown = [name for name in names if name not in dictionary.index]
     if unknown:
@@ -40,7 +45,9 @@ def overruled(answer: Any) -> Sequence[Finding]:
     late = [name for name in names if dictionary.loc[name, "known_hours_before"] < 3]
     if late:
         found = f"{listed(late)} {'is' if len(late) == 1 else 'are'} not known three hours before departure"
-        findings.append(wrong(found, hint="look at 'known_hours_before': a negative number means after departure"))
+        after = any(dictionary.loc[name, "known_hours_before"] < 0 for name in late)
+        hint = "a negative number means after departure" if after else "how many hours does the task ask for?"
+        findings.append(wrong(found, hint=f"look at 'known_hours_before': {hint}"))
     barred = [name for name in names if name not in late and name not in usable]
     inputs = [name for name in barred if dictionary.loc[name, "use"] == "yes"]
     if inputs:
@@ -54,70 +61,61 @@ def overruled(answer: Any) -> Sequence[Finding]:
         hint = "check the rejected columns one by one: following another column is no reason to drop a column"
         findings.append(wrong(many, hint=hint))
     if not findings:
-        return [right("all of them are known in time, and the dictionary allows their use")]
+        return [
+            right("all of them are known in time, and the dictionary allows their use"),
+            right("no column that a model may use is missing"),
+        ]
     good = len(usable) - len(absent)
     return [right(f"usable columns found: {good}"), *findings] if good else findings
 
 
 # --------------------------------------------------------------------------- 06.2
 
-_ALIKE = {  # a plausible choice of a score, and the hint for it
-    "accuracy": "accuracy mixes both kinds of error: which one is the question about?",
-    "recall": "that is the share of delays that was caught: the question is about the rest",
-    "sensitivity": "that is the share of delays that was caught: the question is about the rest",
-    "micro f1": "in this average a class counts by its number of flights: which class has the most?",
-    "rmse": "squared errors let a few extreme flights decide: is that a typical flight?",
-    "mse": "squared errors let a few extreme flights decide: is that a typical flight?",
-    "r2": "that is a share of the variance: the question asks for minutes",
-    "r²": "that is a share of the variance: the question asks for minutes",
-    "auc": "that measures the order alone: which question is about the order?",
-    "log-loss": "that measures the probabilities themselves: which question is about those?",
-    "calibration": "that measures the probabilities themselves: which question is about those?",
-    "mae": "that is in minutes: does the question ask for minutes?",
-    "precision": "that is a share of the warnings: what does this question ask for a share of?",
-    "type i": "that is a share of the flights on time: what does this question ask for a share of?",
-    "type ii": "that is a share of the delays: what does this question ask for a share of?",
-    "macro f1": "that averages over classes: is the question about classes?",
-}
-
 
 @grader("06.2")
 def chosen_scores(answer: Any) -> Sequence[Finding]:
     """Grade a score for each question: a mapping from question to the score's name."""
-    wanted = read_toml("exercises.toml")["06.2"]
+    task = read_toml("exercises.toml")["06.2"]
+    questions = {question["asks"]: question for question in task["question"]}
     given = as_mapping(answer)
     if given is None:
         return [not_a("a dict", answer, hint="keep the questions, and fill in a score for each")]
-    if absent := [question for question in wanted if question not in given]:
-        return [
-            wrong(f"{len(absent)} questions are missing", hint="keep the questions exactly as they are in the cell")
-        ]
-    if texts := [question for question in wanted if not isinstance(given[question], str)]:
+    keep = "keep the questions exactly as they are in the cell"
+    if absent := [asks for asks in questions if asks not in given]:
+        many = "1 question is" if len(absent) == 1 else f"{len(absent)} questions are"
+        return [wrong(f"{many} missing", hint=keep)]
+    if unknown := [name for name in given if name not in questions]:
+        return [wrong(f"{listed(unknown)} is not a question of this exercise", hint=keep)]
+    if texts := [asks for asks in questions if not isinstance(given[asks], str)]:
         return [wrong(f"the answer to {texts[0]!r} is not a text", hint="write the score's name between quotes")]
-    known = {_plain(name) for names in wanted.values() for name in names} | set(_ALIKE)
-    findings = []
-    for question, names in wanted.items():
-        said = _plain(given[question])
-        if said in {_plain(name) for name in names}:
-            continue
-        if said not in known:
-            findings.append(
-                wrong(f"{given[question]!r} is not a score of this lesson", hint="choose from the list in the task")
-            )
-            continue
-        hint = _ALIKE.get(said, "write down what is counted, and what it is a share of")
-        findings.append(wrong(f"{question} {given[question]!r} answers another question", hint=hint))
-    good = len(wanted) - len(findings)
-    return [
-        *([right(f"{good} of {len(wanted)} questions have the right score")] if good else []),
-        *findings,
-    ]
+    measures = {name: what for what, names in task["measures"].items() for name in names}
+    findings = [finding for asks, question in questions.items() if (finding := _score(given[asks], question, measures))]
+    good = len(questions) - len(findings)
+    return [*([right(f"{good} of {len(questions)} questions have the right score")] if good else []), *findings]
+
+
+def _score(said: str, question: Mapping[str, Any], measures: Mapping[str, str]) -> Finding | None:
+    """Return what is wrong with the score for a question: what it measures, and what the question asks for."""
+    name = _plain(said)
+    if name in map(_plain, question["scores"]):
+        return None
+    if name not in measures:
+        return wrong(f"{said!r} is not a score of this lesson", hint="choose from the list in the task")
+    return wrong(f"{question['asks']} {said!r} measures {measures[name]}", hint=question["hint"])
 
 
 def _plain(name: str) -> str:
-    name = re.sub(r"[\s_-]+", " ", name.strip().lower()).replace("log loss", "log-loss")
-    name = name.replace("cross entropy", "cross-entropy").replace("type 1", "type i").replace("type 2", "type ii")
-    return re.sub(r"^type (i{1,2}) (error|errors|error rate)$", r"type \1", name).replace("f1 macro", "macro f1")
+    """Return the name of a score without case, brackets and hyphens, with its usual words in their usual order."""
+    name = " ".join(re.sub(r"[\s_()-]+", " ", name.lower()).split())
+    name = re.sub(
+        r"^type ?(i{1,2}|[12])( errors?)?( rate)?$", lambda found: f"type {_ROMAN.get(found[1], found[1])}", name
+    )
+    return re.sub(r"^f1( score)? (macro|micro)$|^(macro|micro) f1 score$", r"\2\3 f1", name).replace(
+        "logloss", "log loss"
+    )
+
+
+_ROMAN = {"1": "i", "2": "ii"}
 
 
 # --------------------------------------------------------------------------- 06.3
@@ -128,47 +126,62 @@ def ledger(answer: Any) -> Sequence[Finding]:
     """Grade a function from scikit-learn's matrix and a payoff to the dollars of each named cell."""
     if not callable(answer):
         return [not_a("a function", answer, hint="pass its name, without brackets after it")]
-    tried = read_toml("exercises.toml")["06.3"]
-    (quiet, false_alarm), (missed, late) = tried["matrix"]
-    counts = {LATE: late, FALSE_ALARM: false_alarm, MISSED: missed, QUIET: quiet}
-    payoff = tried["payoff"]
-    try:
-        result = _call(answer, tried["matrix"], payoff)
-    except (Exception, SystemExit) as error:  # the learner's function may do anything
-        hint = "call it yourself with the deck's matrix and a payoff, and read the error message"
-        return [wrong(f"the function stops with {describe_error(error)}", hint=hint)]
-    if result is ...:
-        return [blank("what the function returns")]
-    if result is None:
-        return [wrong("the function returns nothing", hint="end it with return and your result")]
+    for place, case in enumerate(read_toml("exercises.toml")["06.3"]["case"]):
+        says = f"for the matrix {case['matrix']}"
+        (quiet, false_alarm), (missed, late) = case["matrix"]
+        counts = {LATE: late, FALSE_ALARM: false_alarm, MISSED: missed, QUIET: quiet}
+        findings = _booked(_call(answer, case, says), counts, case["payoff"])
+        if any(finding.kind == "wrong" for finding in findings):
+            bad = [finding for finding in findings if finding.kind == "wrong"]
+            return [wrong(f"{says}, {one.text}", hint=one.hint) for one in bad] if place else findings
+    return findings
+
+
+def _call(function: Any, case: Mapping[str, Any], says: str) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    return call(function, np.array(case["matrix"]), pd.Series(case["payoff"], dtype=float), case=says)
+
+
+def _booked(result: Any, counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:
+    """Grade the dollars that a function returned for one matrix and one payoff."""
     if (total := as_number(result)) is not None:
         return _total(total, counts, payoff)
+    if getattr(result, "ndim", 1) == 2 and hasattr(result, "squeeze"):
+        result = result.squeeze(axis=1) if result.shape[1] == 1 else result
     given = as_mapping(result)
     if given is None or set(given) != set(CELLS):
-        hint = f"give each of the four amounts the name of its cell: {listed(CELLS)}"
-        return [wrong("the amounts do not have the names of the four cells", hint=hint)]
+        return [_unnamed(result, given)]
     amounts = {cell: as_number(given[cell]) for cell in CELLS}
     if none := [cell for cell in CELLS if amounts[cell] is None]:
         return [wrong(f"not a number: {listed(none)}", hint="give one number of dollars for each cell")]
     return _decoded(amounts, counts, payoff)
 
 
-def _call(function: Callable[..., Any], matrix: Sequence[Sequence[int]], payoff: Mapping[str, float]) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    return function(np.array(matrix), pd.Series({cell: float(payoff[cell]) for cell in CELLS}))
+def _unnamed(result: Any, given: Mapping[Any, Any] | None) -> Finding:
+    """Return what is wrong with the names of a result."""
+    if given is None:
+        hint = f"give each of the four amounts the name of its cell, in a dict or a Series: {listed(CELLS)}"
+        return wrong(f"the function returns {kind_of(result)} without the names of the four cells", hint=hint)
+    if absent := [cell for cell in CELLS if cell not in given]:
+        found = f"the function returns no amount for {listed(absent)}"
+        return wrong(found, hint=f"give each of the four amounts the name of its cell: {listed(CELLS)}")
+    unknown = [name for name in given if name not in CELLS]
+    return wrong(
+        f"{listed(unknown)} is not a cell", hint="return the four cells only: whoever adds them up counts each"
+    )
 
 
 def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:
-    """Find which count and which value were multiplied in each cell: all products of a count and a value differ."""
+    """Find which count and which value were multiplied in each cell: all products of the two differ."""
     products = {(one, other): counts[one] * payoff[other] for one in CELLS for other in CELLS}
     met = {}
     for cell in CELLS:
         found = [pair for pair, product in products.items() if abs(amounts[cell] - product) < 0.01]
         if not found:
-            return [_odd(amounts, counts, payoff)]
-        met[cell] = found[0]
+            return [_odd(cell, amounts, counts, payoff)]
+        met[cell] = (cell, cell) if (cell, cell) in found else found[0]  # a count of zero fits every value
     counted = {cell: pair[0] for cell, pair in met.items()}
     valued = {cell: pair[1] for cell, pair in met.items()}
     if all(counted[cell] == valued[cell] == cell for cell in CELLS):
@@ -222,20 +235,31 @@ def _pairs(valued: Mapping[str, str]) -> str:
     return "values of the two mistakes" if set(moved) == {FALSE_ALARM, MISSED} else "values of several cells"
 
 
-def _odd(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapping[str, float]) -> Finding:
-    """Return what the amounts are if they are not products of a count and a value."""
+def _odd(cell: str, amounts: Mapping[str, float], counts: Mapping[str, float], payoff: Mapping[str, float]) -> Finding:
+    """Return what the amounts are if the one of `cell` is not a product of a count and a value."""
     total = sum(counts.values())
-    if all(abs(amounts[cell] - counts[cell]) < 0.01 for cell in CELLS):
+
+    def are(near: float, how: Any) -> bool:
+        return all(abs(amounts[name] - how(counts[name], payoff[name])) < near for name in CELLS)
+
+    if are(0.01, lambda count, value: count):
         return wrong("these are flights, not dollars", hint="what is each of these flights worth?")
-    if all(abs(abs(amounts[cell]) - abs(counts[cell] * payoff[cell])) < 0.01 for cell in CELLS):
+    if are(0.01, lambda count, value: value):
+        return wrong("these are the dollars of one flight in each cell", hint="how many flights does each cell have?")
+    if all(abs(abs(amounts[name]) - abs(counts[name] * payoff[name])) < 0.01 for name in CELLS):
         hint = "costs are already negative in the payoff: neither subtract them again nor drop the sign"
         return wrong("a sign is wrong", hint=hint)
-    if all(abs(amounts[cell] - counts[cell] * payoff[cell] / total) < 0.01 for cell in CELLS):
+    if are(0.01, lambda count, value: count * value / total):
         return wrong("these are average dollars per flight", hint="leave out the division by the number of flights")
-    return wrong(
-        "some amounts are not a count times a value",
-        hint="each amount is a cell's flights times the value of one flight",
-    )
+    if are(0.01, lambda count, value: 1000 * count * value / total):
+        hint = "the table above the exercise scales its amounts: does the task ask for that?"
+        return wrong("these are dollars per 1,000 flights", hint=hint)
+    if are(1, lambda count, value: count * value):
+        return wrong(
+            "these are whole dollars", hint="a payoff may have cents: who rounds, your function or its reader?"
+        )
+    found = f"{amounts[cell]:,.2f} dollars for {cell!r} is not a count times a value"
+    return wrong(found, hint="each amount is a cell's flights times the value of one flight")
 
 
 def _total(total: float, counts: Mapping[str, float], payoff: Mapping[str, float]) -> list[Finding]:

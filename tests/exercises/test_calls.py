@@ -201,6 +201,12 @@ def test_a_generator_is_read():
     assert calls.call(lambda rows: (row for row in rows), [1, 2]) == [1, 2]
 
 
+def test_a_list_that_holds_a_table_is_read():
+    """A function may return a table in a list, which has no truth value of its own."""
+    table = pd.DataFrame({"a": [1, 2]})
+    assert calls.call(lambda rows: [table], [1])[0].equals(table)
+
+
 def test_any_callable_will_do():
     """A built-in function and an object that can be called are accepted as functions."""
 

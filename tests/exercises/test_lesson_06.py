@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from decimal import Decimal
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import pytest
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
@@ -81,16 +84,72 @@ def wrong_names(matrix, payoff):
     return {LATE: book[QUIET], QUIET: book[LATE], FALSE_ALARM: book[FALSE_ALARM], SILENT: book[SILENT]}
 
 
+def in_a_loop(matrix, payoff):
+    names = iter(["not warned, on time", "warned, on time", "not warned, late", "warned, late"])
+    found = {}
+    for row in matrix:
+        for count in row:
+            name = next(names)
+            found[name] = count.item() * payoff[name]
+    return found
+
+
+def as_a_column(matrix, payoff):
+    return pd.DataFrame({"dollars": by_name(matrix, payoff)})
+
+
+def with_fractions(matrix, payoff):
+    return {
+        cell: Decimal(int(count)) * Decimal(str(payoff[cell])) for cell, count in metrics.from_sklearn(matrix).items()
+    }
+
+
+class Ledger:
+    """A callable object."""
+
+    def __call__(self, matrix, payoff):
+        """Return the dollars of each cell."""
+        tn, fp, fn, tp = matrix.ravel()
+        return payoff * pd.Series([tp, fp, fn, tn], index=CELLS)
+
+
+def spoilt(matrix, payoff):
+    matrix *= np.array([[1, -1], [-1, 1]])
+    return by_name(abs(matrix), payoff)
+
+
 RIGHT = {
-    "06.1": [USABLE, tuple(USABLE[::-1]), set(USABLE), pd.Index(USABLE), pd.Series(USABLE), np.array(USABLE)],
+    "06.1": [
+        USABLE,
+        tuple(USABLE[::-1]),
+        set(USABLE),
+        pd.Index(USABLE),
+        pd.Series(USABLE),
+        np.array(USABLE),
+        [f" {name}" for name in USABLE],
+        dict.fromkeys(USABLE).keys(),
+    ],
     "06.2": [
         SCORES,
         pd.Series(SCORES),
         MappingProxyType(SCORES),
         SCORES | {MISSED: "Miss rate", IN_VAIN: "false positive rate", TRUE: "calibration", ORDER: "ROC AUC"},
+        {question: f" {score.upper()} " for question, score in reversed(SCORES.items())},
+        SCORES | {MISSED: "type II error rate", TRUE: "Log Loss", RARE: "f1-score (macro)", ORDER: "roc_auc"},
+        SCORES | {MISSED: "FNR", IN_VAIN: "type1", TRUE: "logloss", RARE: "Macro F1 score", COME_TRUE: "PPV"},
         SCORES | {MISSED: "type 2", IN_VAIN: "Type-I error", RARE: "F1 macro", MINUTES: "Mean Absolute Error"},
     ],
-    "06.3": [by_name, by_hand, in_another_order, frozen],
+    "06.3": [
+        by_name,
+        by_hand,
+        in_another_order,
+        frozen,
+        in_a_loop,
+        as_a_column,
+        with_fractions,
+        Ledger(),
+        functools.partial(lambda factor, matrix, payoff: by_name(matrix, payoff) * factor, 1),
+    ],
 }
 
 WRONG = {
@@ -101,6 +160,9 @@ WRONG = {
         ([*USABLE, "Month"], "column 'use'"),
         ([*USABLE, "Year"], "column 'use'"),
         (["CRSDepTime", "Distance"], "one by one"),
+        ([*USABLE, "TailNum"], "how many hours"),
+        (pd.DataFrame(index=USABLE, columns=["follows"]), "the index of your table"),
+        (pd.Series(True, index=USABLE), "the rows that it keeps"),
         ([*USABLE, "UniqueCarrier"], "names what each column follows"),
         ([], "one by one"),
         ("CRSDepTime", "square brackets"),
@@ -109,14 +171,20 @@ WRONG = {
         (["departure", "CRSElapsedTime"], "index of the table"),
     ],
     "06.2": [
-        (SCORES | {MISSED: "recall"}, "about the rest"),
-        (SCORES | {MISSED: "type I", IN_VAIN: "type II"}, "a share of the flights on time"),
-        (SCORES | {COME_TRUE: "accuracy"}, "mixes both kinds"),
-        (SCORES | {RARE: "micro F1"}, "which class has the most"),
+        (SCORES | {MISSED: "recall"}, "does your score do the same"),
+        (SCORES | {MISSED: "precision"}, "does your score do the same"),
+        (SCORES | {IN_VAIN: "specificity"}, "which two does it divide by"),
+        (SCORES | {IN_VAIN: "type II"}, "which two does it divide by"),
+        (SCORES | {COME_TRUE: "recall"}, "asks for a share"),
+        (SCORES | {COME_TRUE: "accuracy"}, "asks for a share"),
+        (SCORES | {COME_TRUE: "type I"}, "asks for a share"),
+        (SCORES | {RARE: "micro F1"}, "as much as the large ones"),
+        (SCORES | {RARE: "recall"}, "as much as the large ones"),
         (SCORES | {MINUTES: "RMSE"}, "typical"),
         (SCORES | {MINUTES: "R²"}, "asks for minutes"),
-        (SCORES | {ORDER: "log-loss", TRUE: "AUC"}, "the order alone"),
-        (SCORES | {COME_TRUE: "type I"}, "a share of the flights on time"),
+        (SCORES | {ORDER: "log-loss"}, "more than their order"),
+        (SCORES | {TRUE: "AUC"}, "halve every probability"),
+        (SCORES | {"is it good?": "AUC"}, "exactly as they are"),
         (SCORES | {COME_TRUE: "goodness"}, "from the list"),
         (SCORES | {COME_TRUE: 0.43}, "between quotes"),
         ({COME_TRUE: "precision"}, "exactly as they are"),
@@ -136,13 +204,34 @@ WRONG = {
         (lambda matrix, payoff: by_name(matrix, payoff).sum(), "keep the four amounts apart"),
         (lambda matrix, payoff: by_name(np.transpose(matrix), payoff).sum(), "what do the rows stand for"),
         (lambda matrix, payoff: by_name(matrix, payoff) + 1, "a cell's flights times"),
-        (lambda matrix, payoff: by_name(matrix, payoff).tolist(), "the name of its cell"),
+        (lambda matrix, payoff: by_name(matrix, payoff).round(), "who rounds"),
+        (lambda matrix, payoff: by_name(matrix, payoff) / np.sum(matrix) * 1000, "scales its amounts"),
+        (lambda matrix, payoff: payoff, "how many flights"),
+        (lambda matrix, payoff: by_name(matrix, payoff).tolist(), "in a dict or a Series"),
+        (lambda matrix, payoff: by_name(matrix, payoff).drop(LATE), "the name of its cell"),
+        (lambda matrix, payoff: {**by_name(matrix, payoff), "total": 1}, "return the four cells only"),
+        (lambda matrix, payoff: by_name([[7001, 503], [211, 1009]], payoff), "a cell's flights times"),
+        (spoilt, "as they were"),
         (lambda matrix, payoff: {"TP": 1, "FP": 2, "FN": 3, "TN": 4}, "the name of its cell"),
         (lambda matrix, payoff: dict.fromkeys(CELLS, "much"), "one number of dollars"),
-        (lambda matrix, payoff: print(end=""), "return"),
-        (lambda matrix: matrix, "call it yourself"),
+        (lambda matrix, payoff: print(by_name(matrix, payoff)), "what is printed"),
+        (lambda matrix: matrix, "the cell began with"),
         (5206900, "without brackets"),
     ],
+}
+
+EQUIVALENT = {
+    "06.1": {
+        "* exchanged": "the order of the columns does not matter",
+        " reversed": "the order of the columns does not matter",
+        "* twice": "a column that is listed twice is the same column",
+    },
+    "06.3": {
+        "*arguments swapped": "a count times a value is a value times a count",
+        "result keys as text": "the names of the cells are texts already",
+        "result NaN for None": "no amount is None",
+        "result zeros for NaN": "no amount is NaN",
+    },
 }
 
 SECRETS = {
@@ -170,19 +259,27 @@ def test_with_the_decks_equal_diagonal_nobody_could_see_the_exchange(report):
 
 def test_a_transposed_matrix_and_exchanged_dollars_are_told_apart(report):
     """Both mistakes give the same total, but the check distinguishes them."""
-    payoff = pd.Series(read_toml("exercises.toml")["06.3"]["payoff"])
-    matrix = read_toml("exercises.toml")["06.3"]["matrix"]
+    case = read_toml("exercises.toml")["06.3"]["case"][0]
+    payoff, matrix = pd.Series(case["payoff"]), case["matrix"]
     transposed, exchanged = misread(**MISTAKES), wrong_dollars
     assert sum(transposed(matrix, payoff).values()) == sum(exchanged(matrix, payoff).values())
     assert "you read the matrix transposed" in report("06.3", transposed)
     assert "the dollars are exchanged: values of the two mistakes" in report("06.3", exchanged)
 
 
-def test_every_product_of_the_check_tells_its_count_and_its_value():
+@pytest.mark.parametrize("case", read_toml("exercises.toml")["06.3"]["case"])
+def test_every_product_of_the_check_tells_its_count_and_its_value(case):
     """All products of a count and a value differ, so the check never confuses two mistakes."""
-    tried = read_toml("exercises.toml")["06.3"]
-    products = {count * value for count in np.ravel(tried["matrix"]) for value in tried["payoff"].values()}
-    assert len(products) == 16
-    counts = metrics.from_sklearn(tried["matrix"])
-    book = money.dollars_by_cell(counts, tried["payoff"])
-    assert [finding.kind for finding in _decoded(book, counts, tried["payoff"])] == ["right", "right"]
+    found = [count for count in np.ravel(case["matrix"]) if count]
+    products = {round(count * value, 6) for count in found for value in case["payoff"].values()}
+    assert len(products) == 4 * len(found)
+    counts = metrics.from_sklearn(case["matrix"])
+    book = money.dollars_by_cell(counts, case["payoff"])
+    assert [finding.kind for finding in _decoded(book, counts, case["payoff"])] == ["right", "right"]
+
+
+def test_a_wrong_score_is_told_what_it_measures(report):
+    """The same wrong score gets the hint of the question for which I chose it."""
+    for question in (COME_TRUE, MISSED):
+        printed = report("06.2", SCORES | {question: "recall"})
+        assert f"✗ {question} 'recall' measures the share of the delays that had a warning" in printed
