@@ -153,7 +153,11 @@ def blind_claims() -> Part:
         print("\n".join(perturb.told(found)), flush=True)
         claims += [claim for claim in found if claim.about_data]
     blind = sum(claim.never_fails for claim in claims)
-    return Part("claims with spoilt data", 0 if claims else 1, f"{blind} of {len(claims)} claims about data never fail")
+    return Part(
+        "claims with spoilt data",
+        0 if claims else 1,
+        f"{blind} of {counted(len(claims), 'claim')} about data never fail",
+    )
 
 
 def serving_speed() -> Part:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import UsageError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +196,7 @@ def told(claims: Sequence[ClaimRecord]) -> list[str]:
     about = [claim for claim in claims if claim.about_data]
     blind = [claim for claim in about if claim.never_fails]
     lesson = claims[0].lesson if claims else "a lesson without claims"
-    head = f"{lesson}: {len(claims)} claims, {len(about)} about data or a model, {len(blind)} of these never fail"
+    head = f"{lesson}: {counted(len(claims), 'claim')}, {len(about)} about data or a model, {len(blind)} of these never fail"
     return [head, *(f"  never fails: {claim.statement}" for claim in blind)]
 
 

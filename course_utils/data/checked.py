@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import DataError
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,7 @@ def _as_floats(values: Any, what: str) -> np.ndarray:
         values = pd.Series(values, dtype=None if len(values) else float)
     kind = getattr(values.dtype, "kind", "O")
     if kind in "mMc" or isinstance(values.dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
-        raise DataError(f"is stored as {values.dtype} where numbers belong", column=what, fix="pass numbers")
+        raise DataError(f"is stored as {values.dtype}, but numbers belong there", column=what, fix="pass numbers")
     if pd.api.types.is_numeric_dtype(values):
         return values.to_numpy(dtype=float, na_value=np.nan)
     # Texts that look like numbers are refused: '3.5' in one row is a sign that the column was read as text.
@@ -165,7 +166,7 @@ def _is_missing(value: Any) -> bool:
 
 def _refused(found: np.ndarray, wrong: np.ndarray, says: str, what: str, fix: str) -> DataError:
     row, count = int(wrong.argmax()), int(wrong.sum())
-    others = f" (and {count - 1:,} more rows)" if count > 1 else ""
+    others = f" (and {counted(count - 1, 'more row')})" if count > 1 else ""
     return DataError(says.format(f"{found[row]:g}") + others, column=what, row=row, fix=fix)
 
 

@@ -68,6 +68,12 @@ def test_a_function_that_never_ends_is_stopped_outside_the_main_thread_too():
     assert "still running" in findings[0].text
 
 
+def test_a_block_of_code_can_be_limited_too():
+    """Code that is no function of a learner, such as a search with their pattern, is stopped in the same way."""
+    with pytest.raises(calls.StillRunningError), calls.limited(processor=0.1, clock=1):
+        endless([])
+
+
 def test_control_c_stops_a_check():
     """Ctrl-C gets through to a function that hangs."""
 

@@ -126,6 +126,16 @@ def test_long_lines_are_wrapped(capsys, monkeypatch):
     assert all(line.startswith("  word-") for line in lines[1:])
 
 
+def test_a_finding_can_end_a_grader_from_anywhere(report, monkeypatch):
+    """A grader that is refused deep inside reports that one finding, and nothing else."""
+
+    def grade(answer):
+        raise grading.Refused(grading.wrong("this is too deep", hint="come up"))
+
+    monkeypatch.setitem(grading._GRADERS, "12.1", grade)
+    assert report("12.1", 1) == "✗ this is too deep\n  Hint: come up.\nExercise 12.1: not solved yet\n"
+
+
 def test_two_graders_cannot_claim_one_exercise(monkeypatch):
     """Two graders with the same number are an error."""
     monkeypatch.setattr(grading, "_GRADERS", {})

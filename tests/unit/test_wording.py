@@ -19,7 +19,7 @@ ALONE = re.compile(r"authoring/bootstrap\.py|course_utils/exercises/lesson_\d\d\
 SINGULAR = re.compile(
     "accepts|adds|agrees|allows|answers|as|asks|bears|becomes|belongs|changes|comes|compares|contains|copies|costs|counts|"
     "differs|does|ends|exists|expects|fails|falls|finds|fits|follows|gets|gives|goes|has|holds|injects|is|its|keeps|"
-    "lacks|learns|leaves|lies|lists|loses|makes|matches|means|misses|needs|occurs|plus|puts|reads|refuses|repeats|"
+    "lacks|learns|leaves|lies|lists|loses|makes|matches|means|measures|misses|names|needs|occurs|plus|puts|reads|refuses|repeats|"
     "returns|runs|s|says|serves|shows|stands|starts|states|stays|stops|takes|tells|this|trains|us|uses|versus|wants|"
     "was|works|writes"
 )

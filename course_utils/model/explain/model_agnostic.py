@@ -125,7 +125,7 @@ def _players(worth: pd.Series) -> list[str]:
     players = sorted(max(worth.index, key=len))
     if not players or len(set(worth.index)) != len(worth) or len(worth) != 2 ** len(players):
         raise UsageError(
-            f"{len(worth)} coalitions of {len(players)} players are not all of them, each once",
+            f"{counted(len(worth), 'coalition')} of {counted(len(players), 'player')} are not all of them, each once",
             fix="pass what explain.coalition_values returns",
         )
     checked.numbers(worth, "worth", missing=False)

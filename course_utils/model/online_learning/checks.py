@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.errors import DataError, UsageError
+from course_utils.wording import counted
 
 __all__ = ["as_day", "as_probabilities", "check_columns", "check_count", "check_lines", "check_positive", "scored"]
 
@@ -82,7 +83,7 @@ def as_probabilities(flights: int, probability: Any, name: str) -> np.ndarray:
         raise DataError("holds values that are not numbers", column=name, fix="give probabilities of 'late'") from error
     if found.shape != (flights,):
         raise DataError(
-            f"has the shape {found.shape} for {flights:,} flights",
+            f"has the shape {found.shape} for {counted(flights, 'flight')}",
             column=name,
             fix="give one probability for each flight of the stream, in its order",
         )

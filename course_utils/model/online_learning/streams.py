@@ -109,7 +109,8 @@ class Stream:
     rows: pd.DataFrame
 
     def __repr__(self) -> str:
-        return f"{len(self.lines):,} flights on {len(np.unique(self.days)):,} days, {self.late.mean():.1%} late"
+        flights, days = counted(len(self.lines), "flight"), counted(len(np.unique(self.days)), "day")
+        return f"{flights} on {days}, {self.late.mean():.1%} late"
 
     @property
     def calendar(self) -> list[str]:

@@ -22,6 +22,7 @@ from course_utils.model.vowpal.plan import Choice, LinePlan
 from course_utils.model.vowpal.reading import CsvReader
 from course_utils.model.vowpal.wording import named, say
 from course_utils.model.vowpal.writing import Sink, check_target, open_sink
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +61,9 @@ class Written:
     cancelled: int = 0
 
     def __repr__(self) -> str:
-        skipped = f", {self.skipped:,} rows without a label left out" if self.skipped else ""
-        return f"{self.examples:,} examples, {self.features:,} features of {len(self.columns)} columns{skipped}"
+        skipped = f", {counted(self.skipped, 'row')} without a label left out" if self.skipped else ""
+        features = f"{counted(self.features, 'feature')} of {counted(len(self.columns), 'column')}"
+        return f"{counted(self.examples, 'example')}, {features}{skipped}"
 
 
 def csv2vw(
@@ -150,7 +152,7 @@ def csv2vw(
     if written.cancelled:
         skip = say("unlabelled='skip'", "--unlabelled skip")
         warnings.warn(
-            f"{written.cancelled:,} of {written.examples:,} labelled rows are cancelled flights (column "
+            f"{written.cancelled:,} of {counted(written.examples, 'labelled row')} are cancelled flights (column "
             f"{plan.names[plan.cancelled]}): they never left, so their label says nothing about a delay. Fix: empty "
             f"the label of these rows, and leave them out with {skip}.",
             stacklevel=2,
@@ -252,7 +254,7 @@ def _raise_located(reader: CsvReader, convert: _Converter, batch: list[tuple[lis
 def _misshapen(row: list[str], named: int, width: int) -> DataError:
     fix = "look for a separator inside a cell, which needs quotes around it, or for a line cut in two"
     if len(row) != width:
-        return DataError(f"has {len(row)} cells, but there are {width} columns", fix=fix)
+        return DataError(f"has {counted(len(row), 'cell')}, but there are {counted(width, 'column')}", fix=fix)
     return DataError(
         f"has {next(filter(None, row[named:]))!r} in a column that has no name in the header",
         fix=f"name every column in the header, or {fix}",

@@ -16,6 +16,7 @@ from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.labels import LabelMap
 from course_utils.model.vowpal.text import LARGEST, NUMBER, check_encoding, escape, format_feature
 from course_utils.model.vowpal.wording import named, say
+from course_utils.wording import counted
 
 __all__ = ["Choice", "LinePlan"]
 
@@ -273,14 +274,14 @@ def _input_columns(names: list[str], taken: set[str], choice: Choice) -> list[st
                 "list the columns to use (columns=['…']), or use all (all_columns=True)",
                 "list the columns to use (--columns A,B), or use all (--all-columns)",
             )
-            raise UsageError(f"the dictionary admits none of these columns {hours:g} hours ahead", fix=fix)
+            raise UsageError(f"the dictionary admits none of these columns {counted(hours, 'hour')} ahead", fix=fix)
         return inputs
     _check_present(columns, names)
     wrong = next((name for name in columns if name in known and name not in admitted), None)
     if wrong is not None:
         raise UsageError(
-            f"{wrong} may not be used {hours:g} hours ahead: {known[wrong]['why']}",
-            fix=f"leave it out; only {say('all_columns=True', '--all-columns')} includes it",
+            f"{wrong} may not be used {counted(hours, 'hour')} ahead: {known[wrong]['why']}",
+            fix=f"leave it out; it is included only with {say('all_columns=True', '--all-columns')}",
         )
     both = next((name for name in columns if name in taken), None)
     if both is not None:

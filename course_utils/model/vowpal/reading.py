@@ -26,6 +26,7 @@ from typing import IO
 from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.text import check_encoding
 from course_utils.model.vowpal.wording import named, say
+from course_utils.wording import counted
 
 __all__ = ["STANDARD", "CsvReader"]
 
@@ -247,4 +248,6 @@ def _zipped(file: IO[bytes], name: str, stack: contextlib.ExitStack) -> IO[bytes
         raise DataError(f"is a zip archive that cannot be read: {error}", file=name, fix="unpack it first") from error
     if any(member.startswith("xl/") for member in members):
         raise DataError("is an Excel file, not CSV", file=name, fix="save the sheet as CSV")
-    raise DataError(f"is a zip archive of {len(members)} files", file=name, fix="unpack it, and name one CSV file")
+    raise DataError(
+        f"is a zip archive of {counted(len(members), 'file')}", file=name, fix="unpack it, and name one CSV file"
+    )

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.model.vowpal.text import format_number
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +138,7 @@ class Run:
 
     def __repr__(self) -> str:
         loss = "n.a. (no label)" if math.isnan(self.loss) else f"{self.loss:.3f}"
-        return f"{self.examples:,} examples, {self.features:,} features, average loss {loss}"
+        return f"{counted(self.examples, 'example')}, {counted(self.features, 'feature')}, average loss {loss}"
 
 
 def run(
