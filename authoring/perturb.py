@@ -196,7 +196,8 @@ def told(claims: Sequence[ClaimRecord]) -> list[str]:
     about = [claim for claim in claims if claim.about_data]
     blind = [claim for claim in about if claim.never_fails]
     lesson = claims[0].lesson if claims else "a lesson without claims"
-    head = f"{lesson}: {counted(len(claims), 'claim')}, {len(about)} about data or a model, {len(blind)} of these never fail"
+    total = counted(len(claims), "claim")
+    head = f"{lesson}: {total}, {len(about)} about data or a model, {len(blind)} of these never fail"
     return [head, *(f"  never fails: {claim.statement}" for claim in blind)]
 
 

@@ -17,6 +17,7 @@ from course_utils.data import features, splits
 from course_utils.errors import DataError
 from course_utils.model import vowpal
 from course_utils.model.online_learning.checks import as_day, check_columns, check_count
+from course_utils.wording import counted
 
 __all__ = [
     "NAMESPACES",
