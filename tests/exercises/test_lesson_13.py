@@ -102,7 +102,7 @@ EQUIVALENT = {
         for line in (
             "[1-5]: *",
             "7: 'initial_t [<>!]*",
-            "9: *",
+            "8: *",
             "1[0-2]: *",
             "1[45]: *",
             "19: 'best constant = *",
