@@ -102,10 +102,8 @@ EQUIVALENT = {
         for line in (
             "[1-5]: *",
             "7: 'initial_t [<>!]*",
-            "8: *",
             "1[0-2]: *",
             "1[45]: *",
-            "19: 'best constant = *",
             "2[0-9]: *",
             "18: 'weighted example sum = *",
             "20: 'average loss = 0.47'",
