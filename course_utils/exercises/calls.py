@@ -76,7 +76,7 @@ def call(function: Callable[..., Any], *given: Any, case: str = "", may_be_none:
         raise Refused(wrong(found, hint="does your loop end? What changes in each pass?")) from None
     except (Exception, SystemExit) as error:
         raise Refused(_raised(start, function, error)) from None
-    if value is ... or (isinstance(value, list) and value == [...]):
+    if value is ... or (isinstance(value, list) and len(value) == 1 and value[0] is ...):
         raise Refused(blank("what the function returns"))
     if isinstance(value, list) and len(value) > _MOST_ITEMS:
         raise Refused(wrong(f"{start}your function yields items without end", hint="when does its loop stop?"))

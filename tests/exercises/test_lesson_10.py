@@ -243,7 +243,7 @@ EQUIVALENT = {
         "* empty": "it is empty in the right answer too",
     },
     "10.2": {
-        "line 4: days.groupby(level=0).cumsum() - days swapped": "both counts are negative then, and their ratio is the same",
+        "line 4: days.groupby(level=0).cumsum() - days swapped": "with both counts negative, their ratio is the same",
         "line 2: *astype(str) method left out": "categories are grouped as texts are",
         "line 6: pd.MultiIndex.from_arrays(by) left out": "reindex takes a list of columns as well",
     },
