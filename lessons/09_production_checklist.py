@@ -148,11 +148,7 @@ mine = {
 ### BEGIN SOLUTION
 mine = {
     "upstream": (0.5, "documented", "the team files the weather provider's mails in its wiki"),
-    "invariants": (
-        1,
-        "automatic",
-        "a nightly job checks the day's rows against the schema, and pages",
-    ),
+    "invariants": (1, "automatic", "a nightly job checks each day's rows, and pages us"),
     "skew": (0, "never", "never compared"),
     "age": (0, "never", "the service does not know when its model was trained"),
     "numbers": (1, "automatic", "the service refuses NaN, tests/test_service.py"),
