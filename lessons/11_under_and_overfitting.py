@@ -13,6 +13,8 @@
 # *10 minutes in class: the two ends 2 · depth and rounds 3 · how many flights 2 · choose and defend 3.*
 
 # %% tags=["setup"]
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import xgboost as xgb
@@ -87,7 +89,7 @@ noise_curve.index += 1
 
 # %%
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 constant = DummyClassifier(strategy="prior")
 constant.fit(split.train[["Distance"]], train.get_label())
@@ -203,13 +205,13 @@ def loss_of_each(data, booster, rounds):
 
 # %%
 stop = {"num_boost_round": 300, "early_stopping_rounds": 20}
+sizes = (1_000, 3_000, 10_000, 30_000)
+samples = {size: matrix(splits.smaller(full, rows=size).train) for size in sizes}
 losses = {}
-for size in (1_000, 3_000, 10_000, 30_000):
-    fewer = matrix(splits.smaller(full, rows=size).train)
-    for depth in (1, 6, 10):
-        booster, _ = watch(fewer, depth, **stop)
-        chosen = loss_of_each(validation, booster, booster.best_iteration + 1)
-        losses[size, f"depth {depth}"] = chosen
+for size, depth in product(sizes, (1, 6, 10)):
+    booster, _ = watch(samples[size], depth, **stop)
+    chosen = loss_of_each(validation, booster, booster.best_iteration + 1)
+    losses[size, f"depth {depth}"] = chosen
 
 # %%
 by_size = pd.Series({key: loss.mean() for key, loss in losses.items()}).unstack()
@@ -247,8 +249,7 @@ gains = {
     (f"{few:,} to {many:,}", depth): gain(
         losses[few, depth], losses[many, depth], split.validation
     )
-    for few, many in steps
-    for depth in depths
+    for (few, many), depth in product(steps, depths)
 }
 gains = pd.DataFrame(gains).T
 gains.round(1)
@@ -272,7 +273,7 @@ claim(
 )
 
 # %% [markdown]
-# Up to 10,000 flights all three gain. From there to 30,000, depth 1 has learned what it can express within 300 rounds: it underfits,
+# Up to 10,000 flights all three gain. From there to 30,000, depth 1 has learned what it can express within its rounds: it underfits,
 # and no gain can be told from zero. Depths 6 and 10 overfit, and both still gain. So the curves also answer the question that every
 # project gets: would more data help?
 
@@ -287,10 +288,11 @@ truth = test.get_label()
 judged, at_best, at_end = {}, {}, {}
 for name, (booster, _) in fits.items():
     chosen = booster.predict(test, iteration_range=(0, int(best[name])))
+    every = booster.predict(test)
     at_best[name] = loss_of_each(test, booster, int(best[name]))
     at_end[name] = loss_of_each(test, booster, 200)
-    judged[name] = {"AUC": roc_auc_score(truth, chosen), "log-loss": at_best[name].mean()}
-    judged[name]["log-loss after all 200 rounds"] = at_end[name].mean()
+    judged[name] = {"AUC": roc_auc_score(truth, chosen), "log-loss": log_loss(truth, chosen)}
+    judged[name]["log-loss after all 200 rounds"] = log_loss(truth, every)
 
 # %%
 judged = pd.DataFrame(judged).T
