@@ -24,3 +24,13 @@ def test_reversed_outcomes_exchange_late_and_on_time_from_a_day_on():
     later = (rows["DayofMonth"] >= 3) & rows["DepDelay"].notna()
     assert ((rows["DepDelay"] >= 15) != (other["DepDelay"] >= 15))[later].all()
     assert rows[~later].equals(other[~later])
+
+
+def test_no_wrong_formula_computes_the_right_share():
+    """On these tables every wrong formula differs from the share on all earlier days, so no mistake goes unnoticed."""
+    tables = [earlier_days.Flights.of(rows) for _, rows in earlier_days.cases()]
+    wanted = [earlier_days.shares(table, earlier_days.earlier_days) for table in tables]
+    for formula, found, _ in earlier_days.formulas():
+        computed = [formula(table) for table in tables]
+        same = [np.allclose(one, other, equal_nan=True) for one, other in zip(computed, wanted, strict=True)]
+        assert not all(same), found
