@@ -140,8 +140,18 @@ print("What it means:", checklist.score_meaning(earned.min()))
 # ### Exercise 09.1: your own project
 #
 # Score the section Monitoring for a project of your own, or for the last model that you saw in production. Hand in the dict
-# `mine`: for each row of the sheet, a pair of points and evidence. `checklist.blank_score_sheet()` lists the questions of all
-# sections, and the check accepts other complete sections too.
+# `mine`: for each row of the sheet, a tuple of points, how the test is done, and evidence. *How* is one of five:
+#
+# | how | what happens |
+# | --- | --- |
+# | `"automatic"` | it runs by itself, with every change or every day |
+# | `"documented"` | a person does it and writes the result down |
+# | `"undocumented"` | a person does it, and the result is not written down |
+# | `"planned"` | it is planned |
+# | `"never"` | no one does it |
+#
+# `checklist.blank_score_sheet()` lists the questions of all sections, and the check accepts other complete sections too. The check
+# compares points with how, and looks whether there is evidence. Whether the evidence convinces, it cannot tell: ask a partner.
 #
 # <details><summary>Hint</summary>Evidence is what a stranger would find today. For each row, ask who starts the test and where
 # its result is recorded.</details>
@@ -151,23 +161,23 @@ show_table(checklist.blank_score_sheet("monitoring"))
 
 # %%
 mine = {
-    "upstream": (..., ...),
-    "invariants": (..., ...),
-    "skew": (..., ...),
-    "age": (..., ...),
-    "numbers": (..., ...),
-    "performance": (..., ...),
-    "quality": (..., ...),
+    "upstream": (..., ..., ...),
+    "invariants": (..., ..., ...),
+    "skew": (..., ..., ...),
+    "age": (..., ..., ...),
+    "numbers": (..., ..., ...),
+    "performance": (..., ..., ...),
+    "quality": (..., ..., ...),
 }
 ### BEGIN SOLUTION
 mine = {
-    "upstream": (0.5, "the team files the weather provider's mails in its wiki"),
-    "invariants": (1, "a nightly job checks the day's rows against the schema, and pages"),
-    "skew": (0, "never compared"),
-    "age": (0, "the service does not know when its model was trained"),
-    "numbers": (1, "the service refuses NaN, tests/test_service.py"),
-    "performance": (0.5, "load test of March, report in the wiki"),
-    "quality": (0, "no one joins predictions with the outcomes"),
+    "upstream": (0.5, "documented", "the team files the weather provider's mails in its wiki"),
+    "invariants": (1, "automatic", "a nightly job checks each day's rows, and pages us"),
+    "skew": (0, "never", "never compared"),
+    "age": (0, "never", "the service does not know when its model was trained"),
+    "numbers": (1, "automatic", "the service refuses NaN, tests/test_service.py"),
+    "performance": (0.5, "documented", "load test of March, report in the wiki"),
+    "quality": (0, "planned", "no one joins predictions with the outcomes yet"),
 }
 ### END SOLUTION
 

@@ -681,8 +681,9 @@ show_table(alarms[["check", "where", "evidence"]])
 # ### Exercise 10.3: hand in your findings
 #
 # Hand in the table `mine` of at most ten lines, with the columns `check` and `where`: the faults that you would report to the
-# provider. A partner who receives every alarm reads none of them, so choose. Look at the data yourself too, because one fault
-# is reported under another check's name.
+# provider. Name all six, and no column that is correct: a partner who receives every alarm reads none of them. Look at the data
+# yourself too, because one fault is reported under another check's name. Add a line of your own for it, with the check that
+# describes what happened.
 #
 # <details><summary>Hint</summary>Which check only says that a model could do without a column? And if *all* values of a number
 # are new, has its unit really changed? Compare its mean in `audit.delivery.rows` and `audit.reference.rows`.</details>

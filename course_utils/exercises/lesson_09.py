@@ -8,6 +8,7 @@ from typing import Any
 
 from course_utils.exercises.grading import (
     Finding,
+    Refused,
     as_mapping,
     as_number,
     grader,
@@ -23,35 +24,25 @@ from course_utils.tables import read_toml
 
 # --------------------------------------------------------------------------- 09.1
 
-#: Fewer words cannot say where the evidence is and what it shows.
+#: What each way to do a test earns, and where to look if a row claims more.
+_EARNS = {
+    "automatic": (1, ""),
+    "documented": (0.5, "a full point is for a test that runs by itself, on every change or day: who starts this one?"),
+    "undocumented": (0, "if no one can read the result, no one can rely on it: what is an unrecorded check worth?"),
+    "planned": (0, "a plan is not a test yet: what would a stranger find if they looked today?"),
+    "never": (0, "no one does this test: what are its points for?"),
+}
+#: Evidence with fewer words has to be a file or an address.
 _LEAST_WORDS = 3
-#: Words of a person who has not done it yet.
-_PLAN = re.compile(
-    r"\b((we|i|they|he|she|team|somebody) (will|shall|should|want|intend|plan|hope)|(will|should|to) be|plan(ned|ning)|"
-    r"plan to|todo|to do|soon|next (week|month|quarter|sprint|year)|going to|not yet)\b",
-    re.IGNORECASE,
-)
-#: Words of a person who did it manually.
-_BY_HAND = re.compile(
-    r"\b(by hand|manual(ly)?|eyeball(s|ed)?|once(?! (an?|per|every|each)\b)|look(s|ed)? at (the|our) "
-    r"(dashboard|numbers|plots?|charts?|logs?))\b",
-    re.IGNORECASE,
-)
-#: Words of a person who wrote nothing down.
-_UNWRITTEN = re.compile(
-    r"\b(undocumented|nobody wrote|not (written|recorded|documented)|nowhere|in (his|her|my|their|our) heads?|"
-    r"by heart|never written)\b",
-    re.IGNORECASE,
-)
 
 
 @grader("09.1")
 def own_project(answer: Any) -> Sequence[Finding]:
-    """Grade whole sections of the ML Test Score, filled in for a project: (points, evidence) by test."""
+    """Grade whole sections of the ML Test Score, filled in for a project: (points, how, evidence) by test."""
     table = read_toml("ml_test_score.toml")
-    given = as_mapping(answer)
+    given = answer.to_dict("index") if getattr(answer, "ndim", None) == 2 else as_mapping(answer)
     if given is None:
-        hint = "fill in the dict at the start of the cell: a pair of points and evidence for each test"
+        hint = "fill in the dict at the start of the cell: points, how and evidence for each test"
         return [wrong(f"{kind_of(answer)} does not score any tests", hint=hint)]
     by_section = {
         one["name"]: [test["key"] for test in table["test"] if test["section"] == one["name"]]
@@ -59,11 +50,14 @@ def own_project(answer: Any) -> Sequence[Finding]:
     }
     if faults := _names(given, by_section):
         return faults
-    rows = {key: _row(value) for key, value in given.items()}
-    faults = [fault for key, row in rows.items() if (fault := _fault(key, row))]
+    rows = {key: _row(key, value) for key, value in given.items()}
+    asked = {test["key"]: test["ask"] for test in table["test"]}
+    faults = [fault for key, row in rows.items() if (fault := _fault(key, row, asked[key]))] or _repeated(rows)
     if faults:
         return faults
-    findings = [right(f"{len(rows)} tests scored, each point with its evidence")]
+    findings = [
+        right(f"{len(rows)} tests scored: the points follow from how each test is done, and none lacks evidence")
+    ]
     titles = {one["name"]: one["title"] for one in table["section"]}
     totals = {name: sum(rows[key][0] for key in keys) for name, keys in by_section.items() if keys[0] in rows}
     findings += [right(f"{titles[name]}: {total:g} of {len(by_section[name])}") for name, total in totals.items()]
@@ -87,40 +81,59 @@ def _names(given: Mapping[Any, Any], by_section: Mapping[str, Sequence[str]]) ->
     return []
 
 
-def _row(value: Any) -> tuple[float | None, Any]:
-    """Return points and evidence, however they were given."""
+def _row(key: str, value: Any) -> tuple[float | None, Any, Any]:
+    """Return points, how and evidence, however they were given."""
     pair = as_mapping(value)
-    if pair is not None:
-        return as_number(pair.get("points")), pair.get("evidence", "")
-    if isinstance(value, list | tuple) and len(value) == 2:
-        return as_number(value[0]), value[1]
-    return as_number(value), ""
+    if pair is not None and {"points", "how"} <= set(pair):
+        value = (pair["points"], pair["how"], pair.get("evidence", ""))
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        hint = "a row has three parts, in this order: points, how the test is done, and evidence"
+        raise Refused(wrong(f"{key}: this is {kind_of(value)} without the three parts of a row", hint=hint))
+    points, how, evidence = value
+    return as_number(points), how.strip().lower() if isinstance(how, str) else how, evidence
 
 
-def _fault(key: str, row: tuple[float | None, Any]) -> Finding | None:
+def _fault(key: str, row: tuple[float | None, Any, Any], question: str) -> Finding | None:
     """Say what is wrong with one row, or None."""
-    points, said = row
+    points, how, said = row
     if points not in (0, 0.5, 1):
-        return wrong(
-            f"{key}: the points are not valid", hint="three values are possible: see what each of them stands for"
-        )
+        hint = "three values are possible: see what each of them stands for"
+        return wrong(f"{key}: the points are not valid", hint=hint)
+    if not isinstance(how, str) or how not in _EARNS:
+        return wrong(f"{key}: {how!r} is no way to do a test", hint=f"choose one of {listed(list(_EARNS))}")
+    earned, hint = _EARNS[how]
+    found = f"{key}: {points:g} point{'s' * (points != 1)} for a test that is {how!r}"
+    if points > earned:
+        return wrong(found, hint=hint)
+    if points < earned:
+        hint = "the row claims less than such a test earns: see what each number of points stands for"
+        return wrong(found, hint=hint)
     if points == 0:
         return None
-    if word_count(said) < _LEAST_WORDS:
-        hint = (
-            "points need evidence that a stranger could look up: say in a few words what is done, and where to find it"
-        )
+    if not isinstance(said, str) or not said.strip():
+        hint = "points need evidence that a stranger could look up: write between quotes what is done, and where"
         return wrong(f"{key}: points without evidence", hint=hint)
-    if _PLAN.search(said):
-        hint = "a plan is not a test yet: what would a stranger find if they looked today?"
-        return wrong(f"{key}: this has not been done yet", hint=hint)
-    if _UNWRITTEN.search(said):
-        hint = "if no one can read the result, no one can rely on it: how many points is an unrecorded check worth?"
-        return wrong(f"{key}: the result was not written down", hint=hint)
-    if points == 1 and _BY_HAND.search(said):
-        hint = "a full point is for a test that runs automatically, on every change or day: who starts this one?"
-        return wrong(f"{key}: a person runs it", hint=hint)
+    if _words(said) == _words(question):
+        return wrong(f"{key}: the evidence is the question", hint="answer it: what is done, and where is its result?")
+    if word_count(said) < _LEAST_WORDS and not re.search(r"\w[./]\w", said):
+        hint = "in which file or place would a stranger look it up? Name it, or say in a few words what is done there"
+        return wrong(f"{key}: the evidence says very little", hint=hint)
     return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _repeated(rows: Mapping[str, tuple[float | None, Any, Any]]) -> list[Finding]:
+    """Find tests that share one piece of evidence."""
+    seen: dict[tuple[str, ...], str] = {}
+    for key, (points, _, said) in rows.items():
+        first = seen.setdefault(tuple(_words(said)), key) if points else key
+        if first != key:
+            hint = "these are different tests: what would a stranger find for the one, and what for the other?"
+            return [wrong(f"{first} and {key} have the same evidence", hint=hint)]
+    return []
 
 
 # --------------------------------------------------------------------------- 09.2
@@ -139,14 +152,17 @@ def card_sort(answer: Any) -> Sequence[Finding]:
     if absent := [name for name in cards if name not in given]:
         return [missing(absent[:3], hint="put every card of checklist.rule_cards() on a pile, under its own name")]
     findings = []
+    if strange := [name for name in given if name not in cards]:
+        found = f"{listed(strange[:3])} {'is not a card' if len(strange) == 1 else 'are not cards'}"
+        findings.append(wrong(found, hint="keep the names of checklist.rule_cards() unchanged"))
     for name, rule in cards.items():
         said = " ".join(given[name].lower().split()) if isinstance(given[name], str) else given[name]
         pile = titles.get(said, said) if isinstance(said, str) else said
         if pile not in names:
             findings.append(wrong(f"{name}: {given[name]!r} is not a pile", hint=f"choose one of {listed(names)}"))
         elif pile != rule["pile"]:
-            findings.append(wrong(f"{name}: this is not its pile", hint=rule["card"]["look"]))
-    rightly = len(cards) - len(findings)
+            findings.append(wrong(f"{name}: {pile!r} is not its pile", hint=rule["card"]["look"]))
+    rightly = len(cards) - len(findings) + bool(strange)
     if rightly:
         findings.insert(0, right(f"{rightly} of {len(cards)} cards are on the right pile"))
     return findings

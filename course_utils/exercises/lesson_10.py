@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from course_utils.exercises.calls import call
+from course_utils.exercises.earlier_days import Flights, cases, earlier_days, formulas, reversed_from, shares
 from course_utils.exercises.grading import (
     Finding,
+    Refused,
     as_mapping,
     as_number,
-    describe_error,
     grader,
+    kind_of,
     listed,
     not_a,
     right,
@@ -29,6 +32,9 @@ def form(answer: Any) -> Sequence[Finding]:
     if given is None:
         return [wrong("the form is not a dict of signals", hint="keep the dict, and write a list for each signal")]
     findings = []
+    strange = [name for name in given if name not in {signal["name"] for signal in task["signal"]}]
+    if strange:
+        findings.append(wrong(f"{listed(strange[:3])} is not in the form", hint="keep the names of the form unchanged"))
     for signal in task["signal"]:
         name, wanted = signal["name"], set(signal["hours"])
         if name not in given:
@@ -48,7 +54,7 @@ def form(answer: Any) -> Sequence[Finding]:
 
 def _hours(value: Any, known: Sequence[float]) -> set[float] | None:
     """Read hours from a list, set, tuple, array or number; None where there is something else."""
-    if value is None or value is False:
+    if value is None or (isinstance(value, Mapping) and not value):  # {} looks like an empty set
         return set()
     single = as_number(value)
     if single is not None:
@@ -67,114 +73,89 @@ def late_before(answer: Any) -> Sequence[Finding]:
     """Grade a function from flights to the share late at the origin on all earlier days."""
     if not callable(answer):
         return [not_a("a function", answer, hint="define a function of the flights' rows")]
-    rows = _flights()
-    try:
-        made = answer(rows.copy())
-    except Exception as error:  # the learner's function may do anything
-        hint = "it is called with a table of flights that has the columns of the course"
-        return [wrong(f"called with some flights, it raises {describe_error(error)}", hint=hint)]
-    values = _values(made, rows)
-    if values is None:
+    tried = cases()
+    values = [_values(call(answer, rows, case=case), rows, case) for case, rows in tried]
+    tables = [Flights.of(rows) for _, rows in tried]
+    if _agrees(values, [shares(table, earlier_days) for table in tables]):
         return [
-            wrong(
-                "it does not return a number per flight", hint="return a Series with the same row labels as the flights"
-            )
+            right(f"it is the share late at the origin on all earlier days, for {len(tried)} tables of flights"),
+            right("it does not change with the outcomes of today or later"),
         ]
-    return [*_ahead(answer, rows, values), *_right_share(rows, values)]
+    return [_mistake(answer, tried, tables, values)]
 
 
-def _flights() -> Any:
-    """Make five days at two airports, some flights cancelled; rows not in order of time."""
-    import numpy as np
-    import pandas as pd
-
-    rng = np.random.default_rng(10)
-    size = 60
-    rows = pd.DataFrame(
-        {
-            "Year": 2013,
-            "Month": 3,
-            "DayofMonth": rng.integers(1, 6, size),
-            "CRSDepTime": rng.integers(6, 22, size) * 100,
-            "Origin": pd.Categorical(rng.choice(["EWR", "JFK"], size)),
-            "DepDelay": rng.choice([-3.0, 0.0, 5.0, 20.0, 45.0, np.nan], size),
-        },
-        index=rng.permutation(size) + 100,
-    )
-    late = np.where(rows["DepDelay"] >= 15, "YES", "NO")
-    rows["IsDepDelayed"] = pd.Series(late, rows.index).where(rows["DepDelay"].notna())
-    rows["Cancelled"] = rows["DepDelay"].isna().astype(int)
-    return rows
-
-
-def _values(made: Any, rows: Any) -> Any:
+def _values(made: Any, rows: Any, case: str) -> Any:
+    """Return a result as an array in the order of the rows; a result of another form ends the check."""
     import numpy as np
     import pandas as pd
 
     if isinstance(made, pd.DataFrame) and made.shape[1] == 1:
         made = made.iloc[:, 0]
-    if not isinstance(made, pd.Series) or set(made.index) != set(rows.index) or not made.index.is_unique:
-        return None
-    try:
-        return made.loc[rows.index].to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError):
-        return None
+    if not isinstance(made, pd.Series):
+        hint = "return a Series with the same row labels as the flights"
+        raise Refused(wrong(f"{case}, it returns {kind_of(made)}, not a number per flight", hint=hint))
+    if not made.index.is_unique or set(made.index) != set(rows.index):
+        hint = f"the row labels of {len(made)} values and {len(rows)} flights differ: give the Series those of `rows`"
+        raise Refused(wrong(f"{case}, the values have other row labels than the flights", hint=hint))
+    if not any(isinstance(one, str) for one in made):
+        try:
+            return made.loc[rows.index].to_numpy(dtype=float, na_value=np.nan)
+        except (TypeError, ValueError):
+            pass
+    hint = "a share is a number between 0 and 1, and a missing one is NaN"
+    raise Refused(wrong(f"{case}, some values are no numbers", hint=hint))
 
 
-def _ahead(answer: Any, rows: Any, values: Any) -> list[Finding]:
+def _agrees(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    import numpy as np
+
+    return all(np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True) for a, b in zip(values, others, strict=True))
+
+
+def _mistake(
+    answer: Any, tried: Sequence[tuple[str, Any]], tables: Sequence[Flights], values: Sequence[Any]
+) -> Finding:
+    import numpy as np
+
+    wanted = [shares(table, earlier_days) for table in tables]
+    first = [np.isnan(one) for one in wanted]
+    known = [values[place][~first[place]] for place in range(len(tried))]
+    if _agrees(known, [one[~np.isnan(one)] for one in wanted]):
+        hint = "nothing was known yet: missing is an honest answer, a number is not"
+        return wrong("a day without earlier flights has a number", hint=hint)
+    for formula, found, hint in formulas():
+        others = [formula(table) for table in tables]
+        if _agrees(values, others) or _agrees(known, [one[~first[place]] for place, one in enumerate(others)]):
+            return wrong(found, hint=hint)
+    if finding := _ahead(answer, tried[0][1], tables[0], values[0]):
+        return finding
+    place = next(
+        place for place, pair in enumerate(zip(values, wanted, strict=True)) if not _agrees(*([one] for one in pair))
+    )
+    if np.isnan(known[place]).all() and len(known[place]):
+        hint = "there are earlier days with labelled flights: print what your function computes on the way"
+        return wrong(f"{tried[place][0]}, every share is missing", hint=hint)
+    hint = "divide late flights by labelled flights, both counted over all earlier days at the same origin"
+    return wrong(f"{tried[place][0]}, it is not the share of all earlier days", hint=hint)
+
+
+def _ahead(answer: Any, rows: Any, table: Flights, values: Any) -> Finding | None:
     """Reverse all outcomes from one day on, and compare the values of flights up to that day: none may change."""
     import numpy as np
 
-    for day in (3, 2, 4):
-        other = rows.copy()
-        later = other["DayofMonth"] >= day
-        other.loc[later, "DepDelay"] = np.where(other.loc[later, "DepDelay"] >= 15, 0.0, 60.0)
-        other.loc[later, "IsDepDelayed"] = np.where(other.loc[later, "DepDelay"] >= 15, "YES", "NO")
-        again = _values(answer(other), other)
-        asked = (rows["DayofMonth"] <= day).to_numpy()
-        if again is None or not np.allclose(values[asked], again[asked], equal_nan=True):
-            today = rows["DayofMonth"].to_numpy() == day
-            before = asked & ~today
-            if again is not None and np.allclose(values[before], again[before], equal_nan=True):
-                return [
-                    wrong(
-                        "it changes when flights of the same day have other outcomes",
-                        hint="in the morning no one knows the evening: which flights of the same day may it use?",
-                    )
-                ]
+    changes_today = False
+    for day in np.unique(table.day)[1:]:
+        other = reversed_from(rows, day)
+        again = _values(call(answer, other), other, "with other outcomes")
+        before, today = table.day < day, table.day == day
+        if not np.allclose(values[before], again[before], equal_nan=True):
             hint = "does your average run over all rows? A flight may use only the days before its own"
-            return [wrong("it changes when later days have other outcomes", hint=hint)]
-    return [right("it does not change with the outcomes of today or later")]
-
-
-def _right_share(rows: Any, values: Any) -> list[Finding]:
-    import numpy as np
-
-    late = (rows["DepDelay"] >= 15).astype(float).where(rows["DepDelay"].notna())
-    wanted, everywhere, all_flights = np.full((3, len(rows)), np.nan)
-    for place, (day, origin) in enumerate(zip(rows["DayofMonth"], rows["Origin"], strict=True)):
-        before = rows["DayofMonth"] < day
-        here = before & (rows["Origin"] == origin)
-        if late[here].notna().any():
-            wanted[place] = late[here].mean()
-            all_flights[place] = late[here].fillna(0).mean()
-        if late[before].notna().any():
-            everywhere[place] = late[before].mean()
-    first = np.isnan(wanted)
-    if np.allclose(values[~first], wanted[~first]):
-        if np.isnan(values[first]).all():
-            return [right("it is the share of late flights at the origin on all earlier days")]
-        return [
-            wrong("the first day has a number", hint="nothing was known yet: missing is an honest answer, 0 is not")
-        ]
-    if np.allclose(values[~first], everywhere[~first], equal_nan=True):
-        return [wrong("it counts flights of all airports", hint="use only flights from the flight's own origin")]
-    if np.allclose(values[~first], all_flights[~first], equal_nan=True):
-        return [
-            wrong("it counts cancelled flights as on time", hint="they have no label: count flights with a label only")
-        ]
-    hint = "divide late flights by labelled flights, both counted over all earlier days at the same origin"
-    return [wrong("it is not the share of all earlier days", hint=hint)]
+            return wrong("it changes when later days have other outcomes", hint=hint)
+        changes_today |= not np.allclose(values[today], again[today], equal_nan=True)
+    if changes_today:
+        hint = "in the morning no one knows the evening: which flights of the same day may it use?"
+        return wrong("it changes when flights of the same day have other outcomes", hint=hint)
+    return None
 
 
 # --------------------------------------------------------------------------- 10.3: the audit
@@ -187,25 +168,20 @@ def audit(answer: Any) -> Sequence[Finding]:
     lines = _lines(answer)
     if lines is None:
         return [wrong("these are not findings", hint="use a table or a list in which each line has check and where")]
-    if len(lines) > task["most"]:
-        hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
-        return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]
     unknown = sorted({check for check, _ in lines} - {row["name"] for row in read_toml("pitfalls.toml")["check"]})
     if unknown:
         return [wrong(f"there is no check {unknown[0]!r}", hint="take the names from the report")]
-    planted, neutral = ([(row["check"], set(row["where"])) for row in task[part]] for part in ("planted", "neutral"))
-    found = [
-        place
-        for place, (check, where) in enumerate(planted)
-        if any(check == mine and where & columns for mine, columns in lines)
-    ]
+    strange = sorted(set().union(*(where for _, where in lines)) - set(task["columns"]))
+    if strange:
+        found = f"neither the inputs nor the report have a column {strange[0]!r}"
+        return [wrong(found, hint="spell the columns as the report does")]
+    if len(lines) > task["most"]:
+        hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
+        return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]
+    planted = [(row["check"], set(row["where"])) for row in task["planted"]]
     touched = set().union(*(where for _, where in planted))
-    useless = [
-        (check, columns)
-        for check, columns in lines
-        if not columns & touched and not any(check == other and columns & where for other, where in neutral)
-    ]
-    return [_recall(found, planted, task), _precision(useless, task)]
+    useless = [(check, where) for check, where in lines if not where or where - touched]
+    return [_recall(lines, planted), _precision(useless)]
 
 
 def _lines(answer: Any) -> list[tuple[str, set[str]]] | None:
@@ -230,17 +206,37 @@ def _lines(answer: Any) -> list[tuple[str, set[str]]] | None:
     return lines
 
 
-def _recall(found: Sequence[int], planted: Sequence[Any], task: Mapping[str, Any]) -> Finding:
-    if len(found) == len(planted):
-        return right("you named every planted fault")
-    if len(found) >= task["least_found"]:
-        return right(f"{len(found)} of {len(planted)} planted faults are named; one hides behind another check's name")
-    hint = "which alarms name a column that no other check explains? Name the check and one of its columns"
-    return wrong(f"{len(found)} of {len(planted)} planted faults are named", hint=hint)
+def _recall(lines: Sequence[tuple[str, set[str]]], planted: Sequence[tuple[str, set[str]]]) -> Finding:
+    missed = [
+        where for check, where in planted if not any(check == said and where & columns for said, columns in lines)
+    ]
+    if not missed:
+        return right(f"all {len(planted)} planted faults are named, each by the check for it")
+    found = f"{len(planted) - len(missed)} of {len(planted)} planted faults are named by the check for them"
+    named = set().union(*(columns for _, columns in lines))
+    if all(where & named for where in missed):
+        hint = (
+            "the columns are there, but one is under another check's name: have its values really become what the "
+            "alarm says, or does another check describe what you see in the data?"
+        )
+    elif any(where & named for where in missed):
+        hint = "a faulty column is missing, and another has a line with a check that does not explain its fault"
+    else:
+        hint = "which alarms name a column that no other check explains? Name the check and one of its columns"
+    return wrong(found, hint=hint)
 
 
-def _precision(useless: Sequence[tuple[str, set[str]]], task: Mapping[str, Any]) -> Finding:
-    if len(useless) <= task["most_wrong"]:
-        return right("your report does not send the provider after correct data")
-    hint = "an input that a model could do without is not a fault of the delivery, if the clean flights have it too"
-    return wrong(f"{len(useless)} lines report data that are correct", hint=hint)
+def _precision(useless: Sequence[tuple[str, set[str]]]) -> Finding:
+    if not useless:
+        return right("every line names a column with a planted fault, and no other column")
+    check, where = useless[0]
+    if not where:
+        return wrong(f"a line with {check!r} names no column", hint="the provider must know where to look")
+    found = f"{len(useless)} line{'s' * (len(useless) != 1)} report data that are correct, such as {check!r}"
+    if len(useless) == 1:
+        found = f"a line with {check!r} reports data that are correct"
+    if check == "necessary":
+        hint = "an input that a model could do without is not a fault of the delivery, if the clean flights have it too"
+    else:
+        hint = "look at `audit.reference`: do the clean flights show the same?"
+    return wrong(found, hint=hint)

@@ -28,19 +28,31 @@ def early_stopping(answer: Any) -> Sequence[Finding]:
     given = as_mapping(answer)
     if given is None:
         return [wrong("settings come as a dict", hint=f"give the three names {listed(list(_SETTINGS))} a value each")]
+    for keys in _SETTINGS.values():
+        if len(said := [key for key in keys if key in given]) > 1:
+            hint = "XGBoost would take one of them and ignore the other: keep the name that you mean"
+            return [wrong(f"{listed(said)} are two names of one setting", hint=hint)]
     values = {name: next((given[key] for key in keys if key in given), None) for name, keys in _SETTINGS.items()}
     findings = []
     numbers = {name: as_number(value) for name, value in values.items()}
     for name, number in numbers.items():
         if number is None or number <= 0:
-            hint = "a model that may stop early needs all three" if values[name] is None else "give a positive number"
-            findings.append(wrong(f"{name} is {values[name]!r}", hint=hint))
+            findings.append(_no_number(name, values[name]))
     if findings:
         return findings
     rate, rounds, patience = numbers.values()
     if rounds % 1 or patience % 1:
         return [wrong("rounds are counted in whole numbers", hint="only the learning rate may be a fraction")]
     return [_patience(rounds, patience, limits), _reach(rate, rounds, limits), _steps(rate, limits)]
+
+
+def _no_number(name: str, value: Any) -> Finding:
+    if value is None:
+        return wrong(f"{name} has no value", hint="a model that may stop early needs all three")
+    if as_number(value) is None:
+        kind = kind_of(value)
+        return wrong(f"{name} is {kind}", hint="XGBoost needs a number there, without quotes or brackets around it")
+    return wrong(f"{name} is {value!r}", hint="give a positive number: with it, would training take a step at all?")
 
 
 def _patience(rounds: float, patience: float, limits: dict[str, float]) -> Finding:
@@ -61,7 +73,7 @@ def _patience(rounds: float, patience: float, limits: dict[str, float]) -> Findi
 
 
 def _reach(rate: float, rounds: float, limits: dict[str, float]) -> Finding:
-    if rate * rounds < limits["reach"]:
+    if rate * rounds < limits["reach"] - 1e-9:  # 0.1 × 30 is a little more or less than 3 in floats
         return wrong(
             "probabilities can hardly leave the value they start from",
             hint="each round adds only a part of what is left to learn: look at learning rate × rounds",
@@ -82,6 +94,9 @@ def _steps(rate: float, limits: dict[str, float]) -> Finding:
 def fairer_shuffle(answer: Any) -> Sequence[Finding]:
     """Grade a shuffle that keeps days whole: a pair, the dates of the training flights and of the test flights."""
     pair = answer if isinstance(answer, tuple | list) and len(answer) == 2 else (None, None)
+    if any(getattr(side, "dtype", None) is not None and not hasattr(side, "index") for side in pair):
+        hint = "hand in rows of `days`, a Series: the row label says which flight a date belongs to"
+        return [wrong("the dates of a side have no row labels", hint=hint)]
     sides = dict(zip(_SIDES, map(_dates, pair), strict=True))
     if any(dates is None for dates in sides.values()):
         return [
@@ -93,6 +108,9 @@ def fairer_shuffle(answer: Any) -> Sequence[Finding]:
     empty = [name for name, dates in sides.items() if not len(dates)]
     if empty:
         return [wrong(f"the {empty[0]} side holds no flights", hint="each of the two sides needs some days")]
+    unknown = [name for name, dates in sides.items() if dates.isna().any()]
+    if unknown:
+        return [wrong(f"some dates of the {unknown[0]} side are missing", hint="every flight of `days` has its date")]
     return [_whole_days(**sides), _shuffled(**sides), _same_rows(sides)]
 
 
@@ -103,7 +121,9 @@ def _dates(side: Any) -> pd.Series | None:
     if set(_DATE) <= set(getattr(side, "columns", ())):
         parts = side[_DATE].set_axis(["year", "month", "day"], axis=1)
         return pd.to_datetime(parts)
-    dates = pd.Series(side) if isinstance(side, pd.Series | pd.DatetimeIndex) else None
+    if isinstance(side, pd.DataFrame) and side.shape[1] == 1:
+        side = side.iloc[:, 0]
+    dates = side if isinstance(side, pd.Series) else None
     return dates if dates is not None and pd.api.types.is_datetime64_any_dtype(dates) else None
 
 
@@ -114,12 +134,15 @@ def _whole_days(training: pd.Series, test: pd.Series) -> Finding:
     if not shared:
         return right("no day is on both sides")
     return wrong(
-        f"the two sides share {shared} days",
+        f"the two sides share {shared} day{'s' * (shared != 1)}",
         hint="flights of one day share its weather: which unit must not be divided?",
     )
 
 
 def _shuffled(training: pd.Series, test: pd.Series) -> Finding:
+    if len(test) > len(training):
+        hint = "a model learns from the larger side: in which order does the split hand out its two sides?"
+        return wrong("the test side holds more flights than the training side", hint=hint)
     days = test.drop_duplicates()
     inside = (days > training.min()) & (days < training.max())
     if inside.mean() < 0.5:  # a shuffle has nearly all of them between the first and last training day
@@ -132,7 +155,8 @@ def _shuffled(training: pd.Series, test: pd.Series) -> Finding:
 
 def _same_rows(sides: dict[str, pd.Series]) -> Finding:
     index = sides["training"].index.append(sides["test"].index)
-    expected = read_toml("exercises.toml")["12.2"]["labelled"][active_dataset()]
+    task, dataset = read_toml("exercises.toml")["12.2"], active_dataset()
+    expected = task["labelled"][dataset]
     if len(index) != expected:
         more = "more" if len(index) > expected else "fewer"
         return wrong(
@@ -140,8 +164,20 @@ def _same_rows(sides: dict[str, pd.Series]) -> Finding:
             hint="divide all departed flights, neither a sample nor another table, and each of them once",
         )
     if index.has_duplicates:
-        return wrong("some flights are on both sides", hint="each flight may be on one side only")
-    return right("every departed flight is on just one side")
+        return wrong("some flights are there twice", hint="each flight may be on one side only, and once")
+    if index.dtype.kind not in "iu" or _checksum(sides) != task["checksum"][dataset]:
+        hint = "hand in rows of `days` as they are: each date keeps its row label, which says whose date it is"
+        return wrong("the dates do not belong to these row labels", hint=hint)
+    return right("every departed flight is on just one side, with its own date")
+
+
+def _checksum(sides: dict[str, pd.Series]) -> int:
+    """Return a number that changes when a flight gets another date: the sum of row labels times days since 1970."""
+    import pandas as pd
+
+    dates = pd.concat(sides.values())
+    days = (dates.dt.normalize() - pd.Timestamp(0)).dt.days.to_numpy()
+    return int((dates.index.to_numpy() * days).sum())
 
 
 @grader("12.3")

@@ -387,7 +387,7 @@ def _parts(answer: Any, where: str) -> Iterator[Mutant]:
     elif isinstance(answer, int | float | np.number):
         yield from _numbers(answer, where)
     elif isinstance(answer, str):
-        yield from ((f"{where} → {text!r}", text) for text in _texts(answer))
+        yield from ((f"{where} → {_what_changed(answer, text)}", text) for text in _texts(answer))
     elif isinstance(answer, Mapping):
         yield from _mappings(dict(answer), where)
     elif isinstance(answer, list | tuple):
@@ -399,6 +399,14 @@ def _parts(answer: Any, where: str) -> Iterator[Mutant]:
             for label, other in _parts(getattr(answer, field.name), f"{where}.{field.name}"):
                 with contextlib.suppress(Exception):
                     yield label, dataclasses.replace(answer, **{field.name: other})
+
+
+def _what_changed(text: str, other: str) -> str:
+    """Return a changed text in quotes; of a long one with as many lines, only the first line that differs."""
+    lines = list(zip(text.split("\n"), other.split("\n"), strict=False))
+    if len(lines) < 4 or text.count("\n") != other.count("\n"):
+        return repr(other)
+    return next(f"line {place}: {new!r}" for place, (old, new) in enumerate(lines, start=1) if old != new)
 
 
 def _numbers(answer: float, where: str) -> Iterator[Mutant]:
@@ -457,12 +465,15 @@ def _alike(one: Any, other: Any) -> bool:
 
 def _lists(answer: Any, where: str) -> Iterator[Mutant]:
     kind = type(answer)
+    # Of a long list, such as a learning curve, a few items stand for all.
+    places = range(len(answer)) if len(answer) <= 20 else (0, 1, len(answer) // 2, len(answer) - 2, len(answer) - 1)
     if len(answer) > 1:
         yield f"{where} reversed", kind(answer[::-1])
-        for place in range(len(answer) - 1):
+        for place in (place for place in places if place < len(answer) - 1):
             pair = (answer[place + 1], answer[place])
             yield f"{where}[{place}] and [{place + 1}] exchanged", kind([*answer[:place], *pair, *answer[place + 2 :]])
-    for place, item in enumerate(answer):
+    for place in places:
+        item = answer[place]
         yield f"{where}[{place}] left out", kind([*answer[:place], *answer[place + 1 :]])
         yield f"{where}[{place}] twice", kind([*answer[:place], item, *answer[place:]])
         for label, other in _parts(item, f"{where}[{place}]"):

@@ -221,3 +221,9 @@ def test_any_callable_will_do():
             return len(rows)
 
     assert calls.call(Counts(), [1, 2]) == calls.call(len, [1, 2]) == 2
+
+
+def test_a_list_of_one_table_is_a_result_like_any_other():
+    """A function that returns its table in a list gets that list graded, and no error of the check."""
+    table = pd.Series([0.25, 0.5])
+    assert calls.call(lambda rows: [table], [1]) == [table]

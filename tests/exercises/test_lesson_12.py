@@ -14,13 +14,14 @@ from answers import (
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
+from course_utils.data import datasets, features, splits
+
 
 @cache
 def departed() -> pd.Series:
-    """Return the dates of as many flights as departed in 2013, in order."""
-    flights = 328_521
-    days = np.arange(flights) * 365 // flights
-    return pd.Series(pd.Timestamp("2013-01-01") + pd.to_timedelta(days, unit="D"), index=range(5, flights + 5))
+    """Return the date of each flight that departed in 2013, as the lesson's `days` has it."""
+    flights = datasets.load_flights("nyc2013")
+    return splits.day(flights)[features.label(flights).dropna().index]
 
 
 def sides(in_test: np.ndarray, dates: pd.Series | None = None) -> tuple[pd.Series, pd.Series]:
@@ -75,9 +76,57 @@ def overlapping() -> tuple[pd.Series, pd.Series]:
     return pd.concat([training, training.head(10)]), test
 
 
+def with_an_unknown_date() -> tuple[pd.Series, pd.Series]:
+    training, test = by_day()
+    return training.where(training.index != training.index[5]), test
+
+
+def renumbered() -> tuple[pd.Series, pd.Series]:
+    training, test = by_day()
+    return training.reset_index(drop=True), test.set_axis(range(len(training), len(departed())))
+
+
+def with_other_dates() -> tuple[pd.Series, pd.Series]:
+    """Return two sides of which the training dates are in another order than their row labels."""
+    training, test = by_day()
+    return pd.Series(training.to_numpy()[::-1], training.index), test
+
+
 def empty_test() -> tuple[pd.Series, pd.Series]:
     return sides(np.zeros(len(departed()), dtype=bool))
 
+
+def mutants(number):
+    """Yield settings at and beyond the limits, and pairs of dates with each fault of a split."""
+    if number == "12.1":
+        at_the_limit = {"learning_rate": 0.1, "num_boost_round": 30, "early_stopping_rounds": 15}
+        for name, value in (("num_boost_round", 29), ("early_stopping_rounds", 16), ("early_stopping_rounds", 4)):
+            yield f"just beyond: {name} {value}", at_the_limit | {name: value}
+        yield "just beyond: learning rate 0.501", at_the_limit | {"learning_rate": 0.501}
+        yield "just beyond: learning rate 0.0999", at_the_limit | {"learning_rate": 0.0999}
+        yield "two names", at_the_limit | {"eta": 0.3}
+    if number == "12.2":
+        for split in (by_flight, with_a_torn_day, by_time, empty_test, overlapping, with_an_unknown_date, renumbered):
+            yield split.__name__, split()
+        yield "one day missing", without(1)
+        yield "with other dates", with_other_dates()
+        yield "a day later", tuple(side + pd.Timedelta(days=1) for side in by_day())
+        yield "training days only", (by_day()[0],) * 2
+    if number == "12.3":
+        for value in (0.3994, 0.4006, 0.404, 39.9, 1.0, 0.0, 2.5, 60, 66.7, 150, "2/5", [0.4], {"warn_from": 0.4}):
+            yield f"{value!r}", value
+
+
+_VALID = "these settings are within the limits as well"
+EQUIVALENT = {
+    "12.1": {
+        "[[]'learning_rate'[]] → 0.1": _VALID,
+        "[[]'learning_rate'[]] → 0.5": _VALID,
+        "[[]'num_boost_round'[]] → *[09][019]*": _VALID,
+        "[[]'early_stopping_rounds'[]] → *": _VALID,
+        "* with a foreign key": "XGBoost has more settings than these three",
+    },
+}
 
 RIGHT = {
     "12.1": [
@@ -85,8 +134,19 @@ RIGHT = {
         MappingProxyType({"eta": 0.1, "n_estimators": 300, "early_stopping_rounds": 20}),
         pd.Series({"eta": 0.01, "rounds": 1000, "early_stopping": 50}),
         {"eta": np.float32(0.3), "rounds": np.int64(100), "early_stopping": 10.0, "max_depth": 5},
+        {"learning_rate": 0.1, "num_boost_round": 30, "early_stopping_rounds": 15},
+        {"learning_rate": 0.5, "num_boost_round": 10, "early_stopping_rounds": 5},
+        {"learning_rate": Decimal("0.3"), "num_boost_round": 10, "early_stopping_rounds": Fraction(5)},
+        {"learning_rate": np.array(0.06), "num_boost_round": 50, "early_stopping_rounds": 25},
     ],
-    "12.2": [by_day, lambda: by_day(3), as_tables],
+    "12.2": [
+        by_day,
+        lambda: by_day(3),
+        as_tables,
+        lambda: tuple(side.sample(frac=1, random_state=1) for side in by_day()),
+        lambda: [side + pd.Timedelta(hours=9) for side in by_day(5)],
+        lambda: tuple(side.to_frame() for side in by_day()),
+    ],
     "12.3": [0.4, 0.4000001, 2 / 5, Fraction(20, 50), Decimal("0.4"), np.float32(0.4), np.array(0.4), pd.Series([0.4])],
 }
 
@@ -102,6 +162,14 @@ WRONG = {
         ({"eta": 0.1, "rounds": 300}, "all three"),
         ({"eta": -0.1, "rounds": 300, "early_stopping": 20}, "positive number"),
         ({"eta": 0.1, "rounds": 300.5, "early_stopping": 20}, "may be a fraction"),
+        ({"eta": 0.1, "rounds": 29, "early_stopping": 10}, "learning rate × rounds"),
+        ({"eta": 0.1, "rounds": 30, "early_stopping": 16}, "small part"),
+        ({"eta": 0.1, "rounds": 30, "early_stopping": 4}, "just noise"),
+        ({"eta": 0.501, "rounds": 300, "early_stopping": 20}, "make the learning rate smaller"),
+        ({"eta": 0.1, "learning_rate": 0.3, "rounds": 300, "early_stopping": 20}, "take one of them"),
+        ({"eta": "0.1", "rounds": 300, "early_stopping": 20}, "without quotes"),
+        ({"eta": 0.1, "rounds": [300], "early_stopping": True}, "without quotes"),
+        ({"eta": 0, "rounds": 300, "early_stopping": 20}, "positive number"),
         ((0.1, 300, 20), "three names"),
     ],
     "12.2": [
@@ -113,7 +181,14 @@ WRONG = {
         (lambda: without(100), "neither a sample"),
         (lambda: "by day", "hand in a pair"),
         (lambda: by_day()[0], "hand in a pair"),
-        (lambda: (np.arange(300_000), np.arange(28_521)), "hand in a pair"),
+        (lambda: (np.arange(300_000), np.arange(28_521)), "a Series"),
+        (lambda: tuple(side.to_numpy() for side in by_day()), "a Series"),
+        (lambda: by_day()[::-1], "learns from the larger side"),
+        (with_an_unknown_date, "has its date"),
+        (renumbered, "keeps its row label"),
+        (with_other_dates, "keeps its row label"),
+        (lambda: tuple(side + pd.Timedelta(days=1) for side in by_day()), "keeps its row label"),
+        (lambda: by_day() + by_day(), "hand in a pair"),
     ],
     "12.3": [
         (0.6, "rare enough"),
