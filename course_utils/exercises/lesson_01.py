@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course_utils.exercises.calls import call
+from course_utils.exercises.canvas import asked_by, problem, repeated
 from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
@@ -28,7 +29,7 @@ from course_utils.tables import read_toml
 
 @grader("01.1")
 def canvas(answer: Any) -> Sequence[Finding]:
-    """Grade a stakeholder canvas: gaps and numbers of a mapping with the keys of ``tables/canvas.toml``, no sentences."""
+    """Grade a stakeholder canvas: gaps and numbers of a mapping with the keys of ``tables/canvas.toml``."""
     fields = read_toml("canvas.toml")["field"]
     given = as_mapping(answer)
     if given is None:
@@ -41,133 +42,20 @@ def canvas(answer: Any) -> Sequence[Finding]:
     if unknown := [key for key in given if key not in keys]:
         found = f"{listed(unknown)} {'is not a question' if len(unknown) == 1 else 'are not questions'} of the canvas"
         problems.append(wrong(found, hint="keep the keys of the dict as they are"))
-    asked = {_letters(text) for field in fields for text in (field["key"], field["question"])}
+    asked = asked_by(fields)
     faults = {
         field["key"]: fault
         for field in fields
-        if field["key"] in given and (fault := _KINDS[field["kind"]](field, given[field["key"]], asked))
+        if field["key"] in given and (fault := problem(field, given[field["key"]], asked))
     }
-    problems += [*faults.values(), *_repeated(fields, given, faults)]
+    problems += [*faults.values(), *repeated(fields, given, faults)]
     good = len(fields) - len(absent) - len(faults)
     findings = [right(f"{good} of {len(fields)} questions are answered")] if good else []
     if not problems:
-        findings.append(right("success has a figure, a target, a unit and a date; horizon, budget and costs are numbers"))
+        findings.append(
+            right("success has a figure, a target, a unit and a date; horizon, budget and costs are numbers")
+        )
     return findings + problems
-
-
-def _letters(text: str) -> str:
-    """Return the letters and digits of a text, in lower case: what is compared of two sentences."""
-    return "".join(sign for sign in text.casefold() if sign.isalnum())
-
-
-def _text(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
-    key = field["key"]
-    if not isinstance(value, str):
-        return wrong(f"{key} is {kind_of(value)}, not a text", hint="write your answer between quotes")
-    if not any(sign.isalpha() for sign in value):
-        found = f"{key} contains no words" if value.strip() else f"{key} is empty"
-        return wrong(found, hint=f"answer the question: {field['question']}")
-    if _letters(value) in asked:
-        hint = "what would you say if the sponsor asked you this?"
-        return wrong(f"{key} only repeats the canvas", hint=hint)
-    return None
-
-
-def _unit(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
-    if isinstance(value, str) and value.strip() and not _is_number(value) and _letters(value) not in asked:
-        return None
-    found = f"{field['key']} is {kind_of(value) if not isinstance(value, str) else repr(value)}, not a unit"
-    return wrong(found, hint="say what the figure counts, between quotes: flights, dollars, a share")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
-    if as_number(value) is not None:
-        return None
-    if isinstance(value, str):
-        hint = f"write the number of {_counted(field)} alone, without quotes or unit"
-    elif value is None or isinstance(value, bool):
-        hint = f"{field['question']} Estimate it: you can correct it when you know more"
-    else:
-        hint = f"one finite number answers this question: {field['question']}"
-    return wrong(f"{field['key']} is {kind_of(value)}, and a finite number is needed", hint=hint)
-
-
-def _counted(field: Mapping[str, Any]) -> str:
-    """Return what the number of a field counts: 'hours' for horizon_hours."""
-    if field["key"].startswith("cost_"):
-        return "dollars"
-    last = field["key"].split("_")[-1]
-    return "the target" if last == "target" else last
-
-
-def _positive(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
-    if (fault := _number(field, value, asked)) is not None:
-        return fault
-    key, number, counted = field["key"], as_number(value), _counted(field)
-    if number <= 0:
-        hint = {
-            "hours": "count hours before departure as positive",
-            "months": "count from today: how long will it take?",
-            "dollars": "write a cost as a positive number; if a mistake costs nothing, you need no model",
-        }[counted]
-        hint = "the time of the people who build it costs money, too" if key == "budget_dollars" else hint
-        return wrong(f"{key} is not above zero", hint=hint)
-    if number > field.get("most", number):
-        hint = "did you give minutes? Convert them. If not: who plans the way to the airport so early?"
-        return wrong(f"{key} is more than {field['most']} {counted}", hint=hint)
-    if number < field.get("least", number):
-        hint = "what can passengers still do when the warning arrives?"
-        return wrong(f"{key} is less than {60 * field['least']:g} minutes", hint=hint)
-    return None
-
-
-def _list(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
-    key = field["key"]
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        return wrong(f"{key} is {kind_of(value)}, not a list", hint="write several texts in square brackets")
-    items = list(value)
-    for item in items:
-        if (fault := _text({**field, "key": f"an item of {key}"}, item, asked)) is not None:
-            return fault
-    if len({_letters(item) for item in items}) < len(items):
-        return wrong(f"{key} names an assumption twice", hint="each item should be able to fail on its own")
-    if len(items) < field["items"]:
-        hint = "what has to stay as it is for the model to keep working? Who has to react to a warning?"
-        return wrong(f"{key} contains fewer than {field['items']} assumptions", hint=hint)
-    return None
-
-
-def _repeated(
-    fields: Sequence[Mapping[str, Any]], given: Mapping[str, Any], faults: Collection[str]
-) -> Sequence[Finding]:
-    """Return a finding if one text answers three questions; users and sponsor, for example, may be the same people."""
-    texts: dict[str, list[str]] = {}
-    for field in fields:
-        key = field["key"]
-        if field["kind"] == "text" and key in given and key not in faults:
-            texts.setdefault(_letters(given[key]), []).append(key)
-    hint = "each question asks for something else: read them one by one"
-    return [
-        wrong(f"{listed(same)} have the same answer", hint=hint) for same in texts.values() if len(same) >= _TOO_OFTEN
-    ]
-
-
-_TOO_OFTEN = 3
-_KINDS: dict[str, Callable[[Mapping[str, Any], Any, Collection[str]], Finding | None]] = {
-    "text": _text,
-    "unit": _unit,
-    "number": _number,
-    "positive": _positive,
-    "list": _list,
-}
 
 
 # --------------------------------------------------------------------------- 01.2

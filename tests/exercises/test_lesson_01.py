@@ -78,6 +78,7 @@ class Formula:
     """A callable object is a function as well."""
 
     def __call__(self, payoff):
+        """Return the break-even probability in an array."""
         return np.array([right_formula(payoff)])
 
 
@@ -176,11 +177,18 @@ RIGHT = {
         CANVAS,
         MappingProxyType(canvas(cost_of_wrong_warning=np.float64(20.5), horizon_hours=0.25, budget_months=0.5)),
         pd.Series(canvas(success="Warned flights that leave late", assumptions=("a b c", "d e", "f g"))),
-        canvas(success="AUC, out of time", success_unit="AUC", success_target=Decimal("0.75"), success_months=np.int64(1)),
+        canvas(
+            success="AUC, out of time", success_unit="AUC", success_target=Decimal("0.75"), success_months=np.int64(1)
+        ),
         canvas(cost_of_missed_delay=Fraction(1000, 3), horizon_hours=72, assumptions=pd.Series(["a b c", "d e"])),
         canvas(success="complaints fall by half", success_target=50, sponsor="Operations", users="operations"),
         canvas(objective="Weniger überraschte Fluggäste", decision="Später zum Flughafen fahren", users="Fluggäste"),
-        canvas(objective="延误提前通知", sponsor="客服部", success_unit="件", assumptions={"旅客会看通知", "明年时刻表不变"}),
+        canvas(
+            objective="延误提前通知",
+            sponsor="客服部",
+            success_unit="件",
+            assumptions={"旅客会看通知", "明年时刻表不变"},
+        ),
     ],
     "01.2": [
         cells(5558, 3178, 2009, 3768),
@@ -188,7 +196,9 @@ RIGHT = {
         MappingProxyType({name.upper(): np.int64(n) for name, n in cells(5558, 3178, 2009, 3768).items()}),
         dict(reversed(cells(5558, 3178, 2009, 3768).items())),
         {f" {name.replace(', ', ',  ')} ": Decimal(n) for name, n in cells(5558, 3178, 2009, 3768).items()},
-        cells(*(np.array([[3768, 3178], [2009, 5558]])[row, column] for row, column in ((1, 1), (0, 1), (1, 0), (0, 0)))),
+        cells(
+            *(np.array([[3768, 3178], [2009, 5558]])[row, column] for row, column in ((1, 1), (0, 1), (1, 0), (0, 0)))
+        ),
     ],
     "01.3": [
         right_formula,
