@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from course_utils.exercises.calls import call
+from course_utils.exercises.clone import TAG, VERSIONS, Clone
 from course_utils.exercises.grading import (
     Finding,
-    Refused,
     as_mapping,
     grader,
     kind_of,
@@ -104,15 +102,6 @@ def _stages(value: Any) -> set[str] | None:
 
 # --------------------------------------------------------------------------- 03.2: commands for a colleague
 
-_TAG = "february"
-#: The versions on the server, and what the pointers to flights and model name in each; at first there is no model.
-_VERSIONS = {
-    "first-delivery": {"data/flights.csv.dvc": "february"},
-    "february": {"data/flights.csv.dvc": "february", "dvc.lock": "february"},
-    "march": {"data/flights.csv.dvc": "march", "dvc.lock": "march"},
-}
-_POINTERS = tuple(_VERSIONS["february"])
-
 
 @grader("03.2")
 def bring_back(answer: Any) -> Sequence[Finding]:
@@ -121,15 +110,15 @@ def bring_back(answer: Any) -> Sequence[Finding]:
     if commands is None:
         return [wrong("this is not a list of commands", hint='write them as texts, such as "git status", in a list')]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        clone = _Clone(Path(folder))
+        clone = Clone(Path(folder))
         for command in commands:
             clone.run(command)
-        if clone.pointers() != _VERSIONS[_TAG]:
+        if clone.pointers() != VERSIONS[TAG]:
             hint = "pointers first: which Git command checks out another version of them?"
             if any(command[:2] == ["git", "reset"] and "--hard" not in command for command in commands):
                 hint = "without --hard it moves the branch and does not change the pointer files"
             return [wrong("at the end, her pointers are not those of the tag", hint=hint)]
-        if clone.workspace != _VERSIONS[_TAG]:
+        if clone.workspace != VERSIONS[TAG]:
             hint = "Git changes only pointers. Which of DVC's arrows end in the workspace, and when do you need that?"
             if clone.partly:
                 hint = "without a file name, DVC's commands take all files"
@@ -152,163 +141,6 @@ def _commands(answer: Any) -> list[list[str]] | None:
     except ValueError:
         return None
     return commands or None
-
-
-#: Commands of Git that look at a repository, or change what is checked out.
-_GIT = "fetch pull checkout switch reset restore merge status log show tag branch diff stash remote rev-parse"
-#: Options of DVC's commands that need a value, and those that take none; a test compares them with DVC's own.
-_DVC_VALUE = ("-r", "--remote", "-j", "--jobs")
-_DVC_FLAG = {
-    "fetch": "-q --quiet -v --verbose -a --all-branches -T --all-tags -A --all-commits -d --with-deps -R --recursive "
-    "--run-cache --no-run-cache",
-    "checkout": "-q --quiet -v --verbose -f --force -d --with-deps -R --recursive --relink --allow-missing --summary",
-}
-_DVC_FLAG["pull"] = f"{_DVC_FLAG['fetch']} -f --force --allow-missing"
-
-
-class _Clone:
-    """A clone of the project as the colleague has it: a real repository of Git, with the files of DVC only by name."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.partly = folder / "clone", False
-        server = folder / "server.git"
-        self._git("init", "--quiet", "--bare", "--initial-branch=main", str(server), where=folder)
-        names = list(_VERSIONS)
-        self._git("fast-import", "--quiet", where=server, given=_history(names[:1]))
-        self._git("clone", "--quiet", str(server), str(self.folder), where=folder)
-        self._git("fast-import", "--quiet", where=server, given=_history(names[1:]))
-        self.workspace = self.pointers()
-        self.cache = set(self.workspace.items())
-
-    def _git(self, *words: str, where: Path | None = None, given: str = "") -> subprocess.CompletedProcess[str]:
-        """Run Git without the learner's settings, editors and questions."""
-        around = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        around |= {
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-        }
-        around |= {"GIT_EDITOR": "true", "GIT_PAGER": "cat"}
-        around |= {f"GIT_{who}_{what}": "her" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        line = ["git", *words]
-        return subprocess.run(
-            line, cwd=where or self.folder, env=around, input=given, capture_output=True, text=True, timeout=30
-        )
-
-    def pointers(self) -> dict[str, str]:
-        """Return what the pointers name that are checked out."""
-        files = {name: self.folder / name for name in _POINTERS}
-        return {name: file.read_text(encoding="utf-8").strip() for name, file in files.items() if file.is_file()}
-
-    def knows_tag(self) -> bool:
-        """Return whether Git has fetched the tag."""
-        return self._git("tag", "--list", _TAG).stdout.strip() == _TAG
-
-    def run(self, words: list[str]) -> None:
-        """Run a command; one that fails or does not help ends the check."""
-        line = " ".join(words)
-        if words[0] not in ("git", "dvc"):
-            hint = "all arrows of the figure begin with git or dvc"
-            raise Refused(wrong(f"{line!r} is not a command of Git or DVC", hint=hint))
-        verb, rest = "".join(words[1:2]), words[2:]
-        if words[0] == "git" and verb in _GIT.split():
-            self._run_git(line, verb, rest)
-        elif words[0] == "dvc" and verb in _DVC_FLAG:
-            self._run_dvc(verb, rest)
-        elif words[:2] == ["dvc", "repro"]:
-            hint = "the files of that month are in the storage: she can get them without making them again"
-            raise Refused(wrong("'dvc repro' computes the files again; she should get the stored ones", hint=hint))
-        elif words[:2] not in (["dvc", "status"], ["dvc", "diff"]):
-            hint = "only a few arrows of the figure lead to the workspace"
-            raise Refused(wrong(f"{line!r} does not help here", hint=hint))
-
-    def _run_git(self, line: str, verb: str, rest: list[str]) -> None:
-        if any(
-            re.match(r"[/~.]|--(git-dir|work-tree|upload-pack|exec)|.*(:|\\)", word) for word in rest if word != "."
-        ):
-            hint = "her clone has a name for the server, and commands of Git start at the top of the project"
-            raise Refused(wrong(f"{line!r} names a place outside her clone", hint=hint))
-        done = self._git(verb, *rest)
-        if done.returncode == 0:
-            return
-        said = next((row for row in done.stderr.splitlines() if row.startswith(("fatal:", "error:"))), done.stderr)
-        said = said.split("\n")[0].replace(f"{self.folder.parent}{os.sep}", "").strip()
-        found = f"{line!r} fails: {said}" if said else f"{line!r} fails"
-        raise Refused(wrong(found, hint=self._why(verb, rest, done.stderr)))
-
-    def _why(self, verb: str, rest: list[str], said: str) -> str:
-        """Return a hint for a command of Git that failed."""
-        if any(word.removeprefix("refs/").removeprefix("tags/") == _TAG for word in rest) and not self.knows_tag():
-            return "the tag is newer than her clone: how does Git learn what is new on the server?"
-        if "a branch is expected" in said:
-            return (
-                "git switch takes a branch, unless an option says that HEAD may be detached; another command takes both"
-            )
-        if verb == "pull" and "not currently on a branch" in said:
-            return "a tag is not a branch: fetch what is new before you check out the tag"
-        if "does not appear to be a git repository" in said:
-            return "under which name does her clone know the server? 'git remote' lists it"
-        if "usage:" in said:
-            return "which options does this command of Git have?"
-        return "the exercise names the tag: is each name in this command one that her clone knows?"
-
-    def _run_dvc(self, verb: str, rest: list[str]) -> None:
-        targets, flags, words = [], set(), iter(rest)
-        for word in words:
-            if word in _DVC_VALUE:
-                if next(words, "") not in ("storage", *map(str, range(1, 100))):
-                    hint = "the lesson gives DVC's remote a name: look at .dvc/config"
-                    raise Refused(wrong(f"'dvc {verb}' needs another value after {word}", hint=hint))
-            elif word.startswith("-"):
-                if word not in _DVC_FLAG[verb].split():
-                    hint = "which options does this command of DVC have?"
-                    raise Refused(wrong(f"'dvc {verb}' knows no option {word}", hint=hint))
-                flags.add(word)
-            else:
-                targets.append(word)
-        wanted = self._targets(verb, targets)
-        if verb != "checkout":
-            self.cache |= wanted.items()
-            known = (
-                self._git("tag", "--list").stdout.split() if flags & {"-T", "--all-tags", "-A", "--all-commits"} else ()
-            )
-            self.cache |= {pair for tag in known for pair in _VERSIONS.get(tag, {}).items()}
-        if verb != "fetch":
-            if not wanted.items() <= self.cache:
-                hint = "she has her own cache: which of DVC's arrows brings the model there?"
-                raise Refused(wrong("the model of that month is not in her cache", hint=hint))
-            self.workspace = {**self.workspace, **wanted} if targets else wanted
-
-    def _targets(self, verb: str, targets: list[str]) -> dict[str, str]:
-        """Return what the pointers name for files and stages; for all without any."""
-        pointers = self.pointers()
-        if not targets:
-            return pointers
-        self.partly = True
-        known = dict.fromkeys(("data/flights.csv", "data/flights.csv.dvc"), "data/flights.csv.dvc")
-        if "dvc.lock" in pointers:
-            known |= dict.fromkeys(("model.csv", "train", "dvc.yaml", "dvc.yaml:train"), "dvc.lock")
-        for target in targets:
-            if target not in known:
-                hint = "without a file name, DVC's commands take all files"
-                raise Refused(wrong(f"'dvc {verb}' finds no {target!r} in her project", hint=hint))
-        return {known[target]: pointers[known[target]] for target in targets if known[target] in pointers}
-
-
-def _history(names: Sequence[str]) -> str:
-    """Return commits and annotated tags of some versions, in order, as git fast-import reads them."""
-    first = next(iter(_VERSIONS)) == names[0]
-    stamp = "her <her> 1362096000 +0000"
-    lines = []
-    for place, name in enumerate(names):
-        lines += ["commit refs/heads/main", f"committer {stamp}", f"data {len(name)}", name]
-        if place == 0 and not first:
-            lines.append("from refs/heads/main^0")
-        for file, content in _VERSIONS[name].items():
-            lines += [f"M 100644 inline {file}", f"data {len(content)}", content]
-        lines += [f"tag {name}", "from refs/heads/main", f"tagger {stamp}", f"data {len(name)}", name]
-    return "\n".join([*lines, ""])
 
 
 # --------------------------------------------------------------------------- 03.3: find the damage

@@ -237,7 +237,7 @@ def test_one_mistake_does_not_hide_what_is_right(report):
 def test_options_of_dvc_are_those_of_the_tool(command):
     """The check accepts the options that DVC's own command has."""
     parser = pytest.importorskip("dvc.cli.parser", reason="the versioning group is not installed").get_main_parser()
-    from course_utils.exercises.lesson_03 import _DVC_FLAG, _DVC_VALUE
+    from course_utils.exercises.clone import _DVC_FLAG, _DVC_VALUE
 
     for option in _DVC_FLAG[command].split():
         parser.parse_args([command, option])
