@@ -71,9 +71,9 @@ show_table(tables.canvas())
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.1: fill in the canvas
 #
-# Answer the questions for the airline in your own words. State success as a figure with its unit, and costs in dollars.
-# Hand in the dict `canvas`: each question has a key, and its answer is a text or a number. `assumptions` is a list of at
-# least two texts.
+# Answer the questions for the airline in your own words. Hand in the dict `canvas`: each question has a key, and its answer is a
+# text, or a number without quotes and unit. `assumptions` is a list of at least two texts. The check reads numbers and finds
+# gaps. It does not judge sentences: mark them yourself with the list below.
 #
 # <details><summary>Hint</summary>'Happier passengers' is a direction, and no one can measure it. Which figure should
 # the airline reach, and by when? For the assumptions: what has to stay as it is for the model to keep
@@ -87,9 +87,13 @@ canvas = {
     "sponsor": "Senior vice president of customer satisfaction",
     "users": "The notification service, and the passengers of the flight",
     "decision": "Warn the passengers of a flight, or do not warn them",
-    "success": "In 6 months, 20% fewer complaints about delays",
+    "success": "Complaints about delays, relative to last year",
+    "success_target": -20,
+    "success_unit": "%",
+    "success_months": 6,
     "horizon_hours": 3,
-    "budget": "3 months and $500,000",
+    "budget_months": 3,
+    "budget_dollars": 500_000,
     "metric": "Dollars per 1,000 flights, plus log-loss and calibration",
     "cost_of_wrong_warning": 100,
     "cost_of_missed_delay": 500,
@@ -102,6 +106,17 @@ canvas = {
 
 # %% tags=["check"]
 check("01.1", canvas)
+
+# %% [markdown]
+# <details><summary>Mark your sentences yourself</summary>
+#
+# - *objective* says what changes for the airline or its passengers, and names no model and no metric.
+# - *sponsor* is a person or a department that decides about the money.
+# - *users* and *decision*: you can see from outside whether the users did it. 'They look at the prediction' is not enough.
+# - *success* can be counted without the model, and the project can miss it.
+# - *assumptions* can each turn out to be wrong, and you would notice.
+#
+# </details>
 
 # %% [markdown] tags=["instructor"]
 # Let learners work in pairs for four minutes: one plays the sponsor, the other the data scientist. Ask two pairs for

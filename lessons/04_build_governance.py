@@ -428,11 +428,11 @@ pd.Series(promotion.promotion_policy(), name="limit").map("{:g}".format).to_fram
 # ### Exercise 04.2: a gate that refuses for the right reasons
 #
 # Complete `my_gate(candidate, champion, policy)`. It receives the evidence of a candidate and of the champion (the columns
-# above and `time_ratio`) and the policy, as mappings, and returns a list of texts: the reasons to refuse. An empty list accepts
-# the candidate. One of the five should pass.
+# above and `time_ratio`) and the policy, as mappings, and returns a list of texts: one reason for each fault. An empty list
+# accepts the candidate. One of the five should pass.
 #
 # <details><summary>Hint</summary>Two comparisons with the champion, three with the policy. A value exactly at a limit of the
-# policy is within it.</details>
+# policy is within it; a loss that only equals the champion's is no improvement.</details>
 
 
 # %%

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course_utils.exercises.calls import call
+from course_utils.exercises.canvas import asked_by, problem, repeated
 from course_utils.exercises.cells import CELLS, FALSE_ALARM, LATE, MISSED, QUIET
 from course_utils.exercises.grading import (
     Finding,
@@ -19,7 +20,6 @@ from course_utils.exercises.grading import (
     missing,
     not_a,
     right,
-    word_count,
     wrong,
 )
 from course_utils.tables import read_toml
@@ -29,109 +29,33 @@ from course_utils.tables import read_toml
 
 @grader("01.1")
 def canvas(answer: Any) -> Sequence[Finding]:
-    """Grade a stakeholder canvas: a mapping with the keys of ``tables/canvas.toml``."""
+    """Grade a stakeholder canvas: gaps and numbers of a mapping with the keys of ``tables/canvas.toml``."""
     fields = read_toml("canvas.toml")["field"]
     given = as_mapping(answer)
     if given is None:
         return [not_a("a canvas", answer, hint="fill in the dict that the cell creates")]
     keys = [field["key"] for field in fields]
-    findings = []
-    absent = [key for key in keys if key not in given]
-    if absent:
+    problems = []
+    if absent := [key for key in keys if key not in given]:
         hint = "keep every question: what you do not settle now is decided by accident later"
-        findings.append(missing(absent, hint=hint))
-    unknown = [key for key in given if key not in keys]
-    if unknown:
+        problems.append(missing(absent, hint=hint))
+    if unknown := [key for key in given if key not in keys]:
+        found = f"{listed(unknown)} {'is not a question' if len(unknown) == 1 else 'are not questions'} of the canvas"
+        problems.append(wrong(found, hint="keep the keys of the dict as they are"))
+    asked = asked_by(fields)
+    faults = {
+        field["key"]: fault
+        for field in fields
+        if field["key"] in given and (fault := problem(field, given[field["key"]], asked))
+    }
+    problems += [*faults.values(), *repeated(fields, given, faults)]
+    good = len(fields) - len(absent) - len(faults)
+    findings = [right(f"{good} of {len(fields)} questions are answered")] if good else []
+    if not problems:
         findings.append(
-            wrong(f"{listed(unknown)} is not a question of the canvas", hint="keep the keys of the dict as they are")
+            right("success has a figure, a target, a unit and a date; horizon, budget and costs are numbers")
         )
-    problems = [
-        problem for field in fields if field["key"] in given and (problem := _problem(field, given[field["key"]]))
-    ]
-    good = len(fields) - len(absent) - len(problems)
-    if good:
-        findings.insert(0, right(f"{good} of {len(fields)} questions are answered"))
-    if not (absent or problems):
-        findings.append(right("success can be measured, and costs and horizon are numbers"))
     return findings + problems
-
-
-def _problem(field: Mapping[str, Any], value: Any) -> Finding | None:
-    return _KINDS[field["kind"]](field, value)
-
-
-def _text(field: Mapping[str, Any], value: Any) -> Finding | None:
-    if word_count(value) >= field["words"]:
-        return None
-    if not isinstance(value, str):
-        return wrong(f"{field['key']} is not a text", hint="write your answer between quotes")
-    found = f"{field['key']} is {'empty' if not word_count(value) else 'too short'}"
-    return wrong(found, hint=f"answer the question: {field['question']}")
-
-
-def _measurable(field: Mapping[str, Any], value: Any) -> Finding | None:
-    if not isinstance(value, str) or not value.strip():
-        return wrong(f"{field['key']} is not a text", hint="write between quotes which figure means success")
-    if not re.search(r"\d", value):
-        return wrong(
-            f"{field['key']} cannot be measured", hint="name a figure that you reach or miss; a direction is not enough"
-        )
-    if not any(unit in value.lower() for unit in read_toml("canvas.toml")["units"]["words"]):
-        return wrong(
-            f"{field['key']} has a figure without a unit",
-            hint="say what the figure counts: flights, dollars, a share",
-        )
-    return None
-
-
-def _figure(field: Mapping[str, Any], value: Any) -> Finding | None:
-    number = as_number(value)
-    if (number is not None and number > 0) or (isinstance(value, str) and re.search(r"[1-9]", value)):
-        return None
-    return wrong(f"{field['key']} contains no figure", hint="say how many months or how many dollars you have")
-
-
-def _positive(field: Mapping[str, Any], value: Any) -> Finding | None:
-    number = as_number(value)
-    unit = field["kind"]
-    if number is None:
-        return wrong(
-            f"{field['key']} is not a number", hint=f"write the number of {unit} alone, without quotes or unit"
-        )
-    if number <= 0:
-        hint = "write a cost as a positive number; if a mistake costs nothing, you need no model"
-        return wrong(
-            f"{field['key']} is not above zero",
-            hint="count hours before departure as positive" if unit == "hours" else hint,
-        )
-    if number > field.get("most", number):
-        return wrong(
-            f"{field['key']} is more than {field['most']} hours",
-            hint="did you give minutes? Convert them to hours",
-        )
-    return None
-
-
-def _list(field: Mapping[str, Any], value: Any) -> Finding | None:
-    if isinstance(value, str) or not isinstance(value, list | tuple | set):
-        return wrong(f"{field['key']} is not a list", hint="write several texts in square brackets")
-    said = [item for item in value if word_count(item) >= 2]
-    if len(said) < field["items"]:
-        return wrong(
-            f"{field['key']} contains fewer than {field['items']} assumptions",
-            hint="what has to stay as it is for the model to keep working? Who has to react to a warning?",
-        )
-    return None
-
-
-_KINDS: dict[str, Callable[[Mapping[str, Any], Any], Finding | None]] = {
-    "text": _text,
-    "measurable": _measurable,
-    "figure": _figure,
-    "hours": _positive,
-    "dollars": _positive,
-    "list": _list,
-}
 
 
 # --------------------------------------------------------------------------- 01.2
@@ -146,15 +70,18 @@ def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
     if given is None:
         hint = f"give each cell its name, {listed(CELLS)}: reading a matrix by position confuses its cells"
         return [wrong("the cells have no names", hint=hint)]
-    given = {str(name).strip().lower(): value for name, value in given.items()}
-    if set(given) != set(CELLS):
-        unknown = [name for name in given if name not in CELLS]
+    names = [re.sub(r"\s*,\s*", ", ", str(name).strip().lower()) for name in given]
+    if sorted(names) != sorted(CELLS):
+        unknown = [name for name in names if name not in CELLS]
         found = f"unknown cells: {listed(unknown)}" if unknown else f"there are {len(given)} cells, and four are needed"
         return [wrong(found, hint=f"name the cells by what happened: {listed(CELLS)}")]
+    given = dict(zip(names, given.values(), strict=True))
     counts = {name: as_number(value) for name, value in given.items()}
     strange = [name for name, count in counts.items() if count is None or count < 0]
     if strange:
-        return [wrong(f"not a count: {listed(strange)}", hint="each cell holds a number of flights")]
+        in_quotes = all(isinstance(given[name], str) for name in strange)
+        hint = "write the numbers without quotes" if in_quotes else "each cell holds a number of flights"
+        return [wrong(f"not a count: {listed(strange)}", hint=hint)]
     if counts == wanted:
         return [
             right("all four cells hold the right number of flights"),
@@ -277,8 +204,9 @@ def break_even(answer: Any) -> Sequence[Finding]:
     results = [_call(answer, payoff) for payoff in payoffs]
     numbers = [as_number(result) for result in results]
     if None in numbers:
-        found = f"the function returns {kind_of(results[numbers.index(None)])}, and one number is needed"
-        return [wrong(found, hint="ask the payoff for one cell at a time")]
+        result = results[numbers.index(None)]
+        found = f"the function returns {kind_of(result)}, and one number is needed"
+        return [wrong(found, hint=_no_number(result))]
     if _agree(numbers, [_right_formula(payoff) for payoff in payoffs]):
         return [right(f"it finds the break-even of all {len(payoffs)} payoffs"), right("it uses all four cells")]
     return [_mistake(numbers, payoffs)]
@@ -290,8 +218,30 @@ def _call(function: Callable[[Any], Any], payoff: _Payoff) -> Any:
     values = {name: float(value) for name, value in payoff.items()}
     try:
         return call(function, pd.Series(values))  # what the lesson's payoffs are
-    except Refused:
-        return call(function, values)
+    except Refused as refused:
+        if not _is_error(refused):  # it never ends, changes the payoff or returns nothing
+            raise
+        try:
+            return call(function, values)  # it may expect a dict
+        except Refused as second:
+            raise refused if _is_error(second) else second from None
+
+
+def _is_error(refused: Refused) -> bool:
+    """Return whether the learner's function raised an error."""
+    return isinstance(refused.__context__, Exception) and not isinstance(refused.__context__, Refused)
+
+
+def _no_number(result: Any) -> str:
+    if isinstance(result, str):
+        return "hand back the number itself, not a text that shows it"
+    if type(result).__name__ in ("bool", "bool_"):
+        return "at which probability do the lines cross? True or False cannot say it"
+    if isinstance(result, float):
+        return "is something divided by zero there, or taken from a cell that is missing?"
+    if isinstance(result, list | tuple | set) and len(result) == 1:
+        return "hand back the number itself, without brackets around it"
+    return "ask the payoff for one cell at a time"
 
 
 def _agree(numbers: Sequence[float], others: Sequence[float]) -> bool:

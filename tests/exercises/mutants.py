@@ -479,7 +479,8 @@ def _lists(answer: Any, where: str) -> Iterator[Mutant]:
         for label, other in _parts(item, f"{where}[{place}]"):
             yield label, kind([*answer[:place], other, *answer[place + 1 :]])
     yield f"{where} with a foreign item", kind([*answer, "foreign"])
-    yield f"{where} empty", kind()
+    if answer:
+        yield f"{where} empty", kind()
 
 
 def _tables(answer: Any, where: str) -> Iterator[Mutant]:

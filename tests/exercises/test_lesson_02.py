@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import matplotlib
 import pandas as pd
@@ -42,13 +43,20 @@ RIGHT = {
         pd.Series(RULE),
         {"files": r"^.+\.(?:csv|parquet)\Z", "exclude": r"\Adata/.*"},
         {"files": r"^(?!data/).*[.](csv|parquet)$"},
-        {**RULE, "id": "tables", "language": "fail", "files": r"(\.csv|\.parquet)$ "},
+        {**RULE, "id": "tables", "language": "fail", "files": r"(\.csv|\.parquet)$"},
+        {"exclude": r"^data/|(?<!\.csv)(?<!\.parquet)$"},
+        {"files": "(?x)\n  [.] ( csv | parquet ) $\n", "exclude": "(?x)\n  ^ data /\n"},
+        {"files": r"[.](?:csv|parquet)\Z", "exclude": r"^data/(.*/)?[^/]+$"},
+        MappingProxyType({"files": r".*\.csv$|.*\.parquet$", "exclude": "^data[/]"}),
     ],
     "02.2": [
         WHERE,
         pd.Series(WHERE),
         {thing: f"./{place}/" for thing, place in WHERE.items()},
         {thing: PurePosixPath(place) for thing, place in WHERE.items()},
+        {thing: place.replace("/", "\\") for thing, place in WHERE.items()},
+        {thing: f" {place.upper()}" for thing, place in reversed(WHERE.items())},
+        {**WHERE, RAW: "data/raw/flights.csv", FUNCTION: "src/features/build_features.py", LOSSES: "reports/runs/7"},
     ],
 }
 
@@ -57,15 +65,34 @@ WRONG = {
         ({**RULE, "files": r"\.csv$"}, "two kinds of tables"),
         ({**RULE, "exclude": "data/"}, "one of them is for code"),
         ({**RULE, "exclude": "^data"}, "after the folder's name"),
-        ({**RULE, "exclude": ".*"}, "flights.csv"),
-        ({"files": RULE["files"], "exclude": "^$"}, "inverted"),
-        ({"files": "^data/", "exclude": RULE["files"]}, "flights.csv"),
+        ({**RULE, "exclude": ".*"}, "finds every path"),
+        ({**RULE, "exclude": r"^data\b"}, "after the folder's name"),
+        ({**RULE, "exclude": "^data."}, "after the folder's name"),
+        ({**RULE, "exclude": "^(?!src/).*data/"}, "only one folder of that name"),
+        ({**RULE, "exclude": "^data/(raw|processed)/"}, "subfolders of any name"),
+        ({**RULE, "exclude": "^data/.+/"}, "ask for a subfolder"),
+        ({**RULE, "files": r"\.csv|\.parquet$"}, "the end of a file's name"),
+        ({**RULE, "files": r"\.csv$|\.parquet"}, "the end of a file's name"),
+        ({**RULE, "files": r"^[\w/]+\.(csv|parquet)$"}, "which signs"),
+        ({**RULE, "files": r"^[^/]+\.parquet$|\.csv$"}, "wherever it may be"),
+        ({**RULE, "files": r"\.(csv|parquet)$ "}, "a space in the path"),
+        ({**RULE, "files": r"^(([\w/.]+)+)+!|\.(csv|parquet)$"}, "a repetition inside a repetition"),
+        ({**RULE, "types": ["csv"]}, "two keys of the cell"),
+        ({**RULE, "language": "system"}, "only refuses"),
+        ({**RULE, "exclude": None}, "as text"),
+        ({"files": RULE["files"], "exclude": "^$"}, "finds no path"),
+        ({"files": RULE["files"]}, "finds no path"),
+        ({**RULE, "exclude": "^(?!data/)"}, "finds this path"),
+        ({"files": "^(?!data/)", "exclude": r"\.(?!csv|parquet)|^[^.]*$"}, "finds this path"),
+        ({**RULE, "files": "^csv|parquet$"}, "re.search"),
+        ({"files": "^data/", "exclude": RULE["files"]}, "finds this path"),
         ({**RULE, "files": r"^[^/]+\.(csv|parquet)$"}, "allow a folder"),
         ({**RULE, "exclude": "^data/[^/]*/[^/]*$"}, "only the beginning"),
         ({**RULE, "files": r"csv|parquet"}, "the end of a file's name"),
         ({**RULE, "files": r"\.(csv|parquet)"}, "the end of a file's name"),
         ({**RULE, "files": r".(csv|parquet)$"}, "any character"),
-        ({"exclude": "^data/"}, "keep the keys"),
+        ({"exclude": "^data/"}, "looks at every file"),
+        ({"pattern": "^data/"}, "keep the keys"),
         ({**RULE, "files": "*.csv"}, "re.search"),
         ({**RULE, "files": [".csv", ".parquet"]}, "as text"),
         (RULE["files"], "fill in the dict"),
@@ -74,16 +101,25 @@ WRONG = {
     "02.2": [
         ({**WHERE, KEY: "references"}, "everyone who clones"),
         ({**WHERE, KEY: "src"}, "everyone who clones"),
+        ({**WHERE, KEY: ".env/key"}, "everyone who clones"),
+        ({**WHERE, KEY: "data/external"}, "no program looks for keys"),
+        ({**WHERE, HOLIDAYS: ".env"}, "keys and passwords"),
+        ({**WHERE, HOLIDAYS: ""}, "top of a project"),
+        ({**WHERE, TABLE: "data"}, "more specific"),
+        ({**WHERE, FUNCTION: "src/features_old"}, "in the tree"),
+        ({**WHERE, TABLE: "src/models"}, "code that trains"),
+        ({**WHERE, "the logo": "docs"}, "keep the keys"),
         ({**WHERE, HOLIDAYS: "data/raw"}, "your company or another one"),
         ({**WHERE, INTERIM: "data/raw"}, "have these been changed"),
         ({**WHERE, INTERIM: "data/processed"}, "is another step needed first"),
         ({**WHERE, TABLE: "data/interim"}, "does a model read this already"),
         ({**WHERE, FUNCTION: "src/data"}, "inputs for a model"),
-        ({**WHERE, FUNCTION: "notebooks"}, "what each folder is for"),
+        ({**WHERE, FUNCTION: "notebooks"}, "what is in there: explorations"),
         ({**WHERE, MEANING: "docs"}, "how to use this project"),
         ({**WHERE, LOSSES: "reports"}, "more specific"),
         ({**WHERE, LOSSES: "logs"}, "in the tree"),
         ({**WHERE, RAW: 1}, "as text"),
+        ({**WHERE, RAW: None}, "as text"),
         ({RAW: "data/raw"}, "keep the keys"),
         ("data/raw", "fill in the dict"),
     ],
@@ -104,33 +140,33 @@ def test_a_rule_that_is_not_written_yet_is_no_mistake(report):
 def test_what_is_right_already_is_said_too(report):
     """One wrong folder does not hide seven right ones."""
     assert "✓ 7 of 8 things" in report("02.2", {**WHERE, KEY: "docs"})
-    assert "✓ 10 of 11 files" in report("02.1", {**RULE, "files": r"\.csv$"})
+    assert "✓ 30 of 35 files" in report("02.1", {**RULE, "files": r"\.csv$"})
 
 
 def test_places_still_to_fill_in_are_named(report):
     """I see which things still have no folder."""
-    assert f"still to fill in: {KEY}" in report("02.2", {**WHERE, KEY: ...})
+    assert f"still to fill in: {KEY!r}" in report("02.2", {**WHERE, KEY: ...})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", [RULE, {**RULE, "exclude": "data/"}])
+@pytest.mark.parametrize("rule", [RULE, {**RULE, "exclude": "data/"}, {**RULE, "files": r"\.(csv|parquet)$ "}])
 def test_pre_commit_judges_a_rule_as_the_check_does(report, tmp_path, rule):
     """What the check accepts refuses the same files when pre-commit runs it."""
     from course_utils.exercises.lesson_02 import _CASES
 
     hook = {"id": "tables", "name": "tables", "language": "fail", "entry": "stray:", **rule}
     (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
-    for case in _CASES:
-        (tmp_path / case.file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / case.file).touch()
+    for file in (file for case in _CASES for file in case.files):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
     around = {**os.environ, "HOME": str(tmp_path / "home"), "PRE_COMMIT_HOME": str(tmp_path / "home")}
     programs = Path(sys.executable).parent
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, env=around, check=True)
     subprocess.run(["git", "add", "."], cwd=tmp_path, env=around, check=True)
     command = [programs / "pre-commit", "run", "--all-files"]
     said = subprocess.run(command, cwd=tmp_path, env=around, capture_output=True, text=True).stdout
-    refused = set(said.partition("stray:")[2].split())
-    solved = refused == {case.file for case in _CASES if case.stray}
+    refused = set(filter(None, said.partition("stray:")[2].splitlines()))
+    solved = refused == {file for case in _CASES if case.stray for file in case.files}
     assert solved is report("02.1", rule).endswith(": solved\n")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zlib
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
+import pytest
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
@@ -45,6 +48,23 @@ def lazily(cached):
             yield name
 
 
+def by_generator(cached):
+    for name in sorted(cached):
+        if hashlib.new("md5", memoryview(cached[name])).digest() != bytes.fromhex(name):
+            yield name
+
+
+def endless(cached):
+    while len(cached) > 0:
+        pass
+    return []
+
+
+def of_its_start(cached):
+    """Look at the start of each content only, with the sums of two known contents."""
+    return [name for name, content in cached.items() if md5(content) != name and len(content) < 5000]
+
+
 def as_series(cached):
     sums = pd.Series({name: md5(content) for name, content in cached.items()}, dtype=object)
     return sums.index[sums != sums.index]
@@ -64,7 +84,8 @@ RIGHT = {
         MappingProxyType({key: tuple(reversed(stages)) for key, stages in TRUTH.items()}),
         {key: " → ".join(stages) or "none" for key, stages in TRUTH.items()},
         pd.Series({key: ", ".join(stages).title() for key, stages in TRUTH.items()}),
-        with_(saved_again=None, threshold=False),
+        with_(saved_again="none", threshold="nothing", label="all", model="Train + evaluate"),
+        with_(label="all of them", comment="prepare only", saved_again=np.array([]), print=("evaluate" for _ in "1")),
     ],
     "03.2": [
         ["git fetch --tags", "git checkout february", "dvc pull"],
@@ -80,12 +101,19 @@ RIGHT = {
         ],
         ["git fetch --tags  # hear of the tag", "dvc fetch --all-tags", "git checkout february", "dvc checkout"],
         ["git fetch", "git switch -c complaint february", "dvc pull --force"],
+        ["git pull origin february", "dvc pull"],
+        ["git fetch", "git restore --source=february .", "dvc pull"],
+        ["git fetch", "git merge --ff-only february", "dvc pull"],
+        ["git pull", "git checkout february", "dvc pull model.csv data/flights.csv"],
     ],
     "03.3": [
         lambda cached: [name for name, content in cached.items() if md5(content) != name],
         by_loop,
-        lazily,
+        by_generator,
         as_series,
+        functools.partial(lambda known, cached: {name for name in cached if known(cached[name]) != name}, md5),
+        lambda cached: np.array([name for name, content in cached.items() if md5(content) != name], dtype=str),
+        lambda cached: list(filter(lambda name: md5(cached[name]) != name.lower(), reversed(cached))),
         lambda cached: {name: len(content) for name, content in cached.items() if md5(content) != name},
     ],
 }
@@ -93,12 +121,20 @@ RIGHT = {
 WRONG = {
     "03.1": [
         (with_(saved_again=["prepare", "train", "evaluate"]), "when a file was written"),
-        (with_(model=["train"]), "stages that read what it writes"),
+        (with_(model=["train"]), "which stages read what that stage writes"),
+        (with_(model=["prepare", "train", "evaluate"]), "which stage has this parameter"),
+        (with_(model=[]), "which stage has this parameter"),
         (with_(label=["prepare"]), "does its output change"),
+        (with_(label=["train", "evaluate"]), "which stage has this parameter"),
+        (with_(saved_again=None), "an empty list means"),
+        (with_(threshold=False), "an empty list means"),
+        (with_(threshold="-"), "an empty list means"),
+        (with_(print={"evaluate": True}), "an empty list means"),
+        ({**TRUTH, "seed": []}, "keep the keys"),
         (with_(threshold=["evaluate"]), "has this parameter under params"),
-        (with_(print=["train", "evaluate"]), "stages read its output"),
+        (with_(print=["train", "evaluate"]), "has this script under deps"),
         (with_(comment=["prepare", "train", "evaluate"]), "write other bytes"),
-        (with_(comment=[]), "write other bytes"),
+        (with_(comment=[]), "what a comment is"),
         (with_(print=["test"]), "write the names of stages"),
         (with_(print=1), "write the names of stages"),
         ({key: stages for key, stages in TRUTH.items() if key != "label"}, "each change of the table"),
@@ -113,7 +149,17 @@ WRONG = {
         (["git fetch", "git switch february", "dvc pull"], "HEAD may be detached"),
         (["git fetch", "git checkout february", "dvc fetch"], "Git changes only pointers"),
         (["git fetch", "git checkout february", "git pull", "dvc pull"], "a tag is not a branch"),
+        (["git fetch", "git checkout february", "dvc pull data/flights.csv.dvc"], "take all files"),
         (["git fetch", "git checkout february", "dvc pull data/raw/flights.csv.dvc"], "take all files"),
+        (["git fetch --tags x", "git checkout february", "dvc pull"], "know the server"),
+        (["git fetch +-tags", "git checkout february", "dvc pull"], "know the server"),
+        (["git fetch --tag", "git checkout --february", "dvc pull"], "options does this command of Git"),
+        (["git fetch", "git checkout february", "dvc pull --tags"], "options does this command of DVC"),
+        (["git fetch", "git checkout february", "dvc pull -r server"], "remote a name"),
+        (["git fetch ../server.git --tags", "git checkout february", "dvc pull"], "a name for the server"),
+        (["git -C /tmp fetch", "git checkout february", "dvc pull"], "lead to the workspace"),
+        (["git fetch", "git checkout february -- dvc.lock", "dvc fetch"], "Git changes only pointers"),
+        ([" "], "write them as texts"),
         (["git fetch", "git checkout february", "dvc repro"], "without making them again"),
         (["git fetch", "git checkout march", "dvc pull"], "pointers first"),
         (["git fetch", "git checkout febuary", "dvc pull"], "names the tag"),
@@ -130,14 +176,41 @@ WRONG = {
         (lambda cached: [name for name, content in cached.items() if not content], "if not its sum"),
         (lambda cached: list(cached)[:0], "every single bit"),
         (first_only, "check all contents"),
-        (lambda cached: [n for n, c in cached.items() if len(c) not in (14, 0, 256, 2000)], "every single bit"),
+        (lazily, "work on a copy"),
+        (endless, "does your loop end"),
+        (of_its_start, "check all contents"),
+        (lambda cached: [n for n, c in cached.items() if md5(c) != n and c], "check all contents"),
+        (lambda cached: [n for n, c in cached.items() for _ in "12" if md5(c) != n], "more than once"),
+        (lambda cached: [n for n, c in cached.items() if md5(c) != n] or None, "hand its result back"),
+        (lambda cached, sums: [], "keep the arguments"),
+        (lambda cached: [n for n, c in cached.items() if len(c) not in (14, 0, 256, 2000)], "if not its sum"),
         (lambda cached: any(md5(content) != name for name, content in cached.items()), "an empty one if all is well"),
-        (lambda cached: print(len(cached)), "an empty one if all is well"),
+        (lambda cached: print(len(cached)), "what is printed"),
         (lambda cached: [md5(content) for name, content in cached.items() if md5(content) != name], "keys of the dict"),
         (lambda cached: [[name] for name in cached], "keys of the dict"),
         (lambda cached: [n for n, c in cached.items() if zlib.crc32(c) != n], "same kind of sum"),
         (["d9d43835c1fec827e6bd92e669363962"], "several caches"),
     ],
+}
+
+_SET = "stages are read as a set"
+_AGAIN = "running it once more changes nothing"
+EQUIVALENT = {
+    "03.1": {
+        "[[]'*'] reversed": _SET,
+        "[[]'*'][[]?] and [[]?] exchanged": _SET,
+        "[[]'*'][[]?] twice": _SET,
+    },
+    "03.2": {
+        "[[]?] twice": _AGAIN,
+        "[[]0] → 'git fetch'": "Git also fetches the tags of the commits that it fetches",
+    },
+    "03.3": {
+        "result reversed": "the names have no order",
+        "result sorted": "the names have no order",
+        "result as a set": "any collection of names will do",
+        "result keys only": "a list of the list: the same",
+    },
 }
 
 SECRETS = {
@@ -149,7 +222,7 @@ SECRETS = {
 
 def test_blanks_are_named(report):
     """I see which changes and commands I have not filled in yet."""
-    assert "still to fill in: print" in report("03.1", with_(print=...))
+    assert "still to fill in: 'print'" in report("03.1", with_(print=...))
     assert "not answered yet" in report("03.2", [...])
 
 
@@ -158,3 +231,15 @@ def test_one_mistake_does_not_hide_what_is_right(report):
     printed = report("03.1", with_(threshold=["train"]))
     assert printed.count("✓") == 5
     assert "'threshold': too many stages" in printed
+
+
+@pytest.mark.parametrize("command", ["fetch", "checkout", "pull"])
+def test_options_of_dvc_are_those_of_the_tool(command):
+    """The check accepts the options that DVC's own command has."""
+    parser = pytest.importorskip("dvc.cli.parser", reason="the versioning group is not installed").get_main_parser()
+    from course_utils.exercises.clone import _DVC_FLAG, _DVC_VALUE
+
+    for option in _DVC_FLAG[command].split():
+        parser.parse_args([command, option])
+    for option in _DVC_VALUE if command != "checkout" else ():
+        parser.parse_args([command, option, "1"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+import pandas as pd
 import pytest
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
@@ -40,6 +42,54 @@ def without(missing):
 def early(candidate, champion, policy):
     """Return only the first reason."""
     return tuple(complete(candidate, champion, policy)[:1])
+
+
+def as_table(candidate, champion, policy):
+    limits = pd.DataFrame(
+        {
+            "value": candidate,
+            "limit": {**policy, **{name: champion[name] for name in ("validation_loss", "out_of_time_loss")}},
+        }
+    ).loc[["validation_loss", "out_of_time_loss", "known_hours", "carrier_harm", "time_ratio"]]
+    value, limit = limits["value"].astype(float), limits["limit"].astype(float)
+    failed = (value > limit).where(limits.index != "known_hours", value < limit)
+    failed |= (value == limit) & limits.index.str.endswith("loss")
+    return limits.index[failed]
+
+
+class Gate:
+    """A callable object is a gate as well."""
+
+    def __call__(self, candidate, champion, policy):
+        """Return the reasons as a tuple."""
+        tests = {
+            "validation": candidate["validation_loss"] < champion["validation_loss"],
+            "later": champion["out_of_time_loss"] - candidate["out_of_time_loss"] > 0,
+            "ahead": not candidate["known_hours"] < policy["known_hours"],
+            "harm": np.float64(candidate["carrier_harm"]) <= policy["carrier_harm"],
+            "slow": candidate["time_ratio"] / policy["time_ratio"] <= 1,
+        }
+        return tuple(f"{name}: {candidate['worst_carrier']}" for name, passed in tests.items() if not passed)
+
+
+def one_for_both_losses(candidate, champion, policy):
+    reasons = complete(candidate, champion, policy)
+    losses = [reason for reason in reasons if reason.startswith("no better")]
+    return [reason for reason in reasons if reason not in losses] + (["no better"] if losses else [])
+
+
+def _shifted(name, by):
+    """Return a gate that sees one measurement changed by a little."""
+
+    def gate(candidate, champion, policy):
+        return complete({**candidate, name: candidate[name] + by}, champion, policy)
+
+    return gate
+
+
+def endless(candidate, champion, policy):
+    while champion:
+        pass
 
 
 def as_text(candidate, champion, policy):
@@ -83,12 +133,24 @@ def meddling(candidate, champion, policy):
 RIGHT = {
     "04.1": [
         "metrics.`validation-logloss` < 0.373 and params.max_depth = '4'",
-        "params.max_depth = '4' AND metrics.`validation-logloss` <= 0.373",
+        "params.max_depth = '4' AND metrics.`validation-logloss` < 0.3730",
+        " params.max_depth  =  '4'\n  and metrics.`validation-logloss`<3.73e-1 ",
+        "params.`max_depth` ILIKE '4' and metrics.`validation-logloss` < 0.373 and metrics.`validation-logloss` > 0",
+        "params.max_depth = '4' and params.max_depth != '40' and metrics.`validation-logloss` < 0.373",
         'params.max_depth = "4" and metrics."validation-logloss" < .373',
         "params.max_depth LIKE '4' and metrics.`validation-logloss` < 0.373",
         "parameters.max_depth = '4' and metric.`validation-logloss` < 0.373",
     ],
-    "04.2": [complete, early, as_text, lazily, functools.partial(complete), lambda a, b, c: set(complete(a, b, c))],
+    "04.2": [
+        complete,
+        lazily,
+        functools.partial(complete),
+        lambda a, b, c: set(complete(a, b, c)),
+        as_table,
+        Gate(),
+        lambda candidate, champion, policy: np.array(complete(candidate, champion, policy)),
+        lambda candidate, champion, policy: complete(candidate, champion, policy)[::-1],
+    ],
 }
 
 WRONG = {
@@ -99,9 +161,25 @@ WRONG = {
         ("params.max_depth == '4' and metrics.`validation-logloss` < 0.373", "one sign"),
         ("params.max_depth = '4' or metrics.`validation-logloss` < 0.373", "only 'and'"),
         ("max_depth = '4' and `validation-logloss` < 0.373", "needs quotes"),
-        ("params.max_depth = '4'", "is low or high better"),
+        ("params.max_depth = '4'", "which one is missing"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` <= 0.373", "an equal value"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` < 0.3735", "digit by digit"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` <= 0.37", "digit by digit"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` < 0.365", "digit by digit"),
+        ("params.max_depth = '4' and metrics.`validation-logloss` > 0.373", "is a low or a high loss better"),
+        ("params.max_depth = '4.0' and metrics.`validation-logloss` < 0.373", "sign by sign"),
+        ("params.max_depth = '8' and metrics.`validation-logloss` < 0.373", "with the task's"),
+        ("params.max_depth = '4' and (metrics.`validation-logloss` < 0.373)", "no brackets"),
+        (
+            "params.max_depth = '4' and status = 'FINISHED' and metrics.`validation-logloss` < 0.373",
+            "no other conditions",
+        ),
+        (
+            "params.max_depth = '4' and run_name LIKE 'depth%' and metrics.`validation-logloss` < 1",
+            "no other conditions",
+        ),
         ("params.max_depth = '4' and metrics.`train-logloss` < 0.373", "which loss is measured"),
-        ("metrics.`validation-logloss` < 0.373", "an equal one"),
+        ("metrics.`validation-logloss` < 0.373", "which one is missing"),
         ("params.max_depth LIKE '%4%' and metrics.`validation-logloss` < 0.373", "an equal one"),
         ("metrics.max_depth = 4 and metrics.`validation-logloss` < 0.373", "how it was logged"),
         ("params.max_depth = '4' and metrics.logloss < 0.373", "how it was logged"),
@@ -123,16 +201,48 @@ WRONG = {
         (own_champion, "champion that your function receives"),
         (no_harm_at_all, "refuse any harm"),
         (by_the_total, "before departure"),
-        (strictly, "do equal values pass"),
+        (strictly, "within it"),
+        (_shifted("known_hours", -0.25), "within it"),
+        (_shifted("carrier_harm", 1e-5), "within it"),
+        (_shifted("time_ratio", 1e-3), "within it"),
+        (_shifted("validation_loss", -1e-4), "no improvement"),
+        (_shifted("out_of_time_loss", -1e-4), "no improvement"),
+        (_shifted("time_ratio", -0.05), "without a margin"),
+        (early, "stop at the first"),
+        (one_for_both_losses, "join two"),
+        (as_text, "list of texts"),
+        (lambda *given: complete(*given) * 2, "one comparison, one reason"),
+        (lambda *given: [f"refused {n}" for n, _ in enumerate(complete(*given))], "which comparison failed"),
+        (lambda *given: ["refused" for _ in complete(*given)], "which comparison failed"),
+        (lambda *given: ["refused"] * bool(complete(*given)), "stop at the first"),
+        (lambda *given: dict.fromkeys(complete(*given)), "list of texts"),
+        (lambda *given: complete(*given) or None, "hand its result back"),
+        (endless, "does your loop end"),
         (mixed_up, "is any comparison inverted"),
-        (meddling, "without changing it"),
+        (meddling, "work on a copy"),
         (lambda candidate, champion, policy: not complete(candidate, champion, policy), "empty list accepts"),
-        (lambda candidate, champion, policy: print(*complete(candidate, champion, policy)), "empty list accepts"),
+        (lambda candidate, champion, policy: print(complete(candidate, champion, policy)), "what is printed"),
         (lambda candidate, champion, policy: [1] * bool(complete(candidate, champion, policy)), "empty list accepts"),
-        (lambda candidate, champion: complete(candidate, champion, {}), "three mappings"),
-        (lambda candidate, champion, policy: candidate["out of time"], "three mappings"),
+        (lambda candidate, champion: complete(candidate, champion, {}), "keep the arguments"),
+        (lambda candidate, champion, policy: candidate["out of time"], "which names, keys"),
         (["too slow"], "define a function"),
     ],
+}
+
+_WORDS = "the words of a reason are free, as long as another fault has another one"
+_ORDER = "the reasons have no order"
+EQUIVALENT = {
+    "04.2": {
+        "line [0-9]*: 'no better* → '?*'": _WORDS,
+        "line [0-9]*: 'an input* → '?*'": _WORDS,
+        "line [0-9]*: 'too slow' → '?*'": _WORDS,
+        "line [0-9]*: 'harms* → '*'": _WORDS,
+        "result reversed": _ORDER,
+        "result sorted": _ORDER,
+        "result as a set": "any collection of texts can be listed",
+        "result keys only": "a list of the list: the same",
+    },
+    "04.1": {"*< 0.373 params.max_depth = '4'\"": "MLflow reads conditions side by side as if joined by 'and'"},
 }
 
 SECRETS = {
