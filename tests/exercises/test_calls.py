@@ -209,3 +209,14 @@ def test_any_callable_will_do():
             return len(rows)
 
     assert calls.call(Counts(), [1, 2]) == calls.call(len, [1, 2]) == 2
+
+
+def test_many_calls_are_made_with_one_time_limit():
+    """A function is called with each of many arguments; the first with which it fails is named with its own line."""
+    assert calls.call_each(lambda text, times: text * times, [("a", 2), ("b", 1)]) == ["aa", "b"]
+
+    def halves(number):
+        return 10 / (number - 3)
+
+    with pytest.raises(Refused, match=r"for 3, your function raises ZeroDivisionError.*in the line `return 10 /"):
+        calls.call_each(halves, [(1,), (3,), (5,)])

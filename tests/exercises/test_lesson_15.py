@@ -19,13 +19,11 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pandas as pd
-import pytest
 from answers import (
     test_a_plausible_mistake_gets_the_hint_that_fits_it_and_never_the_answer,
     test_a_right_answer_is_solved_in_whatever_form_it_comes,
 )
 
-from course_utils.exercises import grading, processes
 from course_utils.serve import load_testing
 from course_utils.serve.load_testing import consistency, provenance
 
@@ -566,24 +564,3 @@ def test_an_update_is_tried_on_the_clients_own_calls(report):
     )
     assert "after the call delete_model_links passengers get the default" in report("15.1", relinked)
     assert "xgboostv2-model:2 already exists" in report("15.1", the_decks)
-
-
-@pytest.mark.parametrize(
-    ("function", "where"),
-    [(by_sha, ""), (in_turn(), "another order"), (by_hash, "new Python process")],
-)
-def test_a_function_that_remembers_is_told_from_one_that_computes(function, where):
-    """Whether a result depends on earlier calls, or on this process, is found by asking again."""
-    asked = [(f"p{number}", 0.5) for number in range(200)]
-    pack = processes.packed(function, asked)
-    results = {given: function(*given) for given in asked}
-    assert where in processes.where_it_differs(function, pack, results)
-    assert bool(where) == bool(processes.where_it_differs(function, pack, results))
-
-
-def test_what_exists_in_the_notebook_only_is_named():
-    """A function that needs this process's files or modules gets its error as a finding."""
-    with pytest.raises(grading.Refused, match="cannot run on another server"):
-        processes.packed(with_a_lock(), [])
-    with pytest.raises(grading.Refused, match="raises ZeroDivisionError"):
-        processes.results_of(processes.packed(lambda: 1 / 0, [()]))

@@ -302,14 +302,18 @@ def check_rule_file(rules: str, test: str) -> pd.DataFrame:
         raise UsageError("the test does not look once a day", fix="write `evaluation_interval: 1d` in the test")
     rows = []
     for one in _parts(content, "tests", "the test"):
-        values = _values_of(one)
+        values, fired = _values_of(one), {}
         for expected in _parts(one, "alert_rule_test", "the test"):
             name, place = expected.get("alertname"), _day_of(expected.get("eval_time"))
             if name not in known:
                 raise UsageError(f"no rule is called {name!r}", fix="use the same name as `alert:` and as `alertname:`")
             days = max(place + 1, *map(len, values.values()))
-            padded = {signal: [*series, *[float("nan")] * (days - len(series))] for signal, series in values.items()}
-            does = bool(check_rule(known[name], padded, [False] * days)["does"].iloc[place])
+            if (name, days) not in fired:
+                padded = {
+                    signal: [*series, *[float("nan")] * (days - len(series))] for signal, series in values.items()
+                }
+                fired[name, days] = check_rule(known[name], padded, [False] * days)["does"]
+            does = bool(fired[name, days].iloc[place])
             rows.append((f"{place}d", name, bool(expected.get("exp_alerts")), does))
     table = pd.DataFrame(rows, columns=["eval_time", "alert", "should", "does"]).set_index("eval_time")
     return table.assign(right=table["should"] == table["does"])
