@@ -280,7 +280,7 @@ def call_each(function: Callable[..., Any], several: Sequence[tuple[Any, ...]]) 
     Parameters
     ----------
     function : callable
-        The learner's function.
+        The learner's function, as for `call`.
     several : sequence of tuple
         The arguments of each call; they must be of types that cannot be changed, such as texts and numbers.
 

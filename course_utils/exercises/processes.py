@@ -83,7 +83,7 @@ def where_it_differs(function: Callable[..., Any], packed: bytes, results: dict[
     Parameters
     ----------
     function : callable
-        The learner's function.
+        The learner's function, as it is in this process.
     packed : bytes
         It and all the arguments in `results`, as from `packed`.
     results : dict of tuple to object

@@ -127,6 +127,7 @@ def test_a_result_that_was_changed_by_hand_says_so(server):
     """A measurement is known to be as it was made, or not, whichever part of it was changed."""
     result = load_testing.open_loop_load(server.address, "app", ["x"], rate=500, seconds=0.02, clients=2)
     assert result.as_measured
+    assert load_testing.find_deployment(server.address, "app") is None  # a server that is no local cluster
     assert (result.app, result.rate, result.deployment) == ("app", 500, None)
     assert not dataclasses.replace(result, rate=80).as_measured
     there = load_testing.Deployment("model", "1", 3, 100_000)
