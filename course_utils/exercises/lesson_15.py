@@ -113,9 +113,8 @@ def _answers_as_planned(cluster: Any, answer: Any, now: Any) -> list[Finding]:
     except Exception as error:
         hint = "call it in the notebook with the first of the texts"
         return [wrong(f"the function that you deployed stops with {describe_error(error)}", hint=hint)]
-    if same:
-        return [right("it answers as predict_v2 does")]
-    return [wrong("the new version does not answer as predict_v2 does", hint="which function did you deploy?")]
+    other = wrong("the new version does not answer as predict_v2 does", hint="which function did you deploy?")
+    return [right("it answers as predict_v2 does") if same else other]
 
 
 # --------------------------------------------------------------------------- 15.2: a canary switch
@@ -201,8 +200,7 @@ def plan(answer: Any) -> Sequence[Finding]:
     parts = ["replicas", "objective_micros", "measured"]
     given = as_mapping(answer)
     if given is None:
-        hint = f"fill in the dict of the cell; its keys are {listed(parts)}"
-        return [not_a("a plan of three parts", answer, hint=hint)]
+        return [not_a("a plan", answer, hint=f"fill in the dict of the cell; its keys are {listed(parts)}")]
     absent = [name for name in parts if name not in given]
     if absent:
         return [missing(absent, hint="the plan needs three parts: keep the keys of the dict as they are")]

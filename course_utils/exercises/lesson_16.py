@@ -171,7 +171,8 @@ def _behaviour(hidden: Any, limit: float) -> Finding:
     """Judge a rule on days that its author did not see."""
     should, does = hidden["should"].astype(bool), hidden["does"].astype(bool)
     early, missed, value = does & ~should, should & ~does, hidden["value"]
-    after = (should | does).shift(fill_value=False)
+    good = does.shift(fill_value=False) & (value >= limit)  # good days after an alarm: do higher values keep it up?
+    lasts = value[good & does].max() > value[good & ~does].min()
     if not (early.any() or missed.any()):
         return right("the rule fires from the second bad day in a row, and on no other days")
     if not does.any():
@@ -184,14 +185,14 @@ def _behaviour(hidden: Any, limit: float) -> Finding:
         hint = "one bad day may be a late file: how do you make a rule of Prometheus wait?"
         return wrong("the rule does not wait for a second bad day", hint=hint)
     if (early & (value >= limit)).any():
-        if not (missed.any() or (early & ~after).any()):
+        if lasts and not missed.any():
             hint = "should a good day end the alarm? What in your rule lasts longer than the bad days?"
             return wrong("the rule still fires on a good day after an alarm", hint=hint)
         hint = "which values are bad: those below nine in ten, or others? On which side of the limit is a bad day?"
         return wrong("the rule fires on a day whose outcomes have arrived", hint=hint)
     if value[missed].min() > value[should & does].min():
         hint = "it fires for worse days: the metric is a share from 0 to 1, so which values does your limit let pass?"
-        return wrong(f"the rule does not fire on days with {value[missed].max():.2f} of the outcomes", hint=hint)
+        return wrong(f"the rule does not fire on days with {value[missed].max():g} of the outcomes", hint=hint)
     hint = "count the days: Prometheus starts to count at the first day on which the condition is true"
     return wrong("the rule does not fire on a second bad day", hint=hint)
 
