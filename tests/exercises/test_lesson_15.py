@@ -520,8 +520,6 @@ EQUIVALENT = {
         ".versions* as text": "the clients read outputs as numbers",
         "._deployed reversed": "the same version at the start and at the end",
         "before: [12]": "either version may answer before the broken one is deployed",
-        "before: mixed": "two versions may be in use before the incident",
-        "before: other": "an earlier version may be broken already",
         "before: default": "the incident begins with the broken version",
         "broken: mixed": "a mixture of versions is broken as well",
         "broken: other": "this is the right answer",
