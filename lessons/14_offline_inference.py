@@ -327,8 +327,8 @@ show_table(pd.DataFrame({"limit": batch.gate_limits()}).rename_axis("compared"))
 #
 # Complete `may_publish(new, last, limits)`: return `True` if the batch may be published, else `False`. `new` and `last` are dicts with the
 # row counts `in`, `scored` and `rejected`, and `missing`, a share; `last` is `None` for the first batch. `limits` is a dict like the table
-# above. No row may be lost, the share of rejected rows may not exceed `limits["rejected"]`, nor may the *rise* of `missing` exceed
-# `limits["missing"]`.
+# above. Each row must be scored or rejected, once. The share of rejected rows may not exceed `limits["rejected"]`, nor may the *rise* of
+# `missing` exceed `limits["missing"]`.
 #
 # <details><summary>Hint</summary>These are three conditions. The last one needs a previous batch.</details>
 

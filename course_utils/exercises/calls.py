@@ -16,13 +16,13 @@ import linecache
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from course_utils.exercises.grading import Refused, blank, describe_error, wrong
 
-__all__ = ["CLOCK_SECONDS", "PROCESSOR_SECONDS", "StillRunningError", "call", "limited", "same"]
+__all__ = ["CLOCK_SECONDS", "PROCESSOR_SECONDS", "StillRunningError", "call", "call_each", "limited", "same"]
 
 #: The limits of one call: processor time, which a busy machine does not use up, and time by the clock.
 PROCESSOR_SECONDS = 5.0
@@ -272,3 +272,31 @@ def _watcher(over: _Over) -> Iterator[None]:
         done.set()
         watching.join()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that came too late is taken back
+
+
+def call_each(function: Callable[..., Any], several: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return what a learner's function returns for each of many lists of arguments, with one time limit for all.
+
+    Parameters
+    ----------
+    function : callable
+        The learner's function, as for `call`.
+    several : sequence of tuple
+        The arguments of each call; they must be of types that cannot be changed, such as texts and numbers.
+
+    Raises
+    ------
+    Refused
+        As for `call`, about the first arguments with which the function fails.
+
+    Examples
+    --------
+    >>> call_each(max, [(1, 2), (4, 3)])
+    [2, 4]
+    """
+    try:
+        return call(lambda asked: (function(*given) for given in asked), several)
+    except Refused:
+        for given in several:  # again, one by one: the finding names the arguments and the learner's own line
+            call(function, *given, case=f"for {', '.join(map(repr, given))}", may_be_none=True)
+        raise

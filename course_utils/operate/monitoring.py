@@ -130,11 +130,15 @@ class Trial:
         The same on days that are not in the test, with the values as 'value'.
     unnoticed : tuple of str
         The wrong rules that pass the test, each by what is wrong with it.
+    rules, test : str
+        Both files, with which `try_rule` gives the same results again.
     """
 
     table: pd.DataFrame
     hidden: pd.DataFrame
     unnoticed: tuple[str, ...]
+    rules: str
+    test: str
 
     def __repr__(self) -> str:
         right = int(self.table["right"].sum())
@@ -184,7 +188,7 @@ def try_rule(rules: str, test: str) -> Trial:
             json.dumps({"groups": [{"name": "wrong", "rules": [_rule_of(wrong, name)]}]}), test
         )["right"].all()
     )
-    return Trial(table, hidden.rename(columns={plan["signal"]: "value"}), unnoticed)
+    return Trial(table, hidden.rename(columns={plan["signal"]: "value"}), unnoticed, rules, test)
 
 
 def _rule_of(wrong: Mapping[str, str], name: str) -> dict[str, str]:

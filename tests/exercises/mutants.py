@@ -390,6 +390,10 @@ def _parts(answer: Any, where: str) -> Iterator[Mutant]:
         yield from ((f"{where} → {_what_changed(answer, text)}", text) for text in _texts(answer))
     elif isinstance(answer, Mapping):
         yield from _mappings(dict(answer), where)
+    elif isinstance(answer, tuple) and hasattr(answer, "_fields"):
+        for name, value in zip(answer._fields, answer, strict=True):
+            for label, other in _parts(value, f"{where}.{name}"):
+                yield label, answer._replace(**{name: other})
     elif isinstance(answer, list | tuple):
         yield from _lists(answer, where)
     elif isinstance(answer, pd.Series | pd.DataFrame):

@@ -227,3 +227,14 @@ def test_a_list_of_one_table_is_a_result_like_any_other():
     """A function that returns its table in a list gets that list graded, and no error of the check."""
     table = pd.Series([0.25, 0.5])
     assert calls.call(lambda rows: [table], [1]) == [table]
+
+
+def test_many_calls_are_made_with_one_time_limit():
+    """A function is called with each of many arguments; the first with which it fails is named with its own line."""
+    assert calls.call_each(lambda text, times: text * times, [("a", 2), ("b", 1)]) == ["aa", "b"]
+
+    def halves(number):
+        return 10 / (number - 3)
+
+    with pytest.raises(Refused, match=r"for 3, your function raises ZeroDivisionError.*in the line `return 10 /"):
+        calls.call_each(halves, [(1,), (3,), (5,)])

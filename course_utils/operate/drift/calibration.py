@@ -6,7 +6,7 @@ quarters, and `false_page_bounds` gives the confidence bounds that the months af
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -80,8 +80,10 @@ def calibrate(quiet: pd.DataFrame, *, budget: float | None = None, draws: int = 
     return pd.DataFrame(rows).T.rename_axis("group")
 
 
-def false_episodes(quiet: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> pd.Series:
-    """Return the mean number of false episodes in simulated quarters, with the limits of drift.toml.
+def false_episodes(
+    quiet: pd.DataFrame, limits: Mapping[str, float] | None = None, *, draws: int = 1000, seed: int = 0
+) -> pd.Series:
+    """Return the mean number of false episodes in simulated quarters.
 
     It proves that the calibration works for quarters that are like the quiet months, not that later quarters are like
     them. `false_page_bounds` is about those.
@@ -90,6 +92,8 @@ def false_episodes(quiet: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> 
     ----------
     quiet : DataFrame
         As for `calibrate`.
+    limits : mapping of str to float, optional
+        The limit of each group of signals, as `calibrate` returns them; by default those of drift.toml.
     draws, seed : int
         As for `calibrate`.
 
@@ -112,10 +116,11 @@ def false_episodes(quiet: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> 
     """
     known = signals("page")
     worst, _ = _block_bootstrap(quiet, draws, seed)
-    found = {
-        group: mean_episodes(values > abs(known.query("group == @group")["limit"].iloc[0]))
-        for group, values in worst.items()
-    }
+    found = {}
+    for group, values in worst.items():
+        signal = known.query("group == @group").iloc[0]
+        limit = signal["limit"] if limits is None else limits[group]
+        found[group] = mean_episodes(values > (-limit if signal["side"] == "below" else limit))
     return pd.Series(found | {"all": sum(found.values())}, name="false a quarter")
 
 

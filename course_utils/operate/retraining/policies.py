@@ -252,10 +252,16 @@ class PolicyRun:
         What `run_policy` shows to the policy, and 'released': whether the challenger took over after that week.
     cost : float
         The dollars that a release costs.
+    policy : callable
+        The policy, with which `run_policy` gives the same weeks again.
+    world : str
+        The year in which it was run.
     """
 
     weeks: pd.DataFrame
     cost: float
+    policy: Policy
+    world: str
 
     @property
     def releases(self) -> int:
@@ -325,7 +331,7 @@ def run_policy(
             trained = week
     frame = pd.DataFrame(rows)
     frame.insert(0, "monday", pd.Timestamp(START) + pd.to_timedelta(7 * frame["week"], unit="D"))
-    return PolicyRun(frame, _cost(cost))
+    return PolicyRun(frame, _cost(cost), policy, world)
 
 
 def _cost(dollars: float | None) -> float:

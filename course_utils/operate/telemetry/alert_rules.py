@@ -42,7 +42,7 @@ _DAY = pd.Timedelta(days=1)
 #: The first of the invented days of a test.
 _FIRST = "2013-01-01"
 #: The keys that an alert rule may have; 'for' is left out if the alert fires immediately.
-_PARTS = {"alert", "expr", "for", "labels", "annotations"}
+_PARTS = {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
 
 #: An alert as Prometheus has it.
 Rule = Mapping[str, Any]
@@ -162,20 +162,31 @@ def rule_states(rule: Rule, ask: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
     UsageError
         The rule is not valid: a part is missing or unknown, or the expression is not valid PromQL.
     """
-    wait = _wait(rule)
+    wait, keep = _wait(rule), _duration(rule, "keep_firing_for")
     holds = ask(str(rule["expr"])).notna()
     # For each day on which the expression holds: the day since which it has held without a break.
     begins = holds & ~holds.shift(fill_value=False)
     index = holds.index.to_series()
     since = begins.apply(lambda column: index.where(column).ffill())
     long = since.apply(lambda column: index - column >= wait)
-    return holds.apply(lambda column: column.map({True: "pending", False: ""})).mask(holds & long, "firing")
+    states = holds.apply(lambda column: column.map({True: "pending", False: ""})).mask(holds & long, "firing")
+    return states.apply(lambda column: _kept(column, keep)) if keep else states
+
+
+def _kept(states: pd.Series, keep: pd.Timedelta) -> pd.Series:
+    """Return the states of one series with each alarm kept up for some time after its condition has ended."""
+    found, ended, before = states.copy(), None, ""
+    for day, state in states.items():
+        if before == "firing":
+            ended = None if state else (day if ended is None else ended)
+            if state or day - ended < keep:  # a condition that holds again need not wait again
+                found[day] = "firing"
+        before, ended = found[day], ended if found[day] == "firing" else None
+    return found
 
 
 def _wait(rule: Rule) -> pd.Timedelta:
     """Return how long an alert waits before it fires, after checking that the rule is valid."""
-    import promql_parser
-
     unknown = sorted(set(rule) - _PARTS)
     if unknown or not {"alert", "expr"} <= set(rule):
         what = f"the key {unknown[0]!r} is unknown" if unknown else "'alert' or 'expr' is missing"
@@ -183,12 +194,24 @@ def _wait(rule: Rule) -> pd.Timedelta:
             f"this is not an alert rule: {what}", fix="give 'alert', 'expr' and, if the alert should wait, 'for'"
         )
     parse(str(rule["expr"]))
-    if rule.get("for", "0s") in ("0s", ""):
+    _duration(rule, "keep_firing_for")  # for its errors
+    return _duration(rule, "for")
+
+
+def _duration(rule: Rule, key: str) -> pd.Timedelta:
+    """Return the duration under a key of a rule; 0 without one."""
+    import promql_parser
+
+    text = str(rule.get(key, "0"))
+    if text in ("0", "0s", ""):
         return pd.Timedelta(0)
     try:
-        return pd.Timedelta(promql_parser.parse_duration(str(rule["for"])))
+        if text.isdecimal():  # the parser takes it for seconds, Prometheus refuses it
+            raise ValueError
+        return pd.Timedelta(promql_parser.parse_duration(text))
     except ValueError:
-        raise UsageError(f"for: {rule['for']!r} is not a duration", fix="write it as 2d or 12h") from None
+        fix = "write a number and its unit, such as 30m or 12h"
+        raise UsageError(f"{key}: {text!r} is not a duration", fix=fix) from None
 
 
 def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequence[bool]) -> pd.DataFrame:
@@ -197,7 +220,8 @@ def check_rule(rule: Rule, values: Mapping[str, Sequence[float]], fires: Sequenc
     Parameters
     ----------
     rule : mapping
-        'alert', 'expr' and, if the alert should wait, 'for', as in a rule file of Prometheus.
+        'alert', 'expr' and, if the alert should wait or last, 'for' or 'keep_firing_for', as in a rule file of
+        Prometheus.
     values : mapping of str to sequence of float
         The values of each signal, one a day, by its column in the daily table; NaN for a missing value.
     fires : sequence of bool
@@ -278,14 +302,18 @@ def check_rule_file(rules: str, test: str) -> pd.DataFrame:
         raise UsageError("the test does not look once a day", fix="write `evaluation_interval: 1d` in the test")
     rows = []
     for one in _parts(content, "tests", "the test"):
-        values = _values_of(one)
+        values, fired = _values_of(one), {}
         for expected in _parts(one, "alert_rule_test", "the test"):
             name, place = expected.get("alertname"), _day_of(expected.get("eval_time"))
             if name not in known:
                 raise UsageError(f"no rule is called {name!r}", fix="use the same name as `alert:` and as `alertname:`")
             days = max(place + 1, *map(len, values.values()))
-            padded = {signal: [*series, *[float("nan")] * (days - len(series))] for signal, series in values.items()}
-            does = bool(check_rule(known[name], padded, [False] * days)["does"].iloc[place])
+            if (name, days) not in fired:
+                padded = {
+                    signal: [*series, *[float("nan")] * (days - len(series))] for signal, series in values.items()
+                }
+                fired[name, days] = check_rule(known[name], padded, [False] * days)["does"]
+            does = bool(fired[name, days].iloc[place])
             rows.append((f"{place}d", name, bool(expected.get("exp_alerts")), does))
     table = pd.DataFrame(rows, columns=["eval_time", "alert", "should", "does"]).set_index("eval_time")
     return table.assign(right=table["should"] == table["does"])

@@ -11,7 +11,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -378,7 +377,7 @@ class LocalContainerManager(ContainerManager):
 
 def _clusters_folder() -> Path:
     """Return the folder of this user's clusters, which no other user may enter."""
-    home = Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}"
+    home = wire.clusters_folder()
     with contextlib.suppress(FileExistsError):
         home.mkdir(mode=0o700)
     seen = home.lstat()  # not stat: another user may have put a link there

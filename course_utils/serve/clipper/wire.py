@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import struct
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
-__all__ = ["ANSWER", "BATCH", "CallError", "Kind", "ask", "ask_async", "listen", "pack_batch", "wait_for_parent_exit"]
+__all__ = [
+    "ANSWER",
+    "BATCH",
+    "CallError",
+    "Kind",
+    "ask",
+    "ask_async",
+    "clusters_folder",
+    "listen",
+    "pack_batch",
+    "wait_for_parent_exit",
+]
 
 #: Header of a batch of queries: number of queries, most rows per call of the model (0: no limit), bytes of all bodies.
 #: The length of each body follows, then the bodies. A header of zeros asks for the replica's metrics.
@@ -42,6 +56,11 @@ class Kind:
 
 class CallError(Exception):
     """Another process of the cluster refused a call; the text says why."""
+
+
+def clusters_folder() -> Path:
+    """Return the folder that holds a folder for each running cluster of this user; it may not exist yet."""
+    return Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}"
 
 
 def pack_batch(bodies: list[bytes], max_rows: int = 0) -> list[bytes]:

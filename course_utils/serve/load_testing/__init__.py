@@ -23,6 +23,7 @@ from course_utils.serve.load_testing.measurements import (
     measure_load,
     serve_with_ray,
 )
+from course_utils.serve.load_testing.provenance import Deployment, find_deployment
 from course_utils.serve.load_testing.reference import (
     clipper_deployers,
     clipper_methods,
@@ -32,6 +33,7 @@ from course_utils.serve.load_testing.reference import (
 
 __all__ = [
     "Clients",
+    "Deployment",
     "Result",
     "as_json_texts",
     "child_memory_mb",
@@ -40,6 +42,7 @@ __all__ = [
     "cluster_name",
     "concurrent_requests",
     "cpu_bound_20_ms",
+    "find_deployment",
     "io_bound_20_ms",
     "kill_replica",
     "littles_law",

@@ -21,6 +21,7 @@ from course_utils.serve.load_testing.client import (
     outcome_of,
     request_body,
 )
+from course_utils.serve.load_testing.provenance import Deployment, find_deployment, seal
 from course_utils.wording import counted
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Clients:
     clients: int = 2
     _answered: list[_Answered] = field(default_factory=list, repr=False)
     _phases: list[tuple[str, str, float, float]] = field(default_factory=list, repr=False)
+    _deployed: list[Deployment | None] = field(default_factory=list, repr=False)
+    _seal: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_local(self.address)
@@ -96,6 +99,21 @@ class Clients:
         self._done.set()
         for thread in self._threads:
             thread.join()
+        self._seal = self._sealed()
+
+    @property
+    def as_recorded(self) -> bool:
+        """Whether the ``with`` block has ended, and nothing of the record was changed by hand since."""
+        return self._seal == self._sealed()
+
+    @property
+    def deployed(self) -> list[Deployment | None]:
+        """What answered the application in each phase of `now`, as the cluster had it; None without a local cluster."""
+        return list(self._deployed)
+
+    def _sealed(self) -> str:
+        asked = (self.address, self.app, list(self.inputs), self.clients)
+        return seal(asked, self._known, self._answered, self._phases, self._deployed)
 
     def _send(self) -> None:
         connection, body = Connection(self.address, self.app), request_body(list(self.inputs))
@@ -153,6 +171,7 @@ class Clients:
                     fix="check with connection.get_clipper_logs() whether the cluster is still running",
                 )
             self._phases.append((what, str(version), start, time.monotonic()))
+        self._deployed.append(find_deployment(self.address, self.app))
 
     def table(self) -> pd.DataFrame:
         """Return, for each phase, which versions answered and how many answers were wrong.

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from course_utils.serve.load_testing.client import (
     outcome_of,
     request_body,
 )
+from course_utils.serve.load_testing.provenance import Deployment, find_deployment, seal
 from course_utils.wording import counted
 
 __all__ = ["Result", "as_json_texts", "concurrent_requests", "open_loop_load"]
@@ -49,9 +50,9 @@ def as_json_texts(rows: pd.DataFrame) -> list[str]:
     return [json.dumps(row, default=lambda value: value.item()) for row in plain.to_dict("records")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """The outcome of a load.
+    """The outcome of a load. Made by `open_loop_load` and `concurrent_requests`.
 
     Attributes
     ----------
@@ -60,10 +61,26 @@ class Result:
         'default' or 'failed'.
     seconds : float
         Time from the start to the last answer.
+    app : str
+        Name of the application that was asked.
+    rate : float, optional
+        Requests per second that were offered; None if all were sent at the same moment.
+    deployment : Deployment, optional
+        The model, version and replicas that answered and the latency objective, as the cluster had them at the start;
+        None for a server that is not a local cluster.
     """
 
     requests: pd.DataFrame
     seconds: float
+    app: str = ""
+    rate: float | None = None
+    deployment: Deployment | None = None
+    _seal: str = field(default="", compare=False)
+
+    @property
+    def as_measured(self) -> bool:
+        """Whether this is the result of a load, with nothing changed by hand since."""
+        return self._seal == seal(self.requests, self.seconds, self.app, self.rate, self.deployment)
 
     def counts(self) -> pd.Series:
         """Return the number of requests, 'asked', and of those 'in time', 'default' and 'failed'."""
@@ -126,7 +143,7 @@ def open_loop_load(
     check_bounds("rate * seconds", rate * seconds, MAX_REQUESTS)
     # Exponential gaps: arrivals of independent users (a Poisson process).
     gaps = np.random.default_rng(seed).exponential(1 / rate, max(1, round(rate * seconds)))
-    return _send(address, app, inputs, np.cumsum(gaps), clients)
+    return _send(address, app, inputs, np.cumsum(gaps), clients, rate)
 
 
 def concurrent_requests(address: str, app: str, inputs: Sequence[str]) -> Result:
@@ -147,14 +164,15 @@ def concurrent_requests(address: str, app: str, inputs: Sequence[str]) -> Result
         The address is not on this machine, or there are too many inputs.
     """
     check_bounds("len(inputs)", len(inputs), MAX_CLIENTS)
-    return _send(address, app, inputs, np.zeros(len(inputs)), len(inputs))
+    return _send(address, app, inputs, np.zeros(len(inputs)), len(inputs), None)
 
 
-def _send(address: str, app: str, inputs: Sequence[str], due: np.ndarray, clients: int) -> Result:
+def _send(address: str, app: str, inputs: Sequence[str], due: np.ndarray, clients: int, rate: float | None) -> Result:
     """Send a request at each moment in `due` (seconds after the start) from a pool of clients."""
     check_bounds("clients", clients, MAX_CLIENTS)
     check_bounds("len(inputs)", len(inputs), MAX_REQUESTS)
     address, bodies = check_local(address), [request_body(one) for one in inputs]
+    deployment = find_deployment(address, app)
     took, outcome = np.full(len(due), np.nan), np.full(len(due), "failed", dtype=object)
     places, turn = iter(range(len(due))), threading.Lock()
     ready = threading.Barrier(clients + 1)
@@ -181,4 +199,5 @@ def _send(address: str, app: str, inputs: Sequence[str], due: np.ndarray, client
     for thread in threads:
         thread.join()
     requests = pd.DataFrame({"due": due, "ms": 1000 * took, "outcome": outcome})
-    return Result(requests, float((due + took).max()))
+    measured = (requests, float((due + took).max()), app, rate, deployment)
+    return Result(*measured, seal(*measured))

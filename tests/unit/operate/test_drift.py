@@ -414,6 +414,8 @@ def test_a_run_of_bad_days_is_one_episode(calm):
     calm["gap_EWR"] = 1.0
     simulated = drift.false_episodes(calm, draws=20)
     assert simulated["hubs"] == 1 and simulated["all"] == 1
+    assert drift.false_episodes(calm, {"schedule": 9, "hubs": 2, "model": -9}, draws=20)["all"] == 0
+    assert drift.false_episodes(calm, {"schedule": 9, "hubs": 2, "model": 9}, draws=20)["model"] == 1
     apart = np.zeros((1, 30), dtype=bool)
     apart[0, [3, 10, 18]] = True
     assert drift.mean_episodes(apart) == 2

@@ -445,6 +445,8 @@ def test_a_rule_that_is_none_is_refused():
         ({"alert": "X"}, "is missing"),
         (ABOVE | {"if": "x"}, "the key 'if' is unknown"),
         (ABOVE | {"for": "two days"}, "is not a duration"),
+        (ABOVE | {"for": "1"}, "for: '1' is not a duration"),
+        (ABOVE | {"keep_firing_for": 1}, "keep_firing_for: '1' is not a duration"),
         (ABOVE | {"expr": "flights_log_loss >"}, "is not valid PromQL"),
         (ABOVE | {"expr": "log_loss > 1"}, "uses log_loss, which has no values here"),
     ):
@@ -459,6 +461,17 @@ def test_a_rule_waits_for_as_long_as_it_says():
     history = telemetry.open_history(short(0, 2, 2, 2, 0, 2), "reader")
     states = telemetry.rule_states(ABOVE | {"for": "2d"}, history.query).iloc[:, 0]
     assert states.tolist() == ["", "pending", "pending", "firing", "", "pending"]
+
+
+def test_a_rule_may_keep_its_alarm_for_a_while():
+    """After its condition has ended, an alarm lasts as long as the rule says, as in Prometheus."""
+    rule = ABOVE | {"for": "1d", "keep_firing_for": "2d"}
+    values, fires = [0, 2, 0, 2, 2, 0, 2, 0, 0, 0, 2], [False] * 4 + [True] * 5 + [False] * 2
+    history = telemetry.open_history(short(*values), "reader")
+    assert (telemetry.rule_states(rule, history.query).iloc[:, 0] == "firing").tolist() == fires
+    if telemetry.installed():
+        passes, output = telemetry.promtool(rule, telemetry.rule_test(rule, {"log_loss": values}, fires))
+        assert passes, output
 
 
 def test_every_signal_that_pages_has_its_alert():

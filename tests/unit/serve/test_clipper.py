@@ -786,6 +786,13 @@ def test_a_request_comes_in_pieces():
 # --------------------------------------------------------------------------- the inner wire
 
 
+def test_each_user_has_a_folder_of_clusters():
+    """A cluster is found in the folder of the user who started it, by whatever process of that user looks for it."""
+    made = LocalContainerManager("found", clipper_query_port=0, clipper_management_port=0)
+    assert made.folder == wire.clusters_folder() / "found"
+    assert str(os.getuid()) in made.folder.parent.name
+
+
 def test_processes_ask_each_other(tmp_path):
     """A call gets its answer, inside and outside an event loop, and a refusal is raised as an error."""
 

@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from clipper_admin import ClipperConnection, ClipperException, DockerContainerManager, KubernetesContainerManager
     from clipper_admin.deployers import python as python_deployer
 
+    from course_utils.serve import load_testing
     from course_utils.serve.clipper import LocalContainerManager
 
 STOCK = "clipper/python36-closure-container:0.4.1"
@@ -416,3 +417,14 @@ def test_test_predict_function(clipper: ClipperConnection):
     """Runs a function in the notebook, and reports input that its type does not allow."""
     assert clipper.test_predict_function({"input": [1.0, 2.0]}, lambda rows: [np.sum(rows)], "doubles") == [3]
     assert "Invalid input type" in clipper.test_predict_function({"input": [1, 2]}, lambda rows: rows, "doubles")
+
+
+def test_a_measurement_says_what_answered_it(clipper: ClipperConnection, app: str):
+    """Model, version, replicas and objective are read from the cluster; what is not there has none of them."""
+    address = clipper.get_query_addr()
+    there = load_testing.find_deployment(address, app)
+    assert there == load_testing.Deployment(app, "2", 1, round(1e6 * PATIENT))
+    clipper.set_model_version(app, "1", num_replicas=2)
+    assert load_testing.find_deployment(address, app)[1:3] == ("1", 2)
+    assert load_testing.find_deployment(address, "nothing") is None
+    assert load_testing.find_deployment("127.0.0.1:1", app) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from waiting import PATIENT, until
 
 from course_utils.errors import CourseError, UsageError
 from course_utils.serve import load_testing
-from course_utils.serve.load_testing import client
+from course_utils.serve.load_testing import client, provenance
 
 
 class StandIn(ThreadingHTTPServer):
@@ -120,6 +121,20 @@ def test_a_load_is_counted_by_kind(server):
     assert {body["input"] for _, body in server.bodies} == {"x", "y"}
     assert server.bodies[0][0] == "/app/predict"
     assert repr(result) == "Result(50 requests)"
+
+
+def test_a_result_that_was_changed_by_hand_says_so(server):
+    """A measurement is known to be as it was made, or not, whichever part of it was changed."""
+    result = load_testing.open_loop_load(server.address, "app", ["x"], rate=500, seconds=0.02, clients=2)
+    assert result.as_measured
+    assert load_testing.find_deployment(server.address, "app") is None  # a server that is no local cluster
+    assert (result.app, result.rate, result.deployment) == ("app", 500, None)
+    assert not dataclasses.replace(result, rate=80).as_measured
+    there = load_testing.Deployment("model", "1", 3, 100_000)
+    assert not dataclasses.replace(result, deployment=there).as_measured
+    result.requests.loc[0, "outcome"] = "default"
+    assert not result.as_measured
+    assert provenance.seal(result.requests) != provenance.seal(result.requests.rename(columns={"ms": "s"}))
 
 
 def test_defaults_and_failures_are_no_answers(server):
@@ -229,6 +244,17 @@ def test_clients_hold_every_answer_to_account(server):
     assert (table.drop(columns="answers of") == 0).all(axis=None)
     assert clients.seconds_wrong == 0
     assert server.bodies[0][1] == {"input_batch": ["x", "y"]}
+
+
+def test_a_record_that_was_changed_by_hand_says_so(server):
+    """A record is complete after its block, and no longer as recorded once an answer in it was changed."""
+    with load_testing.Clients(server.address, "app", ["x", "y"], {"1": ONE, "2": TWO}) as clients:
+        clients.now("before", "1")
+        assert not clients.as_recorded
+    assert clients.as_recorded
+    assert clients.deployed == [None]
+    clients._answered[0].kind = "2"
+    assert not clients.as_recorded
 
 
 @pytest.mark.parametrize(
