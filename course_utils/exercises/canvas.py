@@ -16,7 +16,7 @@ def asked_by(fields: Sequence[Mapping[str, Any]]) -> set[str]:
     Parameters
     ----------
     fields : sequence of mapping
-        All rows of ``canvas.toml``.
+        All rows of ``canvas.toml``, in their order.
     """
     return {_letters(text) for field in fields for text in (field["key"], field["question"])}
 
@@ -134,7 +134,7 @@ def repeated(
     Parameters
     ----------
     fields : sequence of mapping
-        All rows of ``canvas.toml``.
+        All rows of ``canvas.toml``, in their order.
     given : mapping
         The answers by their key.
     faults : collection of str

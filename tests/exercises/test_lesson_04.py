@@ -209,7 +209,7 @@ WRONG = {
         (_shifted("out_of_time_loss", -1e-4), "no improvement"),
         (_shifted("time_ratio", -0.05), "without a margin"),
         (early, "stop at the first"),
-        (one_for_both_losses, "join two"),
+        (one_for_both_losses, "stop at the first"),
         (as_text, "list of texts"),
         (lambda *given: complete(*given) * 2, "one comparison, one reason"),
         (lambda *given: [f"refused {n}" for n, _ in enumerate(complete(*given))], "which comparison failed"),
