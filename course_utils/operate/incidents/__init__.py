@@ -4,9 +4,9 @@
 player on call for it. A page has a title that several causes share; looks tell them apart, and take minutes.
 """
 
-from course_utils.operate.incidents.catalog import acts, causes, rubric, runbook, titles
+from course_utils.operate.incidents.catalog import acts, causes, rivals, rubric, runbook, settings, titles
 from course_utils.operate.incidents.classroom import seeds, standings
-from course_utils.operate.incidents.games import Game, play, rehearsal, rerun
+from course_utils.operate.incidents.games import Game, play, play_on, rehearsal, rerun
 from course_utils.operate.incidents.responders import (
     best,
     careful,
@@ -34,13 +34,16 @@ __all__ = [
     "no_look",
     "open_service",
     "play",
+    "play_on",
     "policy_from",
     "prices",
     "rehearsal",
     "rerun",
+    "rivals",
     "rubric",
     "runbook",
     "seeds",
+    "settings",
     "standings",
     "titles",
     "tournament",

@@ -22,6 +22,7 @@ __all__ = [
     "check_cause",
     "harms",
     "minutes",
+    "rivals",
     "rubric",
     "runbook",
     "settings",
@@ -60,8 +61,8 @@ def acts() -> pd.DataFrame:
 
     Examples
     --------
-    >>> incidents.acts().loc["roll back"].to_dict()
-    {'minutes': 20, 'does': 'put the release before the present one into service', 'harms': 'an older model answers'}
+    >>> incidents.acts().loc["roll back", ["minutes", "harms"]].to_list()
+    [20, 'an older model answers']
     """
     table = pd.DataFrame(settings()["act"]).set_index("name").rename(columns={"harm": "harms"})
     return table[["minutes", "does", "harms"]].fillna("")
@@ -89,6 +90,18 @@ def titles() -> pd.Series:
     return pd.Series({entry["name"]: entry["title"] for entry in settings()["page"]}, name="title")
 
 
+def rivals() -> pd.DataFrame:
+    """Return the boards of exercise 17.1: one row a board, with the title of a page and two causes that fire it.
+
+    Examples
+    --------
+    >>> incidents.rivals().loc["D", "page"]
+    'Answers arrive too late'
+    """
+    table = pd.DataFrame(settings()["rival"]).set_index("board")
+    return table.assign(page=table["page"].map(titles()))
+
+
 def check_cause(name: str) -> None:
     """Refuse a `name` that is not one of `causes`.
 
@@ -97,8 +110,9 @@ def check_cause(name: str) -> None:
     UsageError
         There is no such cause.
     """
-    if name not in causes().index:
-        raise UsageError(f"there is no cause {name!r}", fix=f"choose one of {', '.join(causes().index)}")
+    known = [entry["name"] for entry in settings()["cause"]]
+    if name not in known:
+        raise UsageError(f"there is no cause {name!r}", fix=f"choose one of {', '.join(known)}")
 
 
 def runbook() -> pd.DataFrame:

@@ -20,7 +20,7 @@ from course_utils.operate.incidents.scenario import clock
 from course_utils.operate.incidents.service import Service
 from course_utils.operate.incidents.simulation import Move, shared_simulation
 
-__all__ = ["Game", "Policy", "play", "rehearsal", "rerun"]
+__all__ = ["Game", "Policy", "play", "play_on", "rehearsal", "rerun"]
 
 #: A scripted player: called with the game and each page, it looks and acts, and returns the cause or causes.
 Policy = Callable[["Game", pd.Series], "str | Iterable[str] | None"]
@@ -281,6 +281,24 @@ class Game:
 
         self._must_be_over()
         return debrief(self)
+
+    def courses(self) -> pd.DataFrame:
+        """Return the dollars lost since the first page under each course of action, once the shift is over.
+
+        Returns
+        -------
+        DataFrame, one row an hour until what the page was about ended, one column a course
+            'no one acts', 'yours', and each act that changes the service, begun at the page; dollars so far.
+
+        Raises
+        ------
+        UsageError
+            The shift is not over.
+        """
+        from course_utils.operate.incidents.scoring import courses
+
+        self._must_be_over()
+        return courses(self)
 
     def _must_be_over(self) -> None:
         if not self.over:

@@ -118,7 +118,7 @@ def _may_fire(name: str, page: str) -> bool:
 
 
 def _in_inputs(table: pd.DataFrame) -> list[str]:
-    """Return what a look at inputs tells: whether the timetable is cut off. A replay tells the rest, and whose it is."""
+    """Return what a look at inputs tells: whether the timetable is cut off. A replay tells the rest."""
     counts = table.iloc[:, 0].filter(like="requests from")
     return ["timetable cut off"] if (counts < _ABSENT).any() else []
 
@@ -259,7 +259,7 @@ def tournament(service: Service, policies: Mapping[str, Policy], seeds: Iterable
         row: dict[str, object] = {"seed": seed}
         for name, policy in policies.items():
             game = play(service, seed, policy)
-            row["causes"] = "; ".join(game.debrief().loc["cause"])
+            row["causes"] = "; ".join(" and ".join(sorted(one.causes)) for one in game._simulation.scenario.episodes)
             shares = named(game)
             row |= {name: game.total, f"{name}: causes": sum(shares) / len(shares)}
             row[f"{name}: refused"] = sum("  refused: " in line for line in game.log)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from course_utils.operate.incidents.catalog import cause, settings, titles
+from course_utils.operate.incidents.catalog import cause, harms, minutes, settings, titles
 from course_utils.operate.incidents.scenario import clock
+from course_utils.operate.incidents.simulation import Move
 
 if TYPE_CHECKING:
     from course_utils.operate.incidents.games import Game
 
-__all__ = ["debrief", "named", "reference_losses", "score_parts"]
+__all__ = ["behind", "courses", "debrief", "named", "reference_losses", "score_parts"]
 
 
 def reference_losses(game: Game) -> list[float]:
@@ -39,6 +40,17 @@ def reference_losses(game: Game) -> list[float]:
         play_on(other, best)
         simulation.references["best"] = simulation.losses(other._moves)
     return simulation.references["best"]
+
+
+def behind(game: Game) -> frozenset[str]:
+    """Return the causes of the last page of a game that is not over, for graders; 'nothing' for a false page.
+
+    Parameters
+    ----------
+    game : Game
+        The game, after its first page.
+    """
+    return game._simulation.scenario.episodes[game._page].causes
 
 
 def named(game: Game) -> list[float]:
@@ -124,3 +136,23 @@ def debrief(game: Game) -> pd.DataFrame:
             "best public policy saved": round(nothing - best, -2) + 0.0,
         }
     return pd.DataFrame(columns)
+
+
+def courses(game: Game) -> pd.DataFrame:
+    """Return the dollars lost since the first page, by hour and course of action; as `Game.courses`.
+
+    Parameters
+    ----------
+    game : Game
+        A game that is over.
+    """
+    simulation = game._simulation
+    first = simulation.scenario.episodes[0]
+    moves = {"no one acts": [], "yours": game._moves}
+    moves |= {act: [Move(act, first.at, first.at + minutes()[act])] for act in harms()}
+    hours = range(first.at, first.end, 60)
+    lost = {
+        name: np.cumsum([0.0, *(simulation.loss(hour, min(hour + 60, first.end), made) for hour in hours)])
+        for name, made in moves.items()
+    }
+    return pd.DataFrame(lost).rename_axis("hours since the page")
