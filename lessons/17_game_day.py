@@ -394,7 +394,7 @@ def read_inputs(table):
 #
 # Write the other three readers. Each returns a list of causes, which is empty if the table shows nothing unusual. Put all four into a dict
 # `readers`, by the second word of the look. `incidents.policy_from(readers)` makes a policy of them: it looks in the order of the runbook,
-# asks your readers, drops what was announced, and cures the rest. Earn 75 points on average. The check plays other seeds than these.
+# asks your readers, drops what was announced, and cures the rest. Earn 80 points on average. The check plays other seeds than these.
 #
 # <details><summary>Hint</summary>Look at the tables of the rehearsal and of your shift again. Then play a rehearsal of a cause that your
 # reader misses: <code>incidents.rehearsal(service, 1, "bad release")</code>.</details>

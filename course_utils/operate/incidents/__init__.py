@@ -7,16 +7,15 @@ player on call for it. A page has a title that several causes share; looks tell 
 from course_utils.operate.incidents.catalog import acts, causes, rivals, rubric, runbook, settings, titles
 from course_utils.operate.incidents.classroom import seeds, standings
 from course_utils.operate.incidents.games import Game, play, play_on, rehearsal, rerun
-from course_utils.operate.incidents.responders import (
+from course_utils.operate.incidents.policies import (
     best,
     careful,
     clueless,
     does_nothing,
-    fit_no_look,
     no_look,
     policy_from,
-    tournament,
 )
+from course_utils.operate.incidents.responders import fit_no_look, tournament
 from course_utils.operate.incidents.service import Service, State, open_service
 from course_utils.operate.incidents.simulation import prices
 

@@ -7,23 +7,21 @@ private attributes until the shift is over; reading them spoils the game for you
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils.errors import DataError, UsageError
+from course_utils.operate.incidents import policies, scoring
 from course_utils.operate.incidents.catalog import check_cause, minutes, settings, titles
 from course_utils.operate.incidents.inspections import inspect, measure
 from course_utils.operate.incidents.scenario import clock
 from course_utils.operate.incidents.service import Service
 from course_utils.operate.incidents.simulation import Move, shared_simulation
 
-__all__ = ["Game", "Policy", "play", "play_on", "rehearsal", "rerun"]
-
-#: A scripted player: called with the game and each page, it looks and acts, and returns the cause or causes.
-Policy = Callable[["Game", pd.Series], "str | Iterable[str] | None"]
+__all__ = ["Game", "play", "play_on", "rehearsal", "rerun"]
 
 
 class Game:
@@ -251,10 +249,8 @@ class Game:
         UsageError
             The shift is not over.
         """
-        from course_utils.operate.incidents.scoring import score_parts
-
         self._must_be_over()
-        table = score_parts(self)
+        table = scoring.score_parts(self)
         total = pd.DataFrame({"points": table["points"].sum(), "of": table["of"].sum(), "why": ""}, index=["all"])
         return pd.concat([table, total]).rename_axis("part").round({"points": 1})
 
@@ -277,10 +273,8 @@ class Game:
         UsageError
             The shift is not over.
         """
-        from course_utils.operate.incidents.scoring import debrief
-
         self._must_be_over()
-        return debrief(self)
+        return scoring.debrief(self)
 
     def courses(self) -> pd.DataFrame:
         """Return the dollars lost since the first page under each course of action, once the shift is over.
@@ -295,10 +289,24 @@ class Game:
         UsageError
             The shift is not over.
         """
-        from course_utils.operate.incidents.scoring import courses
-
         self._must_be_over()
-        return courses(self)
+        return scoring.courses(self)
+
+    def reference(self) -> list[float]:
+        """Return the dollars that the best public policy loses after each page, once the shift is over.
+
+        Raises
+        ------
+        UsageError
+            The shift is not over.
+        """
+        self._must_be_over()
+        if self._simulation.reference is None:
+            other = Game.__new__(Game)
+            other._start(self.service, self.seed, self.rehearsed)
+            play_on(other, policies.best)
+            self._simulation.reference = self._simulation.losses(other._moves)
+        return self._simulation.reference
 
     def _must_be_over(self) -> None:
         if not self.over:
@@ -313,7 +321,7 @@ def rehearsal(service: Service, seed: int, *causes: str) -> Game:
     service : Service
         As for `Game`.
     seed : int
-        Decides when and where.
+        Decides on which days and at which airport.
     *causes : str
         Names of `causes` without 'nothing', one page each, in order.
 
@@ -331,7 +339,7 @@ def rehearsal(service: Service, seed: int, *causes: str) -> Game:
     return game
 
 
-def play(service: Service, seed: int, policy: Policy) -> Game:
+def play(service: Service, seed: int, policy: policies.Policy) -> Game:
     """Let a policy play a shift to its end, and return the finished game.
 
     An act that the game refuses ends the policy's work on that page, and is in `Game.log`; the shift goes on. When
@@ -352,7 +360,7 @@ def play(service: Service, seed: int, policy: Policy) -> Game:
     return game
 
 
-def play_on(game: Game, policy: Policy) -> None:
+def play_on(game: Game, policy: policies.Policy) -> None:
     """Let a policy play the rest of a game, as `play` does.
 
     Parameters

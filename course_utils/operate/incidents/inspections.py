@@ -38,11 +38,11 @@ def measure(simulation: Simulation, episode: Episode, moves: Sequence[Move]) -> 
     Parameters
     ----------
     simulation : Simulation
-        The shift.
+        The shift that is played.
     episode : Episode
         The page, with its minute.
     moves : sequence of Move
-        The acts so far.
+        The acts of the player so far.
     """
     at, service = episode.at, simulation.service
     start = min((fault.start for fault in episode.faults), default=at - 60 - at % 120)
@@ -67,11 +67,11 @@ def inspect(what: str, simulation: Simulation, now: int, moves: Sequence[Move]) 
     what : {'inputs', 'replay', 'releases', 'upstream', 'labels', 'replicas'}
         What to look at, the second word of the act.
     simulation : Simulation
-        The shift.
+        The shift that is played.
     now : int
         The minute at which the look ends.
     moves : sequence of Move
-        The acts so far.
+        The acts of the player so far.
 
     Raises
     ------

@@ -5,7 +5,7 @@ A seed decides all of it. Times are minutes since 1 June 2013, local time, as in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ from course_utils.operate.incidents.service import AIRPORTS, DAY
 if TYPE_CHECKING:
     from course_utils.operate.incidents.service import Service
 
-__all__ = ["Episode", "Fault", "Scenario", "draw_scenario"]
+__all__ = ["Direction", "Episode", "Fault", "Scenario", "clock", "draw_scenario", "healthy_gap", "usual_warnings"]
 
 _HOUR = 60
 #: Parts of the service that a release may touch: those that a guilty one touches, and some that are always harmless.
-PARTS = {
+_PARTS = {
     "live delays misread": "how live delays are read",
     "weather misread": "how the weather is joined",
     "bad release": "a newly trained model",
@@ -129,7 +129,11 @@ class Scenario:
         return tuple(fault for episode in self.episodes for fault in episode.faults)
 
 
-def draw_scenario(service: Service, seed: int, pages: Sequence[str] = ()) -> Scenario:
+#: Says which page faults fire at a minute, 'fewer' or 'more'.
+Direction = Callable[["Service", Scenario, Sequence[Fault], int], str]
+
+
+def draw_scenario(service: Service, seed: int, pages: Sequence[str], direction: Direction) -> Scenario:
     """Return the scenario of a seed.
 
     Parameters
@@ -139,7 +143,9 @@ def draw_scenario(service: Service, seed: int, pages: Sequence[str] = ()) -> Sce
     seed : int
         Any whole number, 0 or more; the same seed gives the same scenario.
     pages : sequence of str
-        The causes of the pages, one page each, as for a rehearsal; by default the seed draws them.
+        The causes of the pages, one page each, as for a rehearsal; the seed draws them if there are none.
+    direction : callable
+        Says for the service, the shift, some faults and a minute which page they fire: 'fewer' or 'more'.
     """
     rng, how = np.random.default_rng([17, seed]), settings()["draw"]
     days = [place for place, day in enumerate(service.days) if settings()["first_day"] <= day <= settings()["last_day"]]
@@ -152,7 +158,7 @@ def draw_scenario(service: Service, seed: int, pages: Sequence[str] = ()) -> Sce
         false[:] = True
     elif false.all():
         false[int(rng.integers(count))] = False
-    draws = _Draws(service, rng, Scenario(first, (), (), ()))
+    draws = _Draws(service, rng, Scenario(first, (), (), ()), direction)
     early = bool(rng.random() < how["before"]) and not pages
     for place in range(count):
         slot = draws.shift.begins + place * settings()["days"] * DAY // count
@@ -175,8 +181,8 @@ def draw_scenario(service: Service, seed: int, pages: Sequence[str] = ()) -> Sce
 class _Draws:
     """What was drawn so far of a shift; each method draws one page."""
 
-    def __init__(self, service: Service, rng: np.random.Generator, shift: Scenario) -> None:
-        self.service, self.rng, self.shift = service, rng, shift
+    def __init__(self, service: Service, rng: np.random.Generator, shift: Scenario, direction: Direction) -> None:
+        self.service, self.rng, self.shift, self._direction = service, rng, shift, direction
         self.episodes: list[Episode] = []
         self.releases: list[tuple[int, str]] = []
         self.notices: list[tuple[int, int, str]] = []
@@ -220,20 +226,11 @@ class _Draws:
             if cause(name)["effect"] == "world":
                 start = at - _WORLD_HOURS * _HOUR
             faults.append(Fault(name, start, end, airport))
-            if name in PARTS:
-                self.releases.append((start, PARTS[name]))
-        page = kind if kind != "answers" else self._direction(faults, at)
+            if name in _PARTS:
+                self.releases.append((start, _PARTS[name]))
+        page = kind if kind != "answers" else self._direction(self.service, self.shift, faults, at)
         self.episodes.append(Episode(page, at, end, tuple(faults)))
         self._add_decoys(at)
-
-    def _direction(self, faults: Sequence[Fault], at: int) -> str:
-        """Return whether fewer or more passengers are warned because of these faults, until a page."""
-        from course_utils.operate.incidents.simulation import Simulation
-
-        alone = Episode("fewer", at, faults[0].end, tuple(faults))
-        simulation = Simulation(self.service, replace(self.shift, episodes=(alone,)))
-        shown = simulation.answered(max(fault.start for fault in faults), at, ())
-        return "more" if shown.warned.mean() > shown.healthy.mean() else "fewer"
 
     def add_false(self, slot: int) -> None:
         """Add a page with nothing behind it that an act could help."""
@@ -273,7 +270,7 @@ class _Draws:
         """Perhaps add a harmless release before a page, and a notice that has nothing to do with it."""
         rng, how = self.rng, settings()["draw"]
         if rng.random() < how["decoy"]:
-            part = str(rng.choice([*PARTS.values(), *_HARMLESS]))
+            part = str(rng.choice([*_PARTS.values(), *_HARMLESS]))
             self.releases.append((at - self._minutes(20, 6 * _HOUR), part))
         if rng.random() < how["notice"]:
             start = at + int(rng.choice([-1, 1])) * self._minutes(3 * DAY, 9 * DAY)
@@ -290,7 +287,7 @@ def usual_warnings(service: Service, minute: int) -> tuple[float, float]:
     service : Service
         The service, without a fault.
     minute : int
-        Minutes since 1 June.
+        Minutes since 1 June, local time.
     """
     hours = settings()["seen_hours"] * _HOUR
 

@@ -6,7 +6,7 @@ compared with that of the best committed policy, which knows no more than a play
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,51 +15,27 @@ from course_utils.operate.incidents.catalog import cause, harms, minutes, settin
 from course_utils.operate.incidents.scenario import clock
 from course_utils.operate.incidents.simulation import Move
 
-if TYPE_CHECKING:
-    from course_utils.operate.incidents.games import Game
-
-__all__ = ["behind", "courses", "debrief", "named", "reference_losses", "score_parts"]
+__all__ = ["behind", "courses", "debrief", "loss_points", "named", "score_parts"]
 
 
-def reference_losses(game: Game) -> list[float]:
-    """Return the dollars that the best committed policy loses after each page of the same shift.
-
-    Parameters
-    ----------
-    game : Game
-        The game whose shift it plays.
-    """
-    from course_utils.operate.incidents.games import Game as NewGame
-    from course_utils.operate.incidents.games import play_on
-    from course_utils.operate.incidents.responders import best
-
-    simulation = game._simulation
-    if "best" not in simulation.references:
-        other = NewGame.__new__(NewGame)
-        other._start(game.service, game.seed, game.rehearsed)
-        play_on(other, best)
-        simulation.references["best"] = simulation.losses(other._moves)
-    return simulation.references["best"]
-
-
-def behind(game: Game) -> frozenset[str]:
+def behind(game: Any) -> frozenset[str]:
     """Return the causes of the last page of a game that is not over, for graders; 'nothing' for a false page.
 
     Parameters
     ----------
     game : Game
-        The game, after its first page.
+        The game, in which a page has come.
     """
     return game._simulation.scenario.episodes[game._page].causes
 
 
-def named(game: Game) -> list[float]:
+def named(game: Any) -> list[float]:
     """Return how much of each page's causes was named, from 0 to 1: a cause too many counts like one too few.
 
     Parameters
     ----------
     game : Game
-        The game.
+        The game, over or not.
     """
     shares = []
     for place, episode in enumerate(game._simulation.scenario.episodes):
@@ -84,7 +60,7 @@ def loss_points(nothing: float, yours: float, best: float, normal_day: float) ->
     return float(worth["loss"] * np.clip(1 - (yours - best) / scale, 0, 1))
 
 
-def score_parts(game: Game) -> pd.DataFrame:
+def score_parts(game: Any) -> pd.DataFrame:
     """Return the parts of a score: 'points', 'of' and 'why'.
 
     Parameters
@@ -93,7 +69,7 @@ def score_parts(game: Game) -> pd.DataFrame:
         A game that is over.
     """
     worth, simulation = settings()["points"], game._simulation
-    nothing, yours, best = sum(simulation.losses()), sum(simulation.losses(game._moves)), sum(reference_losses(game))
+    nothing, yours, best = sum(simulation.losses()), sum(simulation.losses(game._moves)), sum(game.reference())
     points = loss_points(nothing, yours, best, game.service.normal_day)
     right = named(game)
     why = f"you saved ${nothing - yours:,.0f}, and the best public policy ${nothing - best:,.0f}".replace("$-", "-$")
@@ -107,7 +83,7 @@ def score_parts(game: Game) -> pd.DataFrame:
     return pd.DataFrame(rows).T.astype({"points": float, "of": int})
 
 
-def debrief(game: Game) -> pd.DataFrame:
+def debrief(game: Any) -> pd.DataFrame:
     """Return one column a page: what was behind it, what told it, and what was done; as `Game.debrief`.
 
     Parameters
@@ -116,7 +92,7 @@ def debrief(game: Game) -> pd.DataFrame:
         A game that is over.
     """
     simulation = game._simulation
-    losses = zip(simulation.losses(), simulation.losses(game._moves), reference_losses(game), strict=True)
+    losses = zip(simulation.losses(), simulation.losses(game._moves), game.reference(), strict=True)
     columns = {}
     parts = zip(simulation.scenario.episodes, simulation.windows(), losses, strict=True)
     for place, (episode, (first, last), (nothing, yours, best)) in enumerate(parts):
@@ -138,7 +114,7 @@ def debrief(game: Game) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def courses(game: Game) -> pd.DataFrame:
+def courses(game: Any) -> pd.DataFrame:
     """Return the dollars lost since the first page, by hour and course of action; as `Game.courses`.
 
     Parameters

@@ -23,7 +23,7 @@ from course_utils.operate.incidents.catalog import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Service", "State", "open_service"]
+__all__ = ["AIRPORTS", "DAY", "Service", "State", "expit", "logit", "open_service"]
 
 DAY = 1440  # minutes
 _LOCAL = "America/New_York"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.operate.incidents.catalog import harms, settings
-from course_utils.operate.incidents.scenario import Fault, Scenario, draw_scenario
+from course_utils.operate.incidents.scenario import Episode, Fault, Scenario, draw_scenario
 from course_utils.operate.incidents.service import AIRPORTS, DAY, Service, State, expit, logit
 
 __all__ = ["Answered", "Move", "Simulation", "apply_act", "late_share", "prices", "shared_simulation"]
@@ -82,14 +82,18 @@ class Simulation:
         The service that the shift is about.
     scenario : Scenario
         What happens, as from `draw_scenario`.
+
+    Attributes
+    ----------
+    reference : list of float or None
+        Dollars that the best public policy loses after each page, once they are known.
     """
 
     def __init__(self, service: Service, scenario: Scenario) -> None:
         self.service, self.scenario = service, scenario
         self._days: dict[tuple[int, frozenset[Fault], State], Answered] = {}
         self._layers: dict[tuple[int, frozenset[Fault], State], np.ndarray] = {}
-        #: Dollars that a policy lost in this scenario, by its name; the score compares with one of them.
-        self.references: dict[str, list[float]] = {}
+        self.reference: list[float] | None = None
 
     # ------------------------------------------------------------------ what holds when
 
@@ -99,9 +103,9 @@ class Simulation:
         Parameters
         ----------
         minute : int
-            Minutes since 1 June.
+            Minutes since 1 June, local time.
         moves : sequence of Move
-            The acts so far.
+            The acts of the player so far.
         state : State
             The state that follows from them at that minute.
         """
@@ -156,7 +160,7 @@ class Simulation:
         Parameters
         ----------
         first, last : int
-            Minutes since 1 June.
+            Minutes since 1 June, local time.
         moves : sequence of Move
             The acts of the player.
         """
@@ -254,7 +258,7 @@ class Simulation:
         return gone
 
     def absent(self, flights: np.ndarray, faults: frozenset[Fault]) -> np.ndarray:
-        """Return which `flights` are not in the timetable that arrives, by a fault or because they are cancelled."""
+        """Return which `flights` the timetable that arrives lacks, because of `faults` or a closed runway."""
         gone = self._cancelled(flights)
         for fault in faults:
             if fault.entry["effect"] == "cut":
@@ -369,6 +373,13 @@ def apply_act(state: State, act: str) -> State:
     return replace(state, **{changed[act]: True}) if act in changed else state
 
 
+def _direction(service: Service, shift: Scenario, faults: Sequence[Fault], at: int) -> str:
+    """Return which page faults fire at a minute: whether fewer or more passengers are warned because of them."""
+    alone = Episode("fewer", at, faults[0].end, tuple(faults))
+    shown = Simulation(service, replace(shift, episodes=(alone,))).answered(max(one.start for one in faults), at, ())
+    return "more" if shown.warned.mean() > shown.healthy.mean() else "fewer"
+
+
 def shared_simulation(service: Service, seed: int, pages: Sequence[str] = ()) -> Simulation:
     """Return the simulation of a seed; the service keeps the last ones, so that replaying a seed is fast.
 
@@ -383,7 +394,7 @@ def shared_simulation(service: Service, seed: int, pages: Sequence[str] = ()) ->
     """
     recent, key = service.simulations, (seed, tuple(pages))
     if key not in recent:
-        recent[key] = Simulation(service, draw_scenario(service, seed, pages))
+        recent[key] = Simulation(service, draw_scenario(service, seed, pages, _direction))
         for old in list(recent)[:-_KEPT]:
             del recent[old]
     return recent[key]
