@@ -35,7 +35,13 @@ NOTHING = "nothing"
 
 @cache
 def settings() -> dict[str, Any]:
-    """Return incidents.toml as data: causes, pages, acts, points, rubric, and how shifts are drawn."""
+    """Return incidents.toml as data: causes, pages, acts, points, rubric, and how shifts are drawn.
+
+    Examples
+    --------
+    >>> incidents.settings()["points"]["budget"]
+    480
+    """
     return tables.read_toml("incidents.toml")
 
 
@@ -61,8 +67,8 @@ def acts() -> pd.DataFrame:
 
     Examples
     --------
-    >>> incidents.acts().loc["roll back", ["minutes", "harms"]].to_list()
-    [20, 'an older model answers']
+    >>> incidents.acts().loc["roll back", "harms"]
+    'an older model answers'
     """
     table = pd.DataFrame(settings()["act"]).set_index("name").rename(columns={"harm": "harms"})
     return table[["minutes", "does", "harms"]].fillna("")

@@ -32,7 +32,7 @@ def seeds(count: int, *, seed: int | None = None) -> list[int]:
     Examples
     --------
     >>> incidents.seeds(2, seed=1)
-    [473515, 511582]
+    [473715, 512309]
     """
     rng = np.random.default_rng(seed)
     return [int(one) for one in 1000 + rng.choice(999_000, size=count, replace=False)]
