@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Game day
 #
-# The delay model has been in service since June, and for two weeks you are on call. You see what a person on call sees: a page
+# The delay model has been in service since June, and now you are on call. You see what a person on call sees: a page
 # with a title and one number.
 #
 # **After this lesson you can**
@@ -57,10 +57,11 @@ claim(
 # %% [markdown]
 # ## What an act costs
 #
-# Suppose you play safe, and switch to the lookup table at every page. **Guess first:** a normal day earns about 10,700 dollars. What does
+# Suppose you play safe, and switch to the lookup table at every page. **Guess first:** the next cell prints what a normal day earns. What does
 # a day on the table cost while nothing is wrong?
 
 # %%
+print(f"a normal day: {service.normal_day:,.0f} dollars")
 costs = incidents.prices(service)
 
 # %% tags=["figure"]
@@ -396,8 +397,8 @@ def read_inputs(table):
 # `readers`, by the second word of the look. `incidents.policy_from(readers)` makes a policy of them: it looks in the order of the runbook,
 # asks your readers, drops what was announced, and cures the rest. Earn 80 points on average. The check plays other seeds than these.
 #
-# <details><summary>Hint</summary>Look at the tables of the rehearsal and of your shift again. Then play a rehearsal of a cause that your
-# reader misses: <code>incidents.rehearsal(service, 1, "bad release")</code>.</details>
+# <details><summary>Hint</summary>Look at the tables of the rehearsal and of your shift again. Then play a rehearsal of each cause that your
+# reader misses, as above, and compare.</details>
 
 
 # %%
