@@ -2,188 +2,312 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from course_utils.exercises.calls import call
 from course_utils.exercises.grading import (
     Finding,
+    Refused,
     as_mapping,
     as_number,
     blank,
     grader,
+    kind_of,
     listed,
+    missing,
     not_a,
     right,
-    word_count,
     wrong,
 )
 from course_utils.tables import read_toml
 
+_NOTHING = "nothing"
+
 
 @grader("17.1")
 def triage(answer: Any) -> Sequence[Finding]:
-    """Grade the first look and the act for each board: a mapping from board to a pair of names."""
-    boards = read_toml("exercises.toml")["17.1"]["board"]
+    """Grade the look and the two acts of each board: a mapping from board to three names."""
+    rivals = {entry["board"]: entry for entry in read_toml("incidents.toml")["rival"]}
     given = as_mapping(answer)
     if given is None:
-        return [not_a("a dict", answer, hint="give each board a pair: the first look, and the act")]
-    absent = [name for name in boards if name not in given]
+        return [not_a("a dict", answer, hint="give each board three names: the look, the act if `one`, if `other`")]
+    absent = [name for name in rivals if name not in given]
     if absent:
         return [wrong(f"no answer for board {listed(absent)}", hint="the dict has a letter for each of the boards")]
-    acts = [entry["name"] for entry in read_toml("incidents.toml")["act"]]
     findings: list[Finding] = []
-    for name, board in boards.items():
-        pair = given[name]
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            hint = "write the look first, then the act: (look, act)"
-            findings.append(wrong(f"the answer for board {name} is not a pair", hint=hint))
+    for name, entry in rivals.items():
+        names = given[name]
+        if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != 3:
+            hint = "write the look first, then the act if it is `one`, then the act if it is `other`"
+            findings.append(wrong(f"the answer for board {name} is not three names", hint=hint))
             continue
-        findings += [_look(name, pair[0], board, acts), _act(name, pair[1], board, acts)]
+        findings.append(_look(name, names[0]))
+        findings.append(_act(name, names[1], entry["one"], entry["other"]))
+        findings.append(_act(name, names[2], entry["other"], entry["one"]))
     return findings
 
 
-def _look(name: str, look: Any, board: Mapping[str, Any], acts: Sequence[str]) -> Finding:
-    if look in board["looks"]:
-        return right(f"board {name}: this look shows the fault")
-    if look not in acts or not str(look).startswith("look"):
-        return wrong(f"board {name}: {look!r} is not a look", hint="choose a name of the table that begins with 'look'")
-    return wrong(f"board {name}: this look shows nothing unusual", hint=board["look_hint"])
+def _look(board: str, look: Any) -> Finding:
+    known = [entry["name"] for entry in read_toml("incidents.toml")["act"] if entry["name"].startswith("look ")]
+    asked = read_toml("exercises.toml")["17.1"]["board"][board]
+    if look in asked["looks"]:
+        return right(f"board {board}: {look!r} tells the two apart")
+    if look not in known:
+        return wrong(
+            f"board {board}: {look!r} is not a look", hint="choose a name of the table that begins with 'look'"
+        )
+    return wrong(f"board {board}: {look!r} does not tell the two apart", hint=asked["look_hint"])
 
 
-def _act(name: str, act: Any, board: Mapping[str, Any], acts: Sequence[str]) -> Finding:
-    if act in board["acts"]:
-        return right(f"board {name}: this act stops the loss")
-    if act not in acts or str(act).startswith("look"):
-        hint = "choose an act that changes something, spelt as in the table"
-        return wrong(f"board {name}: {act!r} is not an act", hint=hint)
-    return wrong(f"board {name}: this act does not fix it", hint=board["traps"].get(act, board["act_hint"]))
+def _act(board: str, act: Any, cause: str, other: str) -> Finding:
+    table = read_toml("incidents.toml")
+    cures = {entry["name"]: entry["cure"] or _NOTHING for entry in table["cause"]}
+    known = [entry["name"] for entry in table["act"]]
+    if act == cures[cause]:
+        return right(f"board {board}: {act!r} is right if it is {cause!r}")
+    if act not in known and act != _NOTHING:
+        hint = "choose a name of the table of acts, spelt as there, or 'nothing'"
+        return wrong(f"board {board}: {act!r} is not an act", hint=hint)
+    found = f"board {board}: {act!r} does not stop the loss if it is {cause!r}"
+    if str(act).startswith("look "):
+        return wrong(found, hint="a look changes nothing: which act should follow it?")
+    if act == cures[other]:
+        return wrong(found, hint=f"it belongs to {other!r}, the other cause of this board")
+    if act == _NOTHING:
+        return wrong(found, hint="this fault goes on losing dollars until it is stopped: what stops it?")
+    if cures[cause] == _NOTHING:
+        return wrong(found, hint="is anything broken here that an act could repair?")
+    shows = next(entry["shows"] for entry in table["cause"] if entry["name"] == cause)
+    return wrong(found, hint=f"the fault is: {shows}. What does your act change about that?")
+
+
+# --------------------------------------------------------------------------- a shift
 
 
 @grader("17.2")
 def shift(answer: Any) -> Sequence[Finding]:
-    """Grade a game that the learner has played: an object with `over`, `rehearsed` and `score`."""
-    if not all(hasattr(answer, name) for name in ("over", "rehearsed", "score")):
-        return [not_a("a game", answer, hint="keep the game itself, not the result of one of its methods")]
+    """Grade a shift that the learner has played: a `Game`, whose record is played again here."""
+    from course_utils.operate import incidents
+
+    if type(answer) is not incidents.Game:
+        return [not_a("a game", answer, hint="keep the game itself, as incidents.Game(service, seed) made it")]
     if not answer.over:
-        return [blank("play, and close the game with a cause")]
+        return [blank("play to the end of the shift")]
     if answer.rehearsed:
         hint = "a rehearsal is for practice: start a game from a seed"
-        return [wrong("the incident was known before the game", hint=hint)]
-    bar = read_toml("exercises.toml")["17.2"]["bar"]
-    points = answer.score()["points"]
-    total, parts = float(points["all"]), points.drop("all")
-    if total >= bar:
-        return [right(f"{total:.0f} points, and {bar} are needed")]
-    weakest = min(parts.index, key=lambda part: float(points[part]))
-    hints = {
-        "loss": "the loss was too high: what did each day of waiting cost, and what did your act cost?",
-        "speed": "every look takes time: which single look would have shown most?",
-        "cause": "this was not the cause: which look can distinguish your cause from the right one?",
-        "act": "acts that do not fit cost points: for which fault is each of your acts the right one?",
-    }
-    hint = f"{hints[weakest]} Play again, with the same seed or another"
-    return [wrong(f"{total:.0f} points, and {bar} are needed", hint=hint)]
+        return [wrong("the causes were known before the game", hint=hint)]
+    again = incidents.rerun(answer.service, answer.record())
+    bar, points = read_toml("exercises.toml")["17.2"]["bar"], again.total
+    found = f"played again from its record, your shift earns {points:.0f} points, and {bar} are needed"
+    if points >= bar:
+        return [right(found)]
+    return [wrong(found, hint=_weakest_page(again)), *_unnamed_pages(again)]
 
 
-#: Words that blame people; the fault of a check, a file or a process is a fact, not blame.
-_BLAME = re.compile(
-    r"\b(stupid\w*|careless\w*|incompeten\w*|sloppy|lazy|negligen\w*|should have known|his fault|her fault|their fault|"
-    r"fault of (?!the (?:feed|file|join|release|process|check))\w+|to blame|blame[sd]?)\b",
-    re.IGNORECASE,
-)
-#: Owners and dates that commit no one.
-_NOT_AN_OWNER = {"", "team", "the team", "everybody", "everyone", "all", "we", "us", "somebody", "someone"}
-_NOT_AN_OWNER |= {"tbd", "n/a", "?"}
-_NOT_A_DATE = {"", "soon", "asap", "later", "tbd", "n/a", "?", "someday", "never"}
+def _weakest_page(game: Any) -> str:
+    """Return a hint about the page on which a shift lost most against the best public policy."""
+    table = game.debrief()
+    gaps = (table.loc["best public policy saved"] - table.loc["you saved"]).astype(float)
+    page = gaps.idxmax()
+    if gaps[page] <= 0:
+        return "the loss is small: the points are missing for the causes, so close each page with game.close"
+    if table.loc["you did", page] == "nothing":
+        return f"you did nothing after {page}, and the loss went on: which looks does the runbook name for its title?"
+    if float(table.loc["you saved", page]) < 0:
+        return f"after {page} your acts cost more than they saved: which look would have shown whether they are needed?"
+    return (
+        f"after {page} a larger part of the loss could be stopped: which act fits what the looks showed, and how soon?"
+    )
+
+
+def _unnamed_pages(game: Any) -> list[Finding]:
+    table = game.debrief()
+    silent = [page for page in table.columns if table.loc["you said", page] == "nothing was named"]
+    if not silent:
+        return []
+    hint = "call game.close with a cause before you wait for the next page"
+    return [wrong(f"no cause was named for {listed(silent)}", hint=hint)]
+
+
+# --------------------------------------------------------------------------- the facts of a post-mortem
 
 
 @grader("17.3")
 def postmortem(answer: Any) -> Sequence[Finding]:
-    """Grade a post-mortem against the rubric of the game day: a dict by part."""
-    rubric = read_toml("incidents.toml")["rubric"]
+    """Grade the facts of a post-mortem: a dict with the game of the rehearsal, three numbers and two letters."""
+    from course_utils.operate import incidents
+
     given = as_mapping(answer)
     if given is None:
-        return [not_a("a dict", answer, hint="write one entry for each part of the rubric")]
-    findings: list[Finding] = []
-    for part in rubric:
-        name = part["part"]
-        if name not in given or given[name] in (None, "", [], {}):
-            findings.append(wrong(f"the part {name!r} is missing", hint=f"the rubric asks: {part['asks']}"))
-        elif name == "timeline":
-            findings.append(_timeline(given[name], part["entries"]))
-        elif name == "actions":
-            findings.append(_actions(given[name], part["entries"]))
-        elif word_count(given[name]) < part["words"]:
-            findings.append(wrong(f"{name!r} is too short", hint=f"the rubric asks: {part['asks']}"))
-        elif name == "impact" and not re.search(r"\$\s?\d|\d\s?dollars", str(given[name])):
-            findings.append(wrong("the impact is not in dollars", hint="the sponsor asks first for a sum of money"))
-        else:
-            findings.append(right(f"{name} is complete"))
-    culprit = _BLAME.search(" ".join(str(value) for value in given.values()))
-    if culprit:
-        hint = "people did what seemed right to them: which check would have stopped anyone in their place?"
-        findings.append(wrong(f"'{culprit[0]}' blames a person", hint=hint))
-    return findings
+        return [not_a("a dict", answer, hint="keep the names of the dict, and replace each ... by a value")]
+    names = ["game", "undetected", "to cure", "saved", "sooner", "prevent"]
+    absent = [name for name in names if name not in given]
+    if absent:
+        return [missing(absent, hint="keep the names of the dict, and replace each ... by a value")]
+    game = given["game"]
+    if type(game) is not incidents.Game or not game.over:
+        return [wrong("the game is not a finished rehearsal", hint="run the cells of the rehearsal again")]
+    facts = _facts(incidents.rerun(game.service, game.record()))
+    if facts is None:
+        return [wrong("the rehearsal was not cured by an act", hint="run the cells of the rehearsal again, in order")]
+    allowed = read_toml("exercises.toml")["17.3"]
+    return [
+        _number("undetected", given, facts, allowed["minutes"]),
+        _number("to cure", given, facts, allowed["minutes"]),
+        _number("saved", given, facts, allowed["dollars"]),
+        _choice("sooner", given["sooner"], allowed["sooner"]),
+        _choice("prevent", given["prevent"], allowed["prevent"]),
+    ]
 
 
-def _timeline(lines: Any, least: int) -> Finding:
-    if (
-        isinstance(lines, str)
-        or not isinstance(lines, Sequence)
-        or any(isinstance(line, str) or not isinstance(line, Sequence) or len(line) != 2 for line in lines)
-    ):
-        return wrong("the timeline is not a list of pairs", hint="write (morning, what) for each line")
-    if len(lines) < least:
-        hint = "when did the incident begin, when did you see it, and when did you act?"
-        return wrong(f"the timeline has only {len(lines)} line{'s' * (len(lines) != 1)}", hint=hint)
-    mornings = [as_number(line[0]) if not isinstance(line[0], str) else line[0] for line in lines]
-    if any(morning is None for morning in mornings) or len({type(morning) for morning in mornings}) > 1:
-        return wrong("a line has no time", hint="begin each line with the number of the morning, or with the date")
-    if mornings != sorted(mornings):
-        return wrong("the timeline is not in order", hint="a reader wants to follow the events as you saw them")
-    return right("timeline is complete and in order")
+def _facts(game: Any) -> dict[str, float] | None:
+    """Return the numbers of the first page of a rehearsal; None if no act changed the service after it."""
+    import numpy as np
+
+    table = game.debrief()["page 1"]
+    acts = [line for line in game.log if line.endswith("  restart")]
+    if not acts:
+        return None
+    began, page, cured = (np.datetime64(text[:16], "m") for text in (table["began"], table["time"], acts[0]))
+    saved = float(table["you saved"])
+    return {"undetected": int((page - began).astype(int)), "to cure": int((cured - page).astype(int)), "saved": saved}
 
 
-def _actions(actions: Any, least: int) -> Finding:
-    if isinstance(actions, str | Mapping) or not isinstance(actions, Sequence):
-        return wrong("the actions are not a list", hint="write one entry for each action, with what, owner and due")
-    rows = [as_mapping(action) or {} for action in actions]
-    if len(rows) < least:
-        hint = "you need one action to detect it sooner, and one so that it cannot happen again"
-        return wrong(f"only {len(rows)} action{'s' * (len(rows) != 1)}", hint=hint)
-    for row in rows:
-        if word_count(row.get("what")) < 3:
-            return wrong("an action does not say what to do", hint="write it so that anyone can see when it is done")
-        if str(row.get("owner", "")).strip().lower() in _NOT_AN_OWNER:
-            return wrong("an action has no owner", hint="what everyone should do, no one does: name one role or person")
-        if str(row.get("due", "")).strip().lower() in _NOT_A_DATE:
-            return wrong("an action has no date", hint="on which day will you check whether it is done?")
-    return right(f"{len(rows)} actions, each with an owner and a date")
+_ASKS = {
+    "undetected": "subtract the time at which the fault began from the time of the page",
+    "to cure": "subtract the time of the page from the line of the log that has the act, which is its end",
+    "saved": "read the last row of the debrief of page 1",
+}
+
+
+def _number(name: str, given: Mapping[Any, Any], facts: Mapping[str, float], allowed: float) -> Finding:
+    value = as_number(given[name])
+    if value is None:
+        return wrong(f"{name!r} is {kind_of(given[name])}, not a number", hint="write minutes and dollars as numbers")
+    if abs(value - facts[name]) <= allowed:
+        return right(f"{name!r} agrees with the rehearsal")
+    if name != "saved" and abs(60 * value - facts[name]) <= 60:
+        return wrong(f"{name!r} is in another unit", hint="it is asked for in minutes, and this looks like hours")
+    if abs(value + facts[name]) <= allowed:
+        return wrong(
+            f"{name!r} has the wrong sign", hint="the later time comes first, and what was saved counts as positive"
+        )
+    return wrong(f"{name!r} does not agree with the rehearsal", hint=_ASKS[name])
+
+
+_CHOICES = {
+    ("sooner", "a"): "two people see the same page at the same time: what would have paged before?",
+    ("sooner", "c"): "when do the labels of a day arrive, and when did this page come?",
+    ("prevent", "a"): "a careful engineer may be on holiday next time: what does not depend on a person?",
+    ("prevent", "b"): "the cache may stop filling at noon: what would happen until the night?",
+}
+
+
+def _choice(name: str, value: Any, wanted: str) -> Finding:
+    letter = value.strip().lower() if isinstance(value, str) else value
+    if letter == wanted:
+        return right(f"{name!r}: this is the best of the three")
+    if (name, letter) not in _CHOICES:
+        return wrong(f"{name!r} is none of the letters", hint="write the letter of your choice as a text, such as 'a'")
+    return wrong(f"{name!r}: there is a better choice", hint=_CHOICES[name, letter])
+
+
+# --------------------------------------------------------------------------- readers that play other shifts
 
 
 @grader("17.4")
-def policy(answer: Any) -> Sequence[Finding]:
-    """Grade a policy by its table of games: one row for each seed, with the columns 'mine' and 'cause'."""
+def readers(answer: Any) -> Sequence[Finding]:
+    """Grade the readers of looks by the shifts that a policy plays with them: a mapping from look to function."""
     asked = read_toml("exercises.toml")["17.4"]
-    columns = set(getattr(answer, "columns", ()))
-    if not {"mine", "cause"} <= columns:
-        hint = "keep the result of incidents.tournament, with your policy under the name 'mine'"
-        return [not_a("a table of games", answer, hint=hint)]
-    if len(answer) < asked["games"]:
-        hint = f"play all {asked['games']} seeds of the exercise"
-        return [wrong(f"{len(answer)} games are too few", hint=hint)]
-    mine, calm = answer["mine"].astype(float), answer["cause"].eq("nothing")
-    findings = []
-    if calm.any() and mine[calm].min() < 99:
-        hint = "your policy acted in two quiet weeks: which page did it react to, and does that page need an act?"
-        findings.append(wrong("it acts although nothing is wrong", hint=hint))
-    if mine.mean() < asked["bar"]:
-        worst = sorted(answer.loc[mine < asked["bar"], "cause"].unique())
-        hint = "play these games one by one: which page comes first, and what would you do on that morning?"
-        found = f"{mine.mean():.0f} points on average, and {asked['bar']} are needed: weak on {listed(worst)}"
-        findings.append(wrong(found, hint=hint))
-    if not findings:
-        findings.append(right(f"{mine.mean():.0f} points on average over {len(answer)} games"))
-        findings.append(right("it does nothing in quiet weeks"))
-    return findings
+    given = as_mapping(answer)
+    if given is None:
+        return [not_a("a dict", answer, hint="give the dict of functions, by the second word of each look")]
+    absent = [name for name in asked["hints"] if name not in given]
+    if absent:
+        return [missing(absent, hint="give a function for each of the three looks, under the look's second word")]
+    for name in asked["hints"]:
+        if not callable(given[name]):
+            hint = "give the function itself, without calling it"
+            return [wrong(f"{name!r} is {kind_of(given[name])}, not a function", hint=hint)]
+    trial = _Trial({name: function for name, function in given.items() if callable(function)})
+    points = trial.play(asked["seeds"])
+    if trial.problems:
+        return list(trial.problems.values())
+    found = f"{points:.0f} points on average over {len(asked['seeds'])} other shifts, and {asked['bar']} are needed"
+    if points >= asked["bar"]:
+        return [right(found)]
+    weak = trial.weaknesses(asked["hints"])
+    return weak or [wrong(found, hint="play these causes as rehearsals, and compare their tables with a healthy one")]
+
+
+class _Trial:
+    """Shifts that are played with a learner's readers, and what each reader got right and wrong.
+
+    Parameters
+    ----------
+    functions : mapping of str to callable
+        The readers, by the look whose table they take.
+    """
+
+    def __init__(self, functions: Mapping[str, Callable[[Any], Any]]) -> None:
+        self.functions = functions
+        self.problems: dict[str, Finding] = {}
+        self.missed: dict[str, list[str]] = {name: [] for name in functions}
+        self.invented: dict[str, list[str]] = {name: [] for name in functions}
+
+    def play(self, seeds: Sequence[int]) -> float:
+        """Return the mean points over some `seeds`; it stops at the first reader that fails."""
+        from course_utils.operate import incidents
+
+        total = 0.0
+        for seed in seeds:
+            game = incidents.Game(incidents.open_service(), seed)
+            policy = incidents.policy_from({name: self._reader(name, game) for name in self.functions})
+            incidents.play_on(game, policy)
+            if self.problems:
+                return 0.0
+            total += game.total
+        return total / len(seeds)
+
+    def _reader(self, name: str, game: Any) -> Callable[[Any], list[str]]:
+        from course_utils.operate.incidents import scoring
+
+        causes = {entry["name"]: entry for entry in read_toml("incidents.toml")["cause"]}
+
+        def reader(table: Any) -> list[str]:
+            if self.problems:
+                return []
+            try:
+                told = call(self.functions[name], table, case=f"with a table of 'look {name}'")
+            except Refused as refused:
+                self.problems[name] = refused.finding
+                return []
+            if not isinstance(told, list | tuple | set):
+                hint = "return a list, which is empty if the table shows nothing unusual"
+                self.problems[name] = wrong(f"{name!r} returns {kind_of(told)}, not a list", hint=hint)
+                return []
+            unknown = [one for one in told if one not in causes or one == _NOTHING]
+            if unknown:
+                hint = "return names of incidents.causes(), and an empty list instead of 'nothing'"
+                self.problems[name] = wrong(f"{name!r} returns {listed(unknown)}, which is no cause", hint=hint)
+                return []
+            real = scoring.behind(game)
+            here = {one for one in real if causes[one]["told"].startswith(f"look {name}")}
+            self.missed[name] += sorted(here - set(told))
+            self.invented[name] += sorted(set(told) - real)
+            return list(told)
+
+        return reader
+
+    def weaknesses(self, hints: Mapping[str, str]) -> list[Finding]:
+        """Return a finding for each reader that missed causes or saw causes that were not there."""
+        findings = []
+        for name, hint in hints.items():
+            if self.missed[name]:
+                found = f"{name!r} misses {listed(sorted(set(self.missed[name])))} in other shifts"
+                findings.append(wrong(found, hint=hint))
+            if self.invented[name]:
+                found = f"{name!r} sees {listed(sorted(set(self.invented[name])))} where it is not"
+                findings.append(wrong(found, hint="how much do these values vary while nothing is wrong?"))
+        return findings

@@ -1,49 +1,45 @@
-"""A game day: two weeks on call, with one incident in them, or none.
+"""A game: two weeks on call for the delay service, on a clock.
 
-The seed decides what happens, when and where. The player sees what a person on call sees: the boards of the days so
-far, the pages, the log, and what an inspection shows. The truth is in private attributes until the game is over;
-reading them spoils the game for yourself only.
+The seed decides what pages and why. The player sees what a person on call sees: the title of a page and one number, and
+what a look shows. Looks and acts take minutes, and what is broken goes on losing dollars meanwhile. The truth is in
+private attributes until the shift is over; reading them spoils the game for yourself only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from course_utils.errors import UsageError
-from course_utils.operate.incidents.catalog import acts, check_cause, settings
-from course_utils.operate.incidents.inspections import inspect_day
-from course_utils.operate.incidents.scenario import Scenario, draw_scenario
-from course_utils.operate.incidents.scoring import score_parts
-from course_utils.operate.incidents.service import Service, State
-from course_utils.operate.incidents.simulation import REPAIR_MORNINGS, shared_simulation
-from course_utils.wording import counted
+from course_utils.errors import DataError, UsageError
+from course_utils.operate.incidents import policies, scoring
+from course_utils.operate.incidents.catalog import check_cause, minutes, settings, titles
+from course_utils.operate.incidents.inspections import inspect, measure
+from course_utils.operate.incidents.scenario import clock
+from course_utils.operate.incidents.service import Service
+from course_utils.operate.incidents.simulation import Move, shared_simulation
 
-__all__ = ["Game", "exhibits", "play", "prices", "rehearsal"]
+__all__ = ["Game", "play", "play_on", "rehearsal", "rerun"]
 
 
 class Game:
     """Be on call for two weeks.
 
-    Each morning the player sees the boards up to the evening before, acts or not, and waits for the next morning. An
-    act holds from the day that is about to begin. At the end the player names the cause, and then sees the truth.
-
     Parameters
     ----------
     service : Service
-        The service to be on call for; games may share one.
+        The service to be on call for, as from `open_service`; games share it.
     seed : int
-        Decides what happens, when and where; the same seed is the same game. A whole number, 0 or more.
+        Decides what pages, when and why; the same seed is the same game. A whole number, 0 or more.
 
     Attributes
     ----------
     seed : int
         The seed that was given.
-    rehearsed : bool
-        Whether the incident was known beforehand, as in a `rehearsal`.
+    rehearsed : tuple of str
+        The causes that were known beforehand, as in a `rehearsal`; otherwise empty.
 
     Raises
     ------
@@ -52,90 +48,124 @@ class Game:
     """
 
     def __init__(self, service: Service, seed: int) -> None:
+        self._start(service, seed, ())
+
+    def _start(self, service: Service, seed: int, rehearsed: tuple[str, ...]) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise UsageError(f"seed={seed!r} is not the seed of a game", fix="give a whole number, 0 or more")
-        self._start(service, int(seed), draw_scenario(int(seed), None, service.days))
-
-    def _start(self, service: Service, seed: int, scenario: Scenario, *, rehearsed: bool = False) -> None:
-        self.seed, self.rehearsed = seed, rehearsed
-        self._simulation = shared_simulation(service, scenario)
-        self._moves: dict[int, list[str]] = {}
-        self._days_passed = 0
-        self._spent = 0
-        self._cause: str | None = None
+        self.service, self.seed, self.rehearsed = service, int(seed), tuple(rehearsed)
+        self._simulation = shared_simulation(service, self.seed, self.rehearsed)
+        self._now = self._simulation.scenario.begins
+        self._moves: list[Move] = []
+        self._steps: list[tuple[str, ...]] = []
+        self._log: list[str] = []
+        self._spent, self._page = 0, -1
+        self._resolved: set[int] = set()
+        self._closed: dict[int, frozenset[str]] = {}
 
     def __repr__(self) -> str:
         if self.over:
             return f"Game(seed {self.seed}, over)"
-        morning = f"morning {self.morning} of {len(self._simulation.days)}"
-        return f"Game(seed {self.seed}, {morning}, {counted(self.points, 'point')} left)"
+        return f"Game(seed {self.seed}, {self.time}, {self.minutes_left} minutes of work left)"
 
     # ----------------------------------------------------------------------- what the player sees
 
     @property
-    def morning(self) -> int:
-        """The number of this morning, from 1."""
-        return min(self._days_passed, len(self._simulation.days) - 1) + 1
+    def time(self) -> str:
+        """The date and the time of day."""
+        return clock(self._now)
 
     @property
-    def date(self) -> str:
-        """The day that is about to begin."""
-        return self._simulation.days[self.morning - 1]
-
-    @property
-    def points(self) -> int:
-        """The points that are left for acts."""
-        return settings()["points"]["budget"] - self._spent
+    def minutes_left(self) -> int:
+        """The minutes of work that are left for looks and acts."""
+        return int(settings()["points"]["budget"]) - self._spent
 
     @property
     def over(self) -> bool:
-        """Whether the game was closed."""
-        return self._cause is not None
+        """Whether the shift is over."""
+        return self._now >= self._simulation.scenario.ends
 
     @property
     def log(self) -> list[str]:
-        """The acts so far, the answers of those who were paged, and the releases, in order."""
-        days, released = self._simulation.days, self._simulation.scenario.release_day
-        lines = [(morning, f"{days[morning]}: {act}") for morning, done in self._moves.items() for act in done]
-        if 0 <= released < self._days_passed:
-            lines.append((released, f"{days[released]}: release 8 went into service"))
-        for morning, done in self._moves.items():
-            for act in done:
-                if act.startswith("page "):
-                    lines += self._reply(morning, act.removeprefix("page "))
-        return [line for _, line in sorted(lines, key=lambda entry: entry[0])]
+        """What happened so far, in order: pages, looks, acts, and what was refused."""
+        return list(self._log)
 
-    def _reply(self, morning: int, role: str) -> list[tuple[int, str]]:
-        """Return what a role that was paged on a morning reports, with the morning of the report; empty until then."""
-        reply = morning + REPAIR_MORNINGS.get(role, 1)
-        if reply > self._days_passed or reply >= len(self._simulation.days):
-            return []
-        fixed = self._simulation.is_fixed(reply, [(morning, role)])
-        text = f"the {role} has fixed something" if fixed else f"the {role} found nothing to fix"
-        return [(reply, f"{self._simulation.days[reply]}: {text}")]
+    def _note(self, text: str) -> None:
+        self._log.append(f"{self.time}  {text}")
 
-    def boards(self) -> pd.DataFrame:
-        """Return the signals by day, up to yesterday evening, as `drift.daily_signals` does."""
-        return self._simulation.board(self._course()[: self._days_passed])
+    def wait(self) -> pd.Series:
+        """Wait for the next page, or for the end of what the last one was about, or for the end of the shift.
 
-    def pages(self, *, all_days: bool = False) -> pd.DataFrame:
-        """Return the pages of yesterday: one row a signal, with its value, limit and title.
+        Returns
+        -------
+        Series
+            'event' ('page', 'resolved' or 'end of shift') and 'time'; for a page also its 'title', and the number that
+            it reports: 'value', 'usual' and 'unit'.
 
-        Parameters
-        ----------
-        all_days : bool
-            Return the pages of all days of the game so far, not only of yesterday.
+        Raises
+        ------
+        UsageError
+            The shift is over.
         """
-        found = self._simulation.pages(self._course()[: self._days_passed])
-        if not all_days and self._days_passed:
-            found = found[found["day"] == np.datetime64(self._simulation.days[self._days_passed - 1])]
-        titles = self._simulation.service.titles.reindex(found["signal"]).to_numpy()
-        return found.assign(title=titles).reset_index(drop=True)
+        if self.over:
+            raise UsageError("the shift is over", fix="start another one with incidents.Game")
+        self._steps.append(("wait",))
+        return self._next_event()
+
+    def _next_event(self) -> pd.Series:
+        episodes, ends = self._simulation.scenario.episodes, self._simulation.scenario.ends
+        page = self._page + 1
+        # What an earlier page was about has ended unnoticed, if the player had changed nothing.
+        self._resolved |= {place for place, one in enumerate(episodes[: max(0, self._page)]) if one.end <= self._now}
+        resolved = [
+            (one.end, place)
+            for place, one in enumerate(episodes[: self._page + 1])
+            if place not in self._resolved and self._changed()
+        ]
+        at = episodes[page].at if page < len(episodes) else ends
+        if resolved and min(resolved)[0] <= at:
+            end, place = min(resolved)
+            self._resolved.add(place)
+            self._now = max(self._now, min(end, ends))
+            if not self.over:
+                self._note(f"resolved: {titles()[episodes[place].page]}")
+                return pd.Series({"event": "resolved", "time": self.time, "title": titles()[episodes[place].page]})
+        if page >= len(episodes) or self._now >= ends:
+            self._now = ends
+            return pd.Series({"event": "end of shift", "time": self.time})
+        self._now, self._page = max(self._now, at), page
+        return self.page()
+
+    def _changed(self) -> bool:
+        """Return whether an act of the player still holds."""
+        return self._simulation.state(self._now, self._moves) != self._simulation.state(0, ())
+
+    def page(self) -> pd.Series:
+        """Return the last page again.
+
+        Raises
+        ------
+        UsageError
+            No page has come yet.
+        """
+        if self._page < 0:
+            raise UsageError("no page has come yet", fix="wait for one with game.wait()")
+        episode = self._simulation.scenario.episodes[self._page]
+        moves = [move for move in self._moves if move.done <= episode.at]
+        value, usual = measure(self._simulation, episode, moves)
+        entry = next(one for one in settings()["page"] if one["name"] == episode.page)
+        line = f"page: {entry['title']}"
+        if not any(text.endswith(line) and text.startswith(clock(episode.at)) for text in self._log):
+            self._log.append(f"{clock(episode.at)}  {line}")
+        return pd.Series(
+            {"event": "page", "time": clock(episode.at), "title": entry["title"], "value": round(value, 1)}
+            | {"usual": round(usual, 1), "unit": entry["unit"]}
+        )
 
     # ----------------------------------------------------------------------- what the player does
 
     def do(self, act: str) -> pd.DataFrame | None:
-        """Do one act this morning.
+        """Look or act: the clock moves on by the minutes that it takes, and an act holds from then on.
 
         Parameters
         ----------
@@ -150,124 +180,64 @@ class Game:
         Raises
         ------
         UsageError
-            There is no such act, too few points are left for it, or the game is over.
+            There is no such act, too few minutes are left for it, or the shift is over. Nothing is charged then.
         """
-        known = acts()
-        if self.over or self._days_passed >= len(self._simulation.days):
-            raise UsageError("the game is over", fix="name the cause with game.close(cause)")
-        if act not in known.index:
-            raise UsageError(f"there is no act {act!r}", fix=f"choose one of {', '.join(known.index)}")
-        cost = int(known.loc[act, "points"])
-        if cost > self.points:
+        known = minutes()
+        if self.over:
+            raise UsageError("the shift is over", fix="read game.score() and game.debrief()")
+        if not isinstance(act, str) or act not in known:
+            raise UsageError(f"there is no act {act!r}", fix=f"choose one of {', '.join(known)}")
+        if known[act] > self.minutes_left:
             raise UsageError(
-                f"{act!r} costs {counted(cost, 'point')}, and {self.points} are left",
-                fix="game.wait(), or game.close(cause)",
+                f"{act!r} takes {known[act]} minutes, and {self.minutes_left} of your shift's are left",
+                fix="name the cause with game.close(), then game.wait()",
             )
-        self._spent += cost
-        self._moves.setdefault(self._days_passed, []).append(act)
-        if not act.startswith("look "):
-            return None
-        return inspect_day(act.removeprefix("look "), self._simulation, self._course()[: self._days_passed])
+        begun, self._now = self._now, self._now + known[act]
+        self._spent += known[act]
+        self._steps.append(("do", act))
+        self._note(act)
+        if act.startswith("look "):
+            return inspect(act.removeprefix("look "), self._simulation, self._now, self._moves)
+        self._moves.append(Move(act, begun, self._now))
+        return None
 
-    def wait(self, mornings: int = 1, *, until_page: bool = False) -> pd.DataFrame:
-        """Wait until a later morning, and return its pages.
+    def close(self, *causes: str) -> None:
+        """Name the cause of the last page, or its causes; a second call replaces the first.
 
         Parameters
         ----------
-        mornings : int
-            How many mornings to wait, 1 or more.
-        until_page : bool
-            Wait until the first morning with a page instead, or until the end.
-
-        Returns
-        -------
-        DataFrame
-            The pages of that morning, as `pages` returns them.
+        *causes : str
+            Names of `causes`, one or more; 'nothing' for a false page.
 
         Raises
         ------
         UsageError
-            The game is over.
+            There is no such cause, none is given, or there is no page to close.
         """
-        if self.over:
-            raise UsageError("the game is over", fix="start another one with incidents.Game")
-        for _ in range(len(self._simulation.days) if until_page else mornings):
-            if self._days_passed >= len(self._simulation.days):
-                break
-            self._days_passed += 1
-            if until_page and len(self.pages()):
-                break
-        return self.pages()
+        if self._page < 0 or self.over:
+            raise UsageError("there is no page to close", fix="wait for one with game.wait()")
+        if not causes:
+            raise UsageError("no cause is given", fix="name one, such as game.close('nothing')")
+        for cause in causes:
+            check_cause(cause)
+        self._steps.append(("close", *causes))
+        self._closed[self._page] = frozenset(causes)
+        self._note(f"closed: {', '.join(causes)}")
 
-    def skip_to(self, morning: int) -> None:
-        """Wait until a `morning`, counted from 1, without looking at the pages; an earlier one changes nothing."""
-        self._days_passed = max(self._days_passed, min(int(morning) - 1, len(self._simulation.days)))
-
-    def close(self, cause: str) -> pd.DataFrame:
-        """Name the cause, and end the game: the remaining days pass without another act.
-
-        Parameters
-        ----------
-        cause : str
-            The name of one of `causes`; 'nothing' if the service was healthy.
-
-        Returns
-        -------
-        DataFrame
-            The points, as `score` returns them.
-
-        Raises
-        ------
-        UsageError
-            There is no such cause, or the game was closed before.
-        """
-        if self.over:
-            raise UsageError("the game is over", fix="start another one with incidents.Game")
-        check_cause(cause)
-        self._days_passed = len(self._simulation.days)
-        self._cause = cause
-        return self.score()
-
-    def _course(self) -> list[tuple[State, bool]]:
-        return self._simulation.course(self._moves)
+    def finish(self) -> None:
+        """Let the rest of the shift pass without another look or act, except to restore what a page's end allows."""
+        while not self.over:
+            if self.wait()["event"] == "resolved":
+                self.do("restore")
 
     def record(self) -> dict[str, Any]:
-        """Return what was done, for handing in: the seed, the acts by morning, and the cause that was named."""
-        moves = {morning + 1: list(done) for morning, done in sorted(self._moves.items())}
-        return {"seed": self.seed, "acts": moves, "cause": self._cause}
+        """Return what was done, for handing in: the seed and each step, from which `rerun` plays the game again."""
+        return {"seed": self.seed, "rehearsed": list(self.rehearsed), "steps": [list(step) for step in self._steps]}
 
     # ----------------------------------------------------------------------- the end
 
-    def truth(self) -> pd.Series:
-        """Return what really happened, once the game is over.
-
-        Raises
-        ------
-        UsageError
-            The game is not over.
-        """
-        self._must_be_over()
-        simulation = self._simulation
-        # A page of a day is read on the next morning, and mornings count from 1.
-        shown = None if simulation.first_page is None else simulation.first_page + 2
-        return pd.Series(
-            {
-                "cause": simulation.scenario.cause,
-                "what it did": simulation.scenario.entry["shows"],
-                "began on morning": simulation.scenario.start + 1
-                if simulation.scenario.cause != "nothing"
-                else "never",
-                "first page on morning": "never" if shown is None else shown,
-                "right acts": ", ".join(simulation.scenario.entry["cures"]) or "none",
-                "dollars if nobody acts": round(simulation.nothing(), -2),
-                "dollars of the best course": round(simulation.best(), -2),
-                "dollars of yours": round(simulation.worth(self._course()), -2),
-            },
-            name="truth",
-        )
-
     def score(self) -> pd.DataFrame:
-        """Return the points, part by part, once the game is over.
+        """Return the points, part by part, once the shift is over.
 
         Returns
         -------
@@ -277,150 +247,165 @@ class Game:
         Raises
         ------
         UsageError
-            The game is not over.
+            The shift is not over.
         """
         self._must_be_over()
-        parts = score_parts(self._simulation, self._moves, str(self._cause), self._course())
-        table = pd.DataFrame(parts, columns=["part", "points", "of", "why"]).set_index("part")
+        table = scoring.score_parts(self)
         total = pd.DataFrame({"points": table["points"].sum(), "of": table["of"].sum(), "why": ""}, index=["all"])
         return pd.concat([table, total]).rename_axis("part").round({"points": 1})
 
     @property
     def total(self) -> float:
-        """All points of a game that is over, of 100."""
+        """All points of a shift that is over, of 100."""
         return float(self.score().loc["all", "points"])
 
-    def courses(self) -> pd.DataFrame:
-        """Return what each day was worth under each course of action, once the game is over.
+    def debrief(self) -> pd.DataFrame:
+        """Return page by page what was behind it, what would have told it, and what you did, once the shift is over.
 
         Returns
         -------
-        DataFrame of int, in dollars, one row a day, one column a course
-            'nothing', 'yours', and each act that changes the service, done on the first morning and never taken back.
+        DataFrame, one column a page
+            'time', 'title', 'cause', 'what told it', 'began', 'you did', 'you said', and in dollars 'lost if no one
+            acts' (from the page until its end), 'you saved' and 'best public policy saved' (until the next page).
 
         Raises
         ------
         UsageError
-            The game is not over.
+            The shift is not over.
         """
         self._must_be_over()
-        simulation = self._simulation
-        held = [act for act in acts().index if not act.startswith(("look", "page", "restore"))]
-        courses = {"nothing": simulation.course({}), "yours": self._course()}
-        courses |= {act: simulation.course({0: [act]}) for act in held}
-        if simulation.scenario.entry["on"] == "release":  # a release that has not gone out yet cannot be rolled back
-            courses["roll back"] = simulation.course({simulation.scenario.start + 1: ["roll back"]})
-        values = {
-            name: [simulation.day(day, *setting)[2] for day, setting in zip(simulation.days, course, strict=True)]
-            for name, course in courses.items()
-        }
-        return pd.DataFrame(values, index=pd.Index(simulation.days, name="day")).round(0).astype(int)
+        return scoring.debrief(self)
+
+    def courses(self) -> pd.DataFrame:
+        """Return the dollars lost since the first page under each course of action, once the shift is over.
+
+        Returns
+        -------
+        DataFrame, one row an hour until what the page was about ended, one column a course
+            'no one acts', 'yours', and each act that changes the service, begun at the page; dollars so far.
+
+        Raises
+        ------
+        UsageError
+            The shift is not over.
+        """
+        self._must_be_over()
+        return scoring.courses(self)
+
+    def reference(self) -> list[float]:
+        """Return the dollars that the best public policy loses after each page, once the shift is over.
+
+        Raises
+        ------
+        UsageError
+            The shift is not over.
+        """
+        self._must_be_over()
+        if self._simulation.reference is None:
+            other = Game.__new__(Game)
+            other._start(self.service, self.seed, self.rehearsed)
+            play_on(other, policies.best)
+            self._simulation.reference = self._simulation.losses(other._moves)
+        return self._simulation.reference
 
     def _must_be_over(self) -> None:
         if not self.over:
-            raise UsageError("the truth comes at the end", fix="name the cause with game.close(cause)")
+            raise UsageError("the truth comes at the end", fix="wait until the shift is over, or call game.finish()")
 
 
-def play(service: Service, seed: int, responder: Callable[[Game], str | None]) -> Game:
-    """Let a responder play a game to its end, and return the finished game.
-
-    Parameters
-    ----------
-    service : Service
-        As for `Game`.
-    seed : int
-        As for `Game`.
-    responder : callable
-        Called with the game each morning; it looks and acts, and returns the cause that it believes in, or None. The
-        last cause that it returned counts; if there was none, 'nothing'.
-    """
-    game = Game(service, seed)
-    cause = None
-    for _ in range(settings()["days"]):
-        cause = responder(game) or cause
-        game.skip_to(game.morning + 1)
-    game.close(cause or "nothing")
-    return game
-
-
-def rehearsal(service: Service, seed: int, cause: str) -> Game:
-    """Return a game whose incident is known beforehand, for practice and for teaching.
+def rehearsal(service: Service, seed: int, *causes: str) -> Game:
+    """Return a game whose pages have known causes, for practice and for teaching.
 
     Parameters
     ----------
     service : Service
         As for `Game`.
     seed : int
-        Decides when and where the incident happens.
-    cause : str
-        The name of one of `causes`: what happens.
+        Decides on which days and at which airport.
+    *causes : str
+        Names of `causes` without 'nothing', one page each, in order.
 
     Raises
     ------
     UsageError
         There is no such cause.
     """
-    check_cause(cause)
-    game = Game.__new__(Game)  # __init__ would draw the cause from the seed
-    game._start(service, int(seed), draw_scenario(int(seed), cause, service.days), rehearsed=True)
+    for cause in causes or ("",):
+        check_cause(cause)
+        if cause == "nothing":
+            raise UsageError("a rehearsal is about a fault", fix="choose another one of incidents.causes()")
+    game = Game.__new__(Game)  # __init__ would draw the causes from the seed
+    game._start(service, seed, causes)
     return game
 
 
-def exhibits(service: Service) -> pd.DataFrame:
-    """Return the pages of several games, each on its first morning with a page, for an exercise.
+def play(service: Service, seed: int, policy: policies.Policy) -> Game:
+    """Let a policy play a shift to its end, and return the finished game.
 
-    Parameters
-    ----------
-    service : Service
-        As for `Game`; the games are listed in incidents.toml.
-
-    Returns
-    -------
-    DataFrame, one row a page
-        'board' (a letter for the game), 'signal', 'value', 'limit', 'title' and 'log' (releases so far).
-    """
-    parts = []
-    for entry in settings()["exhibit"]:
-        game = rehearsal(service, entry["seed"], entry["cause"])
-        found = game.wait(until_page=True)
-        parts.append(found.assign(board=entry["board"], log="; ".join(game.log) or "nothing"))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["board", "signal", "value", "limit", "title", "log"]].round({"value": 3})
-
-
-def prices(service: Service, every: int = 4) -> pd.Series:
-    """Return by how many dollars each act changes an average day while the service is healthy.
+    An act that the game refuses ends the policy's work on that page, and is in `Game.log`; the shift goes on. When
+    what a page was about has ended, all that the policy changed is restored.
 
     Parameters
     ----------
     service : Service
         As for `Game`.
-    every : int
-        Use every n-th day of the half year, 1 or more; a larger number is faster and less precise.
-
-    Returns
-    -------
-    Series of int
-        Dollars a day by act, rounded to hundreds; negative where the act loses money.
+    seed : int
+        As for `Game`.
+    policy : callable
+        Called with the game and each page, as from `Game.wait`. It looks and acts by `Game.do`, and returns the cause
+        that it believes in, several causes, or None.
     """
-    rows = []
-    for day in service.days[8::every]:  # the online layer needs a week of labels first
-        requests, files = service.machine.day(day).rows, service.files(day)
-        outcomes = service.machine.flights.loc[requests.index]
-        shift = service.shifts.loc[day]
-        settings_of = {
-            "roll back": (State(release="before"), service.layer("before", files, day)),
-            "use table": (State(table=True), shift),
-            "block schedule": (State(blocked=frozenset(["schedule"])), shift),
-            "block weather": (State(blocked=frozenset(["weather"])), shift),
-            "block labels": (State(), service.shifts.loc[str(np.datetime64(day) - 7)]),
-            "retrain": (State(refit=True), service.layer("current", files, day, refit=True)),
-        }
-        rows.append(
-            {
-                act: service.value(outcomes, pd.Series(service.answer(requests, requests, *setting), requests.index))
-                - service.dollars[day]
-                for act, setting in settings_of.items()
-            }
-        )
-    return pd.DataFrame(rows).mean().round(-2).astype(int).rename("dollars a day").rename_axis("act")
+    game = Game(service, seed)
+    play_on(game, policy)
+    return game
+
+
+def play_on(game: Game, policy: policies.Policy) -> None:
+    """Let a policy play the rest of a game, as `play` does.
+
+    Parameters
+    ----------
+    game : Game
+        The game, which is over afterwards.
+    policy : callable
+        As for `play`.
+    """
+    while not game.over:
+        event = game.wait()
+        if event["event"] == "resolved":
+            game.do("restore")
+        if event["event"] != "page":
+            continue
+        try:
+            said = policy(game, event)
+            if said is not None and not game.over:
+                game.close(*([said] if isinstance(said, str) else said))
+        except UsageError as error:
+            game._note(f"refused: {error}")
+
+
+def rerun(service: Service, record: Mapping[str, Any]) -> Game:
+    """Play a game again from its record: a player hands in the steps, and the score is computed here.
+
+    Parameters
+    ----------
+    service : Service
+        As for `Game`.
+    record : mapping
+        What `Game.record` returned, or the same from JSON.
+
+    Raises
+    ------
+    DataError
+        It is not the record of a game, or the game is not over.
+    """
+    try:
+        seed, known, steps = record["seed"], tuple(record.get("rehearsed", ())), [list(one) for one in record["steps"]]
+        game = rehearsal(service, seed, *known) if known else Game(service, seed)
+        for kind, *rest in steps:
+            {"wait": game.wait, "do": game.do, "close": game.close}[kind](*rest)
+    except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
+        raise DataError("this is not the record of a game", fix="hand in what game.record() returns") from error
+    if not game.over:
+        raise DataError("the game of this record is not over", fix="call game.finish(), then game.record()")
+    return game

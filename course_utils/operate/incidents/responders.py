@@ -1,129 +1,112 @@
-"""Scripted players of the game day, and a tournament between responders.
-
-The tests hold the scoring to them: a player who follows the runbook must score far better than one who does nothing.
-"""
+"""A tournament between policies, and the best lookup from the title of a page to an act."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from course_utils.operate.incidents.catalog import harms, minutes, settings, titles
 from course_utils.operate.incidents.games import Game, play
+from course_utils.operate.incidents.scoring import loss_points, named
+from course_utils.operate.incidents.simulation import Move
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from course_utils.operate.incidents.policies import Policy
     from course_utils.operate.incidents.service import Service
 
-__all__ = ["does_nothing", "follows_the_runbook", "rolls_back", "tournament"]
-
-_SCHEDULE = ("clock", "broken", "other_", "repeated", "asked", "unseen_", "psi_", "missing_schedule")
+__all__ = ["fit_no_look", "tournament"]
 
 
-def does_nothing(game: Game) -> str | None:
-    """Do nothing in a `game`, whatever it shows, and name no cause."""
-    return None
-
-
-def rolls_back(game: Game) -> str | None:
-    """Roll back the release in a `game` on the first morning with a page, whatever the page says."""
-    if not any(line.endswith("roll back") for line in game.log) and len(game.pages()):
-        game.do("roll back")
-    return None
-
-
-def follows_the_runbook(game: Game) -> str | None:
-    """Follow the runbook in a `game`: act only on a page, with the smallest act that stops the loss.
-
-    Where several causes lead to the same page, it looks before it acts. It returns the cause, or None if none is known.
-    """
-    log = game.log
-    if any(line.endswith("has fixed something") for line in log):
-        if not any(line.endswith("restore") for line in log):
-            game.do("restore")
-        return None
-    if any(word in line for word in ("block", "page", "retrain", "roll back") for line in log):
-        return None
-    signals = set(game.pages()["signal"])
-    if not signals:
-        return None
-    if "late_answers" in signals:
-        game.do("page service owner")
-        return "slow replica"
-    if "label_coverage" in signals:
-        return _fix(game, "labels", "labels lost")
-    if "missing_weather" in signals:
-        return _fix(game, "weather", "weather lost")
-    if any(name.startswith(_SCHEDULE) for name in signals):
-        return _fix(game, "schedule", _cause_in_requests(game))
-    return _cause_in_labels(game)
-
-
-def _fix(game: Game, feed: str, cause: str) -> str:
-    """Block a feed, page its owner, and return the cause."""
-    game.do(f"block {feed}")
-    game.do("page data engineer")
-    return cause
-
-
-def _cause_in_requests(game: Game) -> str:
-    """Return which fault of the schedule the requests show."""
-    seen = game.do("look requests")["yesterday"]
-    if seen["departures at minute 60 or later of an hour [%]"] > 0:
-        return "times in minutes"
-    if seen["airlines never seen"] != "none":
-        return "carrier renamed"
-    if seen["distance over the route's own"] > 1.1:
-        return "kilometres"
-    return "doubled feed" if seen["asked twice [%]"] > 1 else "slow drift"
-
-
-def _cause_in_labels(game: Game) -> str | None:
-    """Return which cause the labels and releases show, after acting on it; None if they show none."""
-    labels = game.do("look labels").tail(3)
-    if (labels["labels against minutes [%]"] > 5).any():
-        return _fix(game, "labels", "poisoned labels")
-    releases = game.do("look releases")
-    if releases["log-loss on the last file"].astype(float).diff().iloc[-1] < -0.03:
-        game.do("roll back")
-        return "bad release"
-    if set(game.pages()["signal"]) & {"hub_EWR", "hub_JFK", "hub_LGA"}:
-        game.do("retrain")
-        return "hub changed"
-    return None
-
-
-def tournament(
-    service: Service, responders: Mapping[str, Callable[[Game], str | None]], seeds: Iterable[int]
-) -> pd.DataFrame:
-    """Let several responders play the same games, and return their points.
+def tournament(service: Service, policies: Mapping[str, Policy], seeds: Iterable[int]) -> pd.DataFrame:
+    """Let several policies play the same shifts, and return their points.
 
     Parameters
     ----------
     service : Service
         As for `Game`.
-    responders : mapping of str to callable
-        The responders by their names, each as for `play`.
+    policies : mapping of str to callable
+        The policies by their names, each as for `play`.
     seeds : iterable of int
         The seeds of the games, each as for `Game`.
 
     Returns
     -------
     DataFrame, one row a seed
-        'cause', 'page after' (days from the first faulty day to the first page; NaN if there is no page), 'lost'
-        (dollars that the best course saves) and the points of each responder. It reveals the cause of each game.
+        'causes' (of all its pages), and of each policy its points under its name, 'NAME: causes' (the share of pages
+        whose causes it named) and 'NAME: refused' (acts that could not be paid). It reveals the causes.
     """
-    import pandas as pd
-
     rows = []
     for seed in seeds:
-        games = {name: play(service, seed, responder) for name, responder in responders.items()}
-        truth = next(iter(games.values())).truth()
-        known = truth["cause"] != "nothing" and truth["first page on morning"] != "never"
-        wait = truth["first page on morning"] - truth["began on morning"] - 1 if known else float("nan")
-        lost = truth["dollars of the best course"] - truth["dollars if nobody acts"]
-        rows.append(
-            {"seed": seed, "cause": truth["cause"], "page after": wait, "lost": lost}
-            | {name: game.total for name, game in games.items()}
-        )
+        row: dict[str, object] = {"seed": seed}
+        for name, policy in policies.items():
+            game = play(service, seed, policy)
+            row["causes"] = "; ".join(" and ".join(sorted(one.causes)) for one in game._simulation.scenario.episodes)
+            shares = named(game)
+            row |= {name: game.total, f"{name}: causes": sum(shares) / len(shares)}
+            row[f"{name}: refused"] = sum("  refused: " in line for line in game.log)
+        rows.append(row)
     return pd.DataFrame(rows).set_index("seed")
+
+
+def fit_no_look(service: Service, seeds: Iterable[int]) -> dict[str, tuple[str, str]]:
+    """Return the lookup from page to act and cause that earns most on some seeds: `NO_LOOK` was made with it.
+
+    From each act as the start for all pages, it changes one page's act at a time as long as that earns more.
+
+    Parameters
+    ----------
+    service : Service
+        As for `Game`.
+    seeds : iterable of int
+        The seeds to fit it on.
+    """
+    shifts = [_Shift(service, seed) for seed in seeds]
+    pages = list(titles().index)
+    options = ["", *harms()]
+    found: list[tuple[float, dict[str, str]]] = []
+    for start in options:
+        lookup, before = dict.fromkeys(pages, start), -1.0
+        while (now := _mean_points(shifts, lookup)) > before:
+            before = now
+            for page in pages:
+                tries = {act: _mean_points(shifts, lookup | {page: act}) for act in options}
+                lookup[page] = max(options, key=lambda act: tries[act])
+        found.append((now, lookup))
+    acts = max(found, key=lambda one: one[0])[1]
+    names = [entry["name"] for entry in settings()["cause"]]
+    said = {page: max(names, key=lambda name: sum(shift.named(page, name) for shift in shifts)) for page in pages}
+    return {page: (acts[page], said[page]) for page in pages}
+
+
+class _Shift:
+    """The loss of a shift by page and act, each act held from the page until it is resolved."""
+
+    def __init__(self, service: Service, seed: int) -> None:
+        game = Game(service, seed)
+        simulation = game._simulation
+        self.episodes, self.normal = simulation.scenario.episodes, service.normal_day
+        self.nothing, self.best = sum(simulation.losses()), sum(game.reference())
+        self.losses = []
+        for episode, (first, last) in zip(self.episodes, simulation.windows(), strict=True):
+            by_act = {"": simulation.loss(first, last)}
+            for act in harms():
+                moves = [Move(act, episode.at, episode.at + minutes()[act])]
+                moves += [Move("restore", episode.end, episode.end)] if episode.end < last else []
+                by_act[act] = simulation.loss(first, last, moves)
+            self.losses.append(by_act)
+
+    def points(self, lookup: Mapping[str, str]) -> float:
+        """Return the points for the loss that a lookup of acts earns."""
+        yours = sum(by_act[lookup[one.page]] for one, by_act in zip(self.episodes, self.losses, strict=True))
+        return loss_points(self.nothing, yours, self.best, self.normal)
+
+    def named(self, page: str, name: str) -> float:
+        """Return which share of the shift's points for causes a name earns on a page."""
+        here = [one for one in self.episodes if one.page == page and name in one.causes]
+        return sum(1 / len(one.causes) for one in here) / len(self.episodes)
+
+
+def _mean_points(shifts: Sequence[_Shift], lookup: Mapping[str, str]) -> float:
+    return sum(shift.points(lookup) for shift in shifts) / len(shifts)

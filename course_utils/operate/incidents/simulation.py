@@ -1,349 +1,425 @@
-"""The days of a scenario: what arrives, what the service answers in each state, and what each day is worth.
+"""What the service answers in a shift under any course of action, and what its warnings are expected to lose.
 
-A `Simulation` answers for any course of action, so a game, its score and the best course are computed from one object.
+The loss is that of the course's money model, in expected dollars: each decision to warn or not is compared with the
+better of the two at the probability of a healthy service. Actual outcomes would add the luck of the night.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from course_utils.data import faults, features, splits
-from course_utils.errors import DataError
-from course_utils.operate import drift
-from course_utils.operate.backtest import with_departure_delay
-from course_utils.operate.incidents.catalog import settings
-from course_utils.operate.incidents.scenario import Scenario
-from course_utils.operate.incidents.service import Service, State, served
+from course_utils.operate.incidents.catalog import harms, settings
+from course_utils.operate.incidents.scenario import Episode, Fault, Scenario, draw_scenario
+from course_utils.operate.incidents.service import AIRPORTS, DAY, Service, State, expit, logit
 
-if TYPE_CHECKING:
-    from course_utils.operate.backtest import Day
+__all__ = ["Answered", "Move", "Simulation", "apply_act", "late_share", "prices", "shared_simulation"]
 
-__all__ = ["REPAIR_MORNINGS", "Simulation", "apply_act", "shared_simulation"]
+_DOWN = 10  # the last minutes of a restart, in which no replica answers
+_CUT = 0.9  # share of an airport's flights that a timetable lacks, or that a closed runway cancels
+_LOST = 0.97  # share of the late flights that a faulty delivery lacks
+_FLIPPED = 0.6  # share of the labels that a faulty delivery has the wrong way round
+_CHANGED = 1.2  # by how much the log-odds of 'late' rise at an airport that changes
+_LIMITED = 0.12  # share of requests that belong to the client that is limited
+_KEPT = 6  # simulations that a service keeps, so that replaying a seed is fast
 
-#: How many mornings after a page the source is fixed, by who was paged.
-REPAIR_MORNINGS = {"data engineer": 2, "service owner": 1}
-_WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
-_VOLUME = ["flights_this_hour", "flights_this_day"]
+
+@dataclass(frozen=True)
+class Move:
+    """An act of a player.
+
+    Attributes
+    ----------
+    act : str
+        The name of one of `acts`.
+    begun, done : int
+        The minutes at which it was begun, and from which on it holds.
+    """
+
+    act: str
+    begun: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Requests of some hours, and what was answered.
+
+    Attributes
+    ----------
+    flights : array of int
+        Their places in the service's arrays.
+    probability : array of float
+        What was answered; 0 for the default answer.
+    warned : array of bool
+        Whether passengers were warned.
+    healthy : array of bool
+        Whether a healthy service would have warned them.
+    defaulted : array of bool
+        Whether the client got the default answer.
+    lost : array of float
+        The dollars that each decision is expected to lose.
+    """
+
+    flights: np.ndarray
+    probability: np.ndarray
+    warned: np.ndarray
+    healthy: np.ndarray
+    defaulted: np.ndarray
+    lost: np.ndarray
 
 
 class Simulation:
-    """The days of one scenario: what arrives, what the service answers in each state, and what that is worth.
-
-    A course of action is a list with one pair a day: the `State` of the service, and whether the source is fixed.
+    """The days of one scenario, under any course of action.
 
     Parameters
     ----------
     service : Service
-        The service that the game is about.
+        The service that the shift is about.
     scenario : Scenario
         What happens, as from `draw_scenario`.
 
     Attributes
     ----------
-    days : list of str
-        The days of the game.
-    first_faulty_day : str
-        The day on which the incident begins.
-    healthy : dict of str to Day
-        Each day, and some days before the game, as they would be without an incident.
+    reference : list of float or None
+        Dollars that the best public policy loses after each page, once they are known.
     """
 
     def __init__(self, service: Service, scenario: Scenario) -> None:
         self.service, self.scenario = service, scenario
-        place = service.days.index(scenario.first)
-        self.days = service.days[place : place + settings()["days"]]
-        self.first_faulty_day = self.days[scenario.start]
-        self.healthy = {day: service.machine.day(day) for day in self.days}
-        self.healthy |= {day: service.machine.day(day) for day in service.days[place - settings()["window"] : place]}
-        self._faulty = self._plant()
-        self._cache: dict[Any, Any] = {}
+        self._days: dict[tuple[int, frozenset[Fault], State], Answered] = {}
+        self._layers: dict[tuple[int, frozenset[Fault], State], np.ndarray] = {}
+        self.reference: list[float] | None = None
 
-    # what arrives
+    # ------------------------------------------------------------------ what holds when
 
-    def _plant(self) -> dict[str, Day]:
-        """Return the days that the incident changes, by date."""
-        entry, scenario = self.scenario.entry, self.scenario
-        on = entry["on"]
-        if on not in ("requests", "labels", "outcomes"):
-            return {}
-        machine, last = self.service.machine, self.days[-1]
-        if on == "requests":
-            days = [replace(self.healthy[day], rows=self._requests(day)) for day in self.days[scenario.start :]]
-        elif on == "labels":
-            days = [replace(self.healthy[day], labels=self._labels(day)) for day in self.days[scenario.start :]]
-        else:
-
-            def outcomes(flights: pd.DataFrame) -> pd.DataFrame:
-                return _with_later_departures(flights, scenario, entry["strength"])
-
-            days = machine.replay(self.first_faulty_day, last, outcomes=outcomes)
-        return {day.date: day for day in days}
-
-    def _requests(self, day: str) -> pd.DataFrame:
-        """Return the requests of a day with the fault planted."""
-        entry, draw, rows = self.scenario.entry, self.scenario.draw, self.healthy[day].rows
-        strength = entry["strength"]
-        if entry.get("grows"):
-            strength *= self.days.index(day) - self.scenario.start + 1
-        fault = entry["fault"]
-        if entry.get("carriers"):  # the fault concerns all flights of one airline, and no others
-            here = (rows["UniqueCarrier"].astype(object) == self.scenario.where).to_numpy()
-            other = faults.plant(fault, rows[here], draw, strength)[0]
-            codes = rows["UniqueCarrier"].astype(object).mask(here, other["UniqueCarrier"].astype(object).iloc[0])
-            return rows.assign(UniqueCarrier=codes.astype("category"))
-        if fault == "drift":  # without weather columns, the fault can only drift the timetable
-            drifted = faults.plant(fault, rows.drop(columns=list(_WEATHER)), draw, strength)[0]
-            return rows.assign(CRSElapsedTime=drifted["CRSElapsedTime"].round())
-        new, truth = faults.plant(fault, rows, draw, strength)
-        if fault == "outage":  # a join that fails loses the whole report
-            new = new.assign(**{name: new[name].mask(new.index.isin(truth.rows)) for name in _WEATHER})
-        if fault == "duplicated":  # the counts of flights are computed from the doubled feed, so they grow too
-            airport = new.loc[truth.rows[0], "Origin"]
-            more = 1 + len(truth.rows) / max(1, int((rows["Origin"] == airport).sum()))
-            counted = new[_VOLUME].mul(np.where(new["Origin"] == airport, more, 1.0), axis=0)
-            new = new.assign(**{name: counted[name].astype(np.float32) for name in _VOLUME})
-        return new
-
-    def _labels(self, day: str) -> pd.DataFrame:
-        """Return the file of labels of a day with the fault planted."""
-        entry, labels = self.scenario.entry, self.healthy[day].labels
-        try:
-            return faults.plant(entry["fault"], labels, self.scenario.draw + self.days.index(day), entry["strength"])[0]
-        except DataError:  # on a day with hardly any late flight, the fault has nothing to remove
-            return labels
-
-    @property
-    def day_before(self) -> str:
-        """The last day before the game."""
-        return str(np.datetime64(self.days[0]) - 1)
-
-    def arrives(self, day: str, fixed: bool) -> Day:
-        """Return a `day` as it arrives: with the fault, unless the source is `fixed`."""
-        if fixed and self.scenario.entry["on"] != "outcomes":
-            return self.healthy[day]
-        return self._faulty.get(day, self.healthy[day])
-
-    def outcomes(self, day: str) -> pd.DataFrame:
-        """Return the flights of a `day` with their real outcomes."""
-        file = self._faulty.get(str(np.datetime64(day) + 1))
-        if self.scenario.entry["on"] == "outcomes" and day >= self.first_faulty_day and file is not None:
-            return file.labels
-        return self.service.machine.flights.loc[self.healthy[day].rows.index]
-
-    def files(self, day: str, fixed: bool) -> pd.DataFrame:
-        """Return the label files that the online layer reads on the morning of a `day`; `fixed` as for `arrives`."""
-        first = np.datetime64(day) - (settings()["window"] - 1)
-        recent = [date for date in self.healthy if first <= np.datetime64(date) <= np.datetime64(day)]
-        return pd.concat([self.arrives(date, fixed).labels for date in recent])
-
-    # what is answered, and what that is worth
-
-    def release(self, day: str, state: State) -> str:
-        """Return the release in service on a `day` in a `state`: 'current', 'before' or 'bad'."""
-        entry = self.scenario.entry
-        if entry["on"] == "release" and day >= self.first_faulty_day:
-            return "current" if state.release == "rolled back" else "bad"
-        if self.scenario.decoy >= 0 and day >= self.days[self.scenario.decoy]:
-            return "current"  # the decoy is the same model, so rolling it back changes nothing
-        return "before" if state.release == "rolled back" else "current"
-
-    def shift(self, day: str, state: State, fixed: bool) -> pd.Series:
-        """Return by how much the online layer moves log-odds on a day, by airport.
+    def active(self, minute: int, moves: Sequence[Move], state: State) -> frozenset[Fault]:
+        """Return the faults that change answers at a minute.
 
         Parameters
         ----------
-        day : str
-            The day, one of `days`, such as '2013-07-01'.
+        minute : int
+            Minutes since 1 June, local time.
+        moves : sequence of Move
+            The acts of the player so far.
         state : State
-            How the service is set on that day.
-        fixed : bool
-            Whether the source of the fault is fixed.
+            The state that follows from them at that minute.
         """
-        labels = self.scenario.entry["on"] in ("labels", "outcomes")
-        if "labels" in state.blocked and not state.refit:
-            return self.service.shifts.loc[self.days[0]]
-        release = self.release(day, state)
-        key = ("shift", day, release, state.refit, fixed or not labels or day < self.first_faulty_day)
-        if key not in self._cache:
-            files = self.files(day, fixed)
-            self._cache[key] = self.service.layer(release, files, day, refit=state.refit)
-        return self._cache[key]
-
-    def day(self, day: str, state: State, fixed: bool) -> tuple[pd.Series, pd.Series, float]:
-        """Return answers and latencies by request, and the dollars of a day.
-
-        Parameters
-        ----------
-        day, state, fixed
-            As for `shift`.
-        """
-        key = (day, state, fixed)
-        if key not in self._cache:
-            arrived, correct = self.arrives(day, fixed), self.healthy[day]
-            if self.scenario.entry["on"] == "outcomes":
-                correct = arrived
-            # The shift is asked for by the player's state (key), not by the release that this state resolves to.
-            state = replace(state, release=self.release(day, state))
-            scores = self.service.answer(arrived.rows, correct.rows, state, self.shift(day, *key[1:]))
-            # A blocked schedule drops the duplicates, so the answers may be fewer than the requests.
-            answers = pd.Series(scores, correct.rows.index if len(scores) == len(correct.rows) else arrived.rows.index)
-            latency = arrived.rows["latency_ms"].copy()
-            if self.scenario.entry["on"] == "answers" and day >= self.first_faulty_day and not fixed:
-                rng = np.random.default_rng([self.scenario.draw, self.days.index(day)])
-                slow = rng.random(len(answers)) < self.scenario.entry["strength"]
-                if not state.table:
-                    latency = latency.mask(slow, np.float32(settings()["slow_ms"]))
-                    answers = answers.mask(slow, settings()["default"])
-            self._cache[key] = answers, latency, self.service.value(self.outcomes(day), answers)
-        return self._cache[key]
-
-    # courses of action
-
-    def worth(self, course: Sequence[tuple[State, bool]]) -> float:
-        """Return the dollars of all days under a `course` of action."""
-        return sum(self.day(day, *setting)[2] for day, setting in zip(self.days, course, strict=True))
-
-    def board(self, course: Sequence[tuple[State, bool]]) -> pd.DataFrame:
-        """Return the signals of the days of a `course` so far, with some days before them."""
-        healthy = self.service.boards
-        if not course:
-            return healthy[healthy.index < self.days[0]].tail(settings()["shown_before"])
-        answered, days, keys = [], [], []
-        for place, (day, setting) in enumerate(zip(self.days, course, strict=False)):
-            # A board shows today's requests and yesterday's answers against their labels: both days make the key.
-            keys.append(("board", day, setting, course[place - 1] if place else None))
-            answers, latency, _ = self.day(day, *setting)
-            answered.append(answers)
-            if keys[-1] not in self._cache:
-                arrived = self.arrives(day, setting[1])
-                known = pd.concat([self.service.answers, *answered[-2:]])
-                one = served(arrived, known[~known.index.duplicated(keep="last")])
-                days.append(replace(one, rows=one.rows.assign(latency_ms=latency.reindex(one.rows.index).to_numpy())))
-        if days:
-            table = drift.daily_signals(days, self.service.reference)
-            fresh = [key for key in keys if key not in self._cache]
-            self._cache |= {key: table.iloc[[place]] for place, key in enumerate(fresh)}
-        last = np.datetime64(self.days[len(keys) - 1])
-        table = drift.replace_days(healthy[healthy.index <= last], pd.concat([self._cache[key] for key in keys]))
-        return table.tail(settings()["shown_before"] + len(keys))
-
-    def pages(self, course: Sequence[tuple[State, bool]]) -> pd.DataFrame:
-        """Return all pages of the days of a `course` so far, as `drift.alarms` does."""
-        untouched = [(State(), False)] * len(self.days)
-        # Until the first act all courses are the same: the pages of the whole untouched game are computed once.
-        key = ("pages", *(untouched if list(course) == untouched[: len(course)] else course))
-        if key not in self._cache:
-            table = self.board(key[1:])
-            self._cache[key] = drift.alarms(table[table.index >= np.datetime64(self.days[0])])
-        found = self._cache[key]
-        return found[found["day"] <= np.datetime64(self.days[len(course) - 1])] if course else found[:0]
-
-    @property
-    def first_page(self) -> int | None:
-        """The first day with a page that a healthy service would not have, counted from 0; None if there is none."""
-        if self.scenario.cause == "nothing":
-            return None
-        pages = self.pages([(State(), False)] * len(self.days))
-        since = pages[pages["day"] >= np.datetime64(self.first_faulty_day)].set_index(["day", "signal"]).index
-        new = since[~since.isin(self.service.pages.set_index(["day", "signal"]).index)]
-        return None if new.empty else self.days.index(f"{new.get_level_values('day').min():%Y-%m-%d}")
-
-    def best(self) -> float:
-        """Return the dollars of the best course for a player who knows only what the boards show.
-
-        It does everything that cures the incident on the morning after the first page, and restores the service once
-        the source is fixed.
-        """
-        if "best" not in self._cache:
-            cures = self.scenario.entry["cures"]
-            morning = len(self.days) if self.first_page is None else self.first_page + 1
-            moves = {morning: cures}
-            if len(cures) > 1:
-                moves[morning + REPAIR_MORNINGS[str(self.scenario.entry["fixed_by"])]] = ["restore"]
-            self._cache["best"] = self.worth(self.course(moves))
-        return self._cache["best"]
-
-    def nothing(self) -> float:
-        """Return the dollars of the course without any act."""
-        return self.worth([(State(), False)] * len(self.days))
-
-    def course(self, moves: dict[int, list[str]]) -> list[tuple[State, bool]]:
-        """Return the course of action that follows from `moves`: the acts of each morning, counted from 0."""
-        state, paged, course = State(), [], []
-        for place, _ in enumerate(self.days):
-            for act in moves.get(place, ()):
-                state = apply_act(state, act)
-                paged += [(place, act.removeprefix("page "))] if act.startswith("page ") else []
-            course.append((self._effective_state(place, state, moves), self.is_fixed(place, paged)))
-        return course
-
-    def _effective_state(self, place: int, state: State, moves: dict[int, list[str]]) -> State:
-        """Return the state without a rollback that was done before the release came out: the release replaces it."""
-        released = self.scenario.release_day
-        if state.release != "rolled back" or released < 0 or place < released:
-            return state
-        last = max(morning for morning, done in moves.items() if morning <= place and "roll back" in done)
-        return state if last > released else replace(state, release="current")
-
-    def is_fixed(self, place: int, paged: Sequence[tuple[int, str]]) -> bool:
-        """Return whether the source is fixed on a day.
-
-        Parameters
-        ----------
-        place : int
-            The day, counted from 0.
-        paged : sequence of (int, str)
-            The morning and the role of each page; a page before the incident began fixes nothing.
-        """
-        owner, start = self.scenario.entry.get("fixed_by"), self.scenario.start
-        return any(
-            role == owner and morning > start and place >= morning + REPAIR_MORNINGS[role] for morning, role in paged
+        return frozenset(
+            fault
+            for fault in self.present(minute, moves)
+            if not (fault.entry["by"] == "release" and state.rolled_back)
+            and not (fault.entry["by"] == "client" and state.limited)
         )
+
+    def present(self, minute: int, moves: Sequence[Move]) -> frozenset[Fault]:
+        """Return the faults that are there at a `minute`, although some of `moves` may keep them from doing harm."""
+        restarts = [move.done for move in moves if move.act == "restart" and move.done <= minute]
+        return frozenset(
+            fault
+            for fault in self.scenario.faults
+            if fault.start <= minute < fault.end
+            and not (fault.entry["cure"] == "restart" and any(done > fault.start for done in restarts))
+        )
+
+    def released(self, minute: int, moves: Sequence[Move]) -> tuple[str, str]:
+        """Return the release in service at a `minute` after some `moves`, and the one before it."""
+        guilty = any(fault.entry["by"] == "release" for fault in self.present(minute, moves))
+        bad = any(fault.entry["effect"] == "model" for fault in self.present(minute, moves))
+        if self.state(minute, moves).rolled_back:
+            return ("current" if guilty else "before"), "before"
+        return ("bad" if bad else "current"), ("current" if guilty else "before")
+
+    def state(self, minute: int, moves: Sequence[Move]) -> State:
+        """Return the state of the service at a `minute` after some `moves`."""
+        state = State()
+        for move in moves:
+            if move.done <= minute:
+                state = apply_act(state, move.act)
+        return state
+
+    def _pieces(self, first: int, last: int, moves: Sequence[Move]) -> Iterator[tuple[int, int, bool]]:
+        """Yield the stretches in which nothing changes: from, until, and whether all replicas are down."""
+        downs = [(move.done - _DOWN, move.done) for move in moves if move.act == "restart"]
+        cuts = {first, last, *(move.done for move in moves), *(end for down in downs for end in down)}
+        cuts |= {edge for fault in self.scenario.faults for edge in (fault.start, fault.end)}
+        cuts |= set(range(first // DAY * DAY, last, DAY))
+        inside = sorted(cut for cut in cuts if first <= cut <= last)
+        for low, high in pairwise(inside):
+            yield low, high, any(start <= low < end for start, end in downs)
+
+    # ------------------------------------------------------------------ what is answered
+
+    def answered(self, first: int, last: int, moves: Sequence[Move]) -> Answered:
+        """Return what was answered from one minute until before another one.
+
+        Parameters
+        ----------
+        first, last : int
+            Minutes since 1 June, local time.
+        moves : sequence of Move
+            The acts of the player.
+        """
+        parts = [self._piece(*piece, moves) for piece in self._pieces(first, last, moves)]
+        names = ("flights", "probability", "warned", "healthy", "defaulted", "lost")
+        return Answered(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def _piece(self, low: int, high: int, down: bool, moves: Sequence[Move]) -> Answered:
+        state = self.state(low, moves)
+        whole = self.day(low // DAY, self.active(low, moves, state), state)
+        inside = self.service.between(low, high)
+        offset = self.service.of_day(low // DAY).start
+        part = slice(inside.start - offset, inside.stop - offset)
+        found = Answered(*(getattr(whole, name)[part] for name in whole.__dataclass_fields__))
+        if not down:
+            return found
+        silent = np.zeros(len(found.flights), dtype=bool)
+        lost = self.service.lost(self.truth(low // DAY)[part], silent)
+        return replace(
+            found, probability=np.zeros(len(silent)), warned=silent, defaulted=~silent,
+            lost=np.where(self._cancelled(found.flights), 0.0, lost),
+        )  # fmt: skip
+
+    def day(self, day: int, faults: frozenset[Fault], state: State) -> Answered:
+        """Return what the service answers to all requests of a day.
+
+        Parameters
+        ----------
+        day : int
+            The day, counted from 0 on 1 June.
+        faults : frozenset of Fault
+            The faults that change answers.
+        state : State
+            How the service is set.
+        """
+        key = (day, faults, state)
+        if key not in self._days:
+            service, part = self.service, self.service.of_day(day)
+            flights = np.arange(part.start, part.stop)
+            probability, defaulted = self.replay(day, faults, state), self._defaulted(flights, faults, state)
+            probability = np.where(defaulted, 0.0, probability)
+            warned = probability >= service.threshold
+            healthy = service.healthy(day) >= service.threshold
+            lost = np.where(self._cancelled(flights), 0.0, service.lost(self.truth(day), warned))
+            self._days[key] = Answered(flights, probability, warned, healthy, defaulted, lost)
+        return self._days[key]
+
+    def replay(
+        self, day: int, faults: frozenset[Fault], state: State, *, release: str = "", layer: bool = True
+    ) -> np.ndarray:
+        """Return the probabilities for all requests of a day, as if each were answered in time.
+
+        Parameters
+        ----------
+        day, faults, state
+            As for `day`.
+        release : str
+            The release that answers; by default the one that is in service.
+        layer : bool
+            Whether the online layer is on.
+        """
+        service, effects = self.service, {fault.entry["effect"] for fault in faults}
+        if state.table:
+            return service.table[service.of_day(day)]
+        weather = "median" if "weather" in state.blocked else "lost" if "weather" in effects else ""
+        guilty = any(
+            fault.entry["by"] == "release" and fault.start <= (day + 1) * DAY and fault.end > day * DAY
+            for fault in self.scenario.faults
+        )
+        chosen = release or (
+            "bad" if "model" in effects else "before" if state.rolled_back and not guilty else "current"
+        )
+        margin = service.margins(day, chosen, "lost" if "live" in effects else "", weather)
+        return expit(margin + (self._layer(day, faults, state) if layer else 0.0))
+
+    def truth(self, day: int) -> np.ndarray:
+        """Return the probabilities of 'late' of all flights of a `day`: a healthy service's, if no airport changed."""
+        found = self.service.healthy(day)
+        part = self.service.of_day(day)
+        for fault in self.scenario.faults:
+            if fault.entry["effect"] == "world":
+                minute = self.service.minute[part]
+                here = (self.service.airport[part] == fault.airport) & (fault.start <= minute) & (minute < fault.end)
+                found = np.where(here, expit(logit(found) + _CHANGED), found)
+        return found
+
+    def _cancelled(self, flights: np.ndarray) -> np.ndarray:
+        """Return which flights do not take place because a runway is closed."""
+        gone = np.zeros(len(flights), dtype=bool)
+        minute, service = self.service.minute[flights], self.service
+        for episode in self.scenario.episodes:
+            if episode.closed:
+                here = (service.airport[flights] == episode.closed) & (service.draw[flights] < _CUT)
+                gone |= here & (episode.at - DAY // 2 <= minute) & (minute < episode.end)
+        return gone
+
+    def absent(self, flights: np.ndarray, faults: frozenset[Fault]) -> np.ndarray:
+        """Return which `flights` the timetable that arrives lacks, because of `faults` or a closed runway."""
+        gone = self._cancelled(flights)
+        for fault in faults:
+            if fault.entry["effect"] == "cut":
+                gone |= (self.service.airport[flights] == fault.airport) & (self.service.draw[flights] < _CUT)
+        return gone
+
+    def _defaulted(self, flights: np.ndarray, faults: frozenset[Fault], state: State) -> np.ndarray:
+        """Return which flights get the default answer."""
+        blocked = "schedule" in state.blocked
+        found = self.service.new_flight[flights].copy() if blocked else self.absent(flights, faults)
+        for fault in faults:
+            if fault.entry["effect"] == "default":
+                found |= (self.service.draw[flights] * 7) % 1 < late_share(fault.start)
+        if state.limited:
+            found |= (self.service.draw[flights] * 11) % 1 < _LIMITED
+        return found
+
+    def stretches(
+        self, first: int, last: int, moves: Sequence[Move]
+    ) -> Iterator[tuple[np.ndarray, frozenset[Fault], State]]:
+        """Yield the flights asked about in each stretch in which nothing changes, with its active faults and state.
+
+        Parameters
+        ----------
+        first, last, moves
+            As for `answered`.
+        """
+        for low, high, _ in self._pieces(first, last, moves):
+            part, state = self.service.between(low, high), self.state(low, moves)
+            yield np.arange(part.start, part.stop), self.active(low, moves, state), state
+
+    # ------------------------------------------------------------------ the online layer
+
+    def labels(self, day: int, window: int, faults: frozenset[Fault]) -> np.ndarray:
+        """Return the labels of the days before a day as they arrived, NaN where there is none.
+
+        Parameters
+        ----------
+        day : int
+            The day, counted from 0 on 1 June.
+        window : int
+            How many days before it.
+        faults : frozenset of Fault
+            The faults of that day.
+        """
+        service, first = self.service, max(0, day - window)
+        part = slice(service.of_day(first).start, service.of_day(day).start)
+        late, draw = service.late[part].copy(), service.draw[part]
+        truth = np.concatenate([self.truth(one) for one in range(first, day)] or [np.zeros(0)])
+        healthy = np.concatenate([service.healthy(one) for one in range(first, day)] or [np.zeros(0)])
+        # Where an airport changed, the share of flights that becomes late is exact: it has no luck of its own.
+        late = np.where(late == 0, np.clip((truth - healthy) / (1 - healthy), 0, 1), late)
+        for fault in faults:
+            if fault.cause == "labels lost":
+                late = np.where((late == 1) & (draw < _LOST), np.nan, late)
+            if fault.cause == "labels flipped":
+                late = np.where(draw < _FLIPPED, 1 - late, late)
+        return late
+
+    def _layer(self, day: int, faults: frozenset[Fault], state: State) -> np.ndarray:
+        """Return by how much the online layer moves the log-odds of the flights of a day."""
+        blocked = "labels" in state.blocked
+        effects = {fault.entry["effect"] for fault in faults}
+        if not state.retrained and (blocked or not effects & {"labels", "world"}):
+            snapshot = self.scenario.first - settings()["window"]
+            return np.full(len(self.truth(day)), self.service.healthy_layer(snapshot if blocked else day))
+        known = frozenset(fault for fault in faults if fault.entry["effect"] in ("labels", "world"))
+        key = (day, known, State(retrained=state.retrained))
+        if key not in self._layers:
+            window = settings()["refit_window" if state.retrained else "window"]
+            target = self.labels(day, window, known)
+            found = self.service.layer(day, target, by_airport=state.retrained, window=window)
+            codes = np.searchsorted(AIRPORTS, self.service.airport[self.service.of_day(day)].astype(str))
+            self._layers[key] = np.array([found[name] for name in AIRPORTS])[codes]
+        return self._layers[key]
+
+    # ------------------------------------------------------------------ what it costs
+
+    def loss(self, first: int, last: int, moves: Sequence[Move] = ()) -> float:
+        """Return the dollars that are expected to be lost from one minute until before another one.
+
+        Parameters
+        ----------
+        first, last, moves
+            As for `answered`.
+        """
+        return float(sum(self._piece(*piece, moves).lost.sum() for piece in self._pieces(first, last, moves)))
+
+    def windows(self) -> list[tuple[int, int]]:
+        """Return from when until when each page is charged: until the next one, or the end of the shift."""
+        edges = [*(episode.at for episode in self.scenario.episodes), self.scenario.ends]
+        return list(pairwise(edges))
+
+    def losses(self, moves: Sequence[Move] = ()) -> list[float]:
+        """Return the dollars lost after each page, with the `moves` of a player."""
+        return [self.loss(first, last, moves) for first, last in self.windows()]
+
+
+def late_share(start: int) -> float:
+    """Return the share of answers that come too late because of what began at a minute `start`: 0.3 to 0.5."""
+    # It depends on the minute and not on the cause, so that the number on the phone does not give the cause away.
+    return 0.3 + 0.2 * (start * 7919 % 1000) / 1000
 
 
 def apply_act(state: State, act: str) -> State:
-    """Return the state of the service after an `act` on a service in a `state`; looks and pages change nothing."""
+    """Return the state of the service after an `act` on a service in a `state`; looks and restarts change nothing."""
     if act == "restore":
         return State()
-    if act == "roll back":
-        return replace(state, release="rolled back")
-    if act == "use table":
-        return replace(state, table=True)
-    if act == "retrain":
-        return replace(state, refit=True)
     if act.startswith("block "):
         return replace(state, blocked=state.blocked | {act.removeprefix("block ")})
-    return state
+    changed = {"roll back": "rolled_back", "use table": "table", "retrain": "retrained", "limit client": "limited"}
+    return replace(state, **{changed[act]: True}) if act in changed else state
 
 
-def _with_later_departures(flights: pd.DataFrame, scenario: Scenario, strength: float) -> pd.DataFrame:
-    """Return flights of which more leave an airport late, on the same schedule."""
-    late = features.label(flights)
-    days = splits.day(flights)
-    origin = (flights["Origin"].astype(object) == scenario.where).to_numpy()
-    punctual = origin & late.eq(0).to_numpy()
-    rng = np.random.default_rng(scenario.draw)
-    # A hash of each flight, not a draw in order: a day computed alone gets the same late flights as within two weeks.
-    mixed = pd.util.hash_pandas_object(
-        days.dt.strftime("%Y%m%d") + flights["UniqueCarrier"].astype(str) + flights["FlightNum"].astype(str)
-        + flights["CRSDepTime"].astype(str) + str(rng.integers(2**31)),
-        index=False,
-    ).to_numpy()  # fmt: skip
-    chance = (mixed % 1_000_003) / 1_000_003
-    moved = punctual & (chance < strength / max(0.05, float((late[origin] == 0).mean())))
-    return with_departure_delay(flights, moved, 15 + mixed % 60)
+def _direction(service: Service, shift: Scenario, faults: Sequence[Fault], at: int) -> str:
+    """Return which page faults fire at a minute: whether fewer or more passengers are warned because of them."""
+    alone = Episode("fewer", at, faults[0].end, tuple(faults))
+    shown = Simulation(service, replace(shift, episodes=(alone,))).answered(max(one.start for one in faults), at, ())
+    return "more" if shown.warned.mean() > shown.healthy.mean() else "fewer"
 
 
-def shared_simulation(service: Service, scenario: Scenario) -> Simulation:
-    """Return the simulation of a `scenario`; the `service` keeps the last three, so that replaying a seed is fast."""
-    recent = service.simulations
-    if scenario not in recent:
-        recent[scenario] = Simulation(service, scenario)
-        for old in list(recent)[:-3]:
+def shared_simulation(service: Service, seed: int, pages: Sequence[str] = ()) -> Simulation:
+    """Return the simulation of a seed; the service keeps the last ones, so that replaying a seed is fast.
+
+    Parameters
+    ----------
+    service : Service
+        The service that the shift is about.
+    seed : int
+        As for `draw_scenario`.
+    pages : sequence of str
+        As for `draw_scenario`.
+    """
+    recent, key = service.simulations, (seed, tuple(pages))
+    if key not in recent:
+        recent[key] = Simulation(service, draw_scenario(service, seed, pages, _direction))
+        for old in list(recent)[:-_KEPT]:
             del recent[old]
-    return recent[scenario]
+    return recent[key]
+
+
+def prices(service: Service, every: int = 8) -> pd.Series:
+    """Return the dollars that each act is expected to cost a day, while it is needless.
+
+    Parameters
+    ----------
+    service : Service
+        The service; nothing is wrong with it.
+    every : int
+        Use every n-th day of the half year, 1 or more; a larger number is faster and less precise.
+
+    Returns
+    -------
+    Series of int
+        Dollars a day by act, rounded to hundreds: held for the whole day, or done once in the case of 'restart'.
+    """
+    costs: dict[str, list[float]] = {name: [] for name in harms()}
+    for first in range(2 * settings()["window"], len(service.days) - settings()["days"], every):
+        calm = Simulation(service, Scenario(first, (), (), ()))
+        begin = first * DAY
+        for act, found in costs.items():
+            done = begin + (DAY // 2 if act == "restart" else 0)
+            found.append(calm.loss(begin, begin + DAY, [Move(act, begin, done)]))
+    return pd.Series({act: round(float(np.mean(one)), -2) for act, one in costs.items()}, dtype=int).rename_axis("act")
