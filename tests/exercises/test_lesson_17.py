@@ -156,7 +156,7 @@ WRONG = {
         (changed("replicas", lambda table: ["broken replica"]), "names of incidents.causes"),
         (changed("replicas", lambda table: ["nothing"]), "an empty list instead"),
         (changed("replicas", lambda table: "slow replica"), "return a list"),
-        (changed("labels", lambda table: table["lateness"]), "read the whole error"),
+        (changed("labels", lambda table: table["lateness"]), "which names, keys or positions"),
         (changed("labels", ["labels lost"]), "the function itself"),
         ({"replay": READERS["replay"]}, "each of the three looks"),
         (pd.DataFrame({"causes": ["nothing"] * 8, "mine": [100.0] * 8}), "the dict of functions"),
@@ -184,7 +184,7 @@ def test_readers_that_are_still_empty_are_not_answered_yet(report):
         """Tell nothing yet."""
         ...
 
-    assert "still to fill in: replicas" in report("17.4", dict(READERS) | {"replicas": read})
+    assert "still to fill in: 'replicas'" in report("17.4", dict(READERS) | {"replicas": read})
 
 
 def test_a_game_whose_score_was_changed_by_hand_earns_what_its_record_earns(report):
@@ -194,15 +194,17 @@ def test_a_game_whose_score_was_changed_by_hand_earns_what_its_record_earns(repo
     assert "not solved yet" in report("17.2", game)
 
 
-def test_a_reader_that_changes_its_table_does_not_change_the_check(report):
-    """Each reader gets a table of its own."""
+def test_a_reader_that_changes_its_table_is_told_so(report):
+    """A reader that spoils the table of a look is refused with the name of the look."""
 
     def careless(table):
         found = READERS["labels"](table)
         table.iloc[:, :] = 0
         return found
 
-    assert "Exercise 17.4: solved" in report("17.4", changed("labels", careless))
+    assert "with a table of 'look labels', your function changes its argument" in report(
+        "17.4", changed("labels", careless)
+    )
 
 
 @pytest.mark.parametrize("entry", tables.read_toml("incidents.toml")["rival"], ids=lambda entry: entry["board"])
