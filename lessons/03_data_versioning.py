@@ -411,6 +411,8 @@ terminal.run("dvc repro --quiet")
 terminal.run("dvc metrics diff")
 terminal.run('git commit --quiet --all --message "March"')
 terminal.run('git tag --annotate march --message "Model of 1 April"')
+terminal.run("dvc push --quiet")
+terminal.run("git push --quiet --follow-tags origin main")
 
 # %% tags=["claim"]
 march = yaml.safe_load((terminal.where() / "metrics.json").read_text())
