@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from course_utils.exercises.grading import Finding, as_number, kind_of, listed, wrong
+from course_utils.wording import counted
 
 __all__ = ["asked_by", "problem", "repeated"]
 
@@ -73,7 +74,7 @@ def _number(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Fin
     if as_number(value) is not None:
         return None
     if isinstance(value, str):
-        hint = f"write the number of {_counted(field)} alone, without quotes or unit"
+        hint = f"write the number of {_unit(field)} alone, without quotes or unit"
     elif value is None or isinstance(value, bool):
         hint = f"{field['question']} Estimate it: you can correct it when you know more"
     else:
@@ -81,7 +82,7 @@ def _number(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Fin
     return wrong(f"{field['key']} is {kind_of(value)}, and a finite number is needed", hint=hint)
 
 
-def _counted(field: Mapping[str, Any]) -> str:
+def _unit(field: Mapping[str, Any]) -> str:
     """Return what the number of a field counts: 'hours' for horizon_hours."""
     if field["key"].startswith("cost_"):
         return "dollars"
@@ -92,21 +93,21 @@ def _counted(field: Mapping[str, Any]) -> str:
 def _positive(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
     if (fault := _number(field, value, asked)) is not None:
         return fault
-    key, number, counted = field["key"], as_number(value), _counted(field)
+    key, number, unit = field["key"], as_number(value), _unit(field)
     if number <= 0:
         hint = {
             "hours": "count hours before departure as positive",
             "months": "count from today: how long will it take?",
             "dollars": "write a cost as a positive number; if a mistake costs nothing, you need no model",
-        }[counted]
+        }[unit]
         hint = "the time of the people who build it costs money, too" if key == "budget_dollars" else hint
         return wrong(f"{key} is not above zero", hint=hint)
     if number > field.get("most", number):
         hint = "did you give minutes? Convert them. If not: who plans the way to the airport so early?"
-        return wrong(f"{key} is more than {field['most']} {counted}", hint=hint)
+        return wrong(f"{key} is more than {field['most']} {unit}", hint=hint)
     if number < field.get("least", number):
         hint = "what can passengers still do when the warning arrives?"
-        return wrong(f"{key} is less than {60 * field['least']:g} minutes", hint=hint)
+        return wrong(f"{key} is less than {counted(60 * field['least'], 'minute')}", hint=hint)
     return None
 
 
@@ -122,7 +123,7 @@ def _list(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Findi
         return wrong(f"{key} names an assumption twice", hint="each item should be able to fail on its own")
     if len(items) < field["items"]:
         hint = "what has to stay as it is for the model to keep working? Who has to react to a warning?"
-        return wrong(f"{key} contains fewer than {field['items']} assumptions", hint=hint)
+        return wrong(f"{key} contains fewer than {counted(field['items'], 'assumption')}", hint=hint)
     return None
 
 

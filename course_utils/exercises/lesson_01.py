@@ -23,6 +23,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 01.1
 
@@ -50,7 +51,8 @@ def canvas(answer: Any) -> Sequence[Finding]:
     }
     problems += [*faults.values(), *repeated(fields, given, faults)]
     good = len(fields) - len(absent) - len(faults)
-    findings = [right(f"{good} of {len(fields)} questions are answered")] if good else []
+    are = "is" if good == 1 else "are"
+    findings = [right(f"{good} of {counted(len(fields), 'question')} {are} answered")] if good else []
     if not problems:
         findings.append(
             right("success has a figure, a target, a unit and a date; horizon, budget and costs are numbers")
@@ -73,7 +75,11 @@ def matrix_read_rightly(answer: Any) -> Sequence[Finding]:
     names = [re.sub(r"\s*,\s*", ", ", str(name).strip().lower()) for name in given]
     if sorted(names) != sorted(CELLS):
         unknown = [name for name in names if name not in CELLS]
-        found = f"unknown cells: {listed(unknown)}" if unknown else f"there are {len(given)} cells, and four are needed"
+        found = (
+            f"unknown cells: {listed(unknown)}"
+            if unknown
+            else f"you give {counted(len(given), 'cell')}, and four are needed"
+        )
         return [wrong(found, hint=f"name the cells by what happened: {listed(CELLS)}")]
     given = dict(zip(names, given.values(), strict=True))
     counts = {name: as_number(value) for name, value in given.items()}
@@ -124,7 +130,7 @@ def _misread(counts: Mapping[str, float], wanted: Mapping[str, int]) -> Sequence
         ]
     total, expected = sum(counts.values()), sum(wanted.values())
     if total != expected:
-        found = f"your four cells add up to {total:,.0f} flights, the matrix to {expected:,}"
+        found = f"your four cells add up to {counted(round(total), 'flight')}, the matrix to {expected:,}"
         return [wrong(found, hint="put each number of the matrix into exactly one cell")]
     good = [name for name in CELLS if counts[name] == wanted[name]]
     findings = [right(f"{listed(good)} {'is' if len(good) == 1 else 'are'} right")] if good else []
@@ -208,7 +214,10 @@ def break_even(answer: Any) -> Sequence[Finding]:
         found = f"the function returns {kind_of(result)}, and one number is needed"
         return [wrong(found, hint=_no_number(result))]
     if _agree(numbers, [_right_formula(payoff) for payoff in payoffs]):
-        return [right(f"it finds the break-even of all {len(payoffs)} payoffs"), right("it uses all four cells")]
+        return [
+            right(f"it finds the break-even of all {counted(len(payoffs), 'payoff')}"),
+            right("it uses all four cells"),
+        ]
     return [_mistake(numbers, payoffs)]
 
 
@@ -261,7 +270,7 @@ def _mistake(numbers: Sequence[float], payoffs: Sequence[_Payoff]) -> Finding:
         "of silence; at break-even the two are equal"
     )
     if good:
-        return wrong(f"it finds the break-even of only {good} of {len(payoffs)} payoffs", hint=hint)
+        return wrong(f"it finds the break-even of only {good} of {counted(len(payoffs), 'payoff')}", hint=hint)
     if not all(0 <= number <= 1 for number in numbers):
         return wrong("some results are not probabilities", hint=f"a probability is between 0 and 1; {hint}")
     return wrong("a warning does not break even at this probability", hint=hint)

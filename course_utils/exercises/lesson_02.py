@@ -22,6 +22,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 02.1
 
@@ -146,7 +147,7 @@ def stray_tables(answer: Any) -> Sequence[Finding]:
         ]
     total = sum(len(case.files) for case in _CASES)
     good = total - len(missed)
-    findings = [right(f"{good} of {total} files are judged correctly")] if good > total // 2 else []
+    findings = [right(f"{good} of {counted(total, 'file')} are judged correctly")] if good > total // 2 else []
     case, file = missed[0]
     found = f"{case.what} {'passes' if case.stray else 'is refused'}: {file}"
     return [*findings, wrong(found, hint=_about_exclude(file, patterns["exclude"]) or case.hint)]
@@ -225,7 +226,8 @@ def places(answer: Any) -> Sequence[Finding]:
         else:
             findings.append(_misplaced(thing, given[thing], place, folders, holds))
     if good:
-        findings.insert(0, right(f"{good} of {len(wanted)} things are where others will look for them"))
+        are = "is" if good == 1 else "are"
+        findings.insert(0, right(f"{good} of {counted(len(wanted), 'thing')} {are} where others will look for them"))
     return findings
 
 

@@ -21,6 +21,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 04.1
 
@@ -48,7 +49,7 @@ def query(answer: Any) -> Sequence[Finding]:
         return [wrong(f"MLflow cannot read it: {message}", hint=_unreadable(answer))]
     wanted = set(task["wanted"])
     if found == wanted:
-        return [right(f"of {len(runs)} runs, it finds exactly the {len(wanted)} that the task asks for")]
+        return [right(f"of {counted(len(runs), 'run')}, it finds exactly the {len(wanted)} that the task asks for")]
     return [_other_names(task["runs"], clauses) or _mistaken(task["runs"], clauses, wanted, found)]
 
 
@@ -122,8 +123,8 @@ def _mistaken(
         return wrong("it leaves out runs with a low loss", hint=hint)
     hint = "compare the limit in your query with the task's, digit by digit"
     if more:
-        return wrong(f"it also finds {len(more)} runs whose validation log-loss is too high", hint=hint)
-    return wrong(f"it misses {len(wanted - found)} of {len(wanted)} runs", hint=hint)
+        return wrong(f"it also finds {counted(len(more), 'run')} whose validation log-loss is too high", hint=hint)
+    return wrong(f"it misses {len(wanted - found)} of {counted(len(wanted), 'run')}", hint=hint)
 
 
 # --------------------------------------------------------------------------- 04.2
@@ -165,7 +166,8 @@ def gate(answer: Any) -> Sequence[Finding]:
         if not findings:
             findings = _reasons_named(answer, *settings[0])
     if good:
-        findings = [right(f"{good} candidates are judged correctly"), *findings]
+        are = "is" if good == 1 else "are"
+        findings = [right(f"{counted(good, 'candidate')} {are} judged correctly"), *findings]
     return findings
 
 
@@ -234,6 +236,6 @@ def _reasons_named(answer: _Gate, champion: _Values, policy: _Values) -> list[Fi
             if count == 1:
                 single[reasons[0]] = names[0]
     if len(single) < len(bad):
-        found = f"{len(bad)} different faults get {len(single)} different reason{'s' * (len(single) > 1)}"
+        found = f"{counted(len(bad), 'different fault')} get {counted(len(single), 'different reason')}"
         return [wrong(found, hint="what will the author have to change? The reason should say which comparison failed")]
     return [right("each fault has a reason of its own, and a candidate gets one for each of its faults")]

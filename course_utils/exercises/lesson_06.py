@@ -21,6 +21,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_csv, read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 06.1
 
@@ -34,8 +35,9 @@ def overruled(answer: Any) -> Sequence[Finding]:
     if getattr(answer, "ndim", 1) == 2:
         return [not_a("a list of columns", answer, hint="hand in the names that are in the index of your table")]
     if getattr(answer, "dtype", None) is not None and answer.dtype.kind in "biuf":
+        kind = answer.dtype.name
         hint = "a selection has a value for each row of the table: hand in the names of the rows that it keeps"
-        return [wrong(f"this is {kind_of(answer)} of {answer.dtype.name} values, not of names", hint=hint)]
+        return [wrong(f"this is {kind_of(answer)} of {kind} values, not of names", hint=hint)]
     names = [str(name).strip() for name in answer]
     dictionary = read_csv("dictionary.csv").query("table == 'flights'").set_index("column")
     unknown = [name for name in names if name not in dictionary.index]
@@ -82,8 +84,8 @@ def chosen_scores(answer: Any) -> Sequence[Finding]:
         return [not_a("a dict", answer, hint="keep the questions, and fill in a score for each")]
     keep = "keep the questions exactly as they are in the cell"
     if absent := [asks for asks in questions if asks not in given]:
-        many = "1 question is" if len(absent) == 1 else f"{len(absent)} questions are"
-        return [wrong(f"{many} missing", hint=keep)]
+        are = "is" if len(absent) == 1 else "are"
+        return [wrong(f"{counted(len(absent), 'question')} {are} missing", hint=keep)]
     if unknown := [name for name in given if name not in questions]:
         return [wrong(f"{listed(unknown)} is not a question of this exercise", hint=keep)]
     if texts := [asks for asks in questions if not isinstance(given[asks], str)]:
@@ -91,7 +93,9 @@ def chosen_scores(answer: Any) -> Sequence[Finding]:
     measures = {name: what for what, names in task["measures"].items() for name in names}
     findings = [finding for asks, question in questions.items() if (finding := _score(given[asks], question, measures))]
     good = len(questions) - len(findings)
-    return [*([right(f"{good} of {len(questions)} questions have the right score")] if good else []), *findings]
+    have = "has" if good == 1 else "have"
+    found = f"{good} of {counted(len(questions), 'question')} {have} the right score"
+    return [*([right(found)] if good else []), *findings]
 
 
 def _score(said: str, question: Mapping[str, Any], measures: Mapping[str, str]) -> Finding | None:
@@ -182,16 +186,16 @@ def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: 
         if not found:
             return [_odd(cell, amounts, counts, payoff)]
         met[cell] = (cell, cell) if (cell, cell) in found else found[0]  # a count of zero fits every value
-    counted = {cell: pair[0] for cell, pair in met.items()}
+    count_of = {cell: pair[0] for cell, pair in met.items()}
     valued = {cell: pair[1] for cell, pair in met.items()}
-    if all(counted[cell] == valued[cell] == cell for cell in CELLS):
+    if all(count_of[cell] == valued[cell] == cell for cell in CELLS):
         return [right("each cell holds its own count times its own value"), right("each amount has the right name")]
     findings = []
-    if all(counted[cell] == valued[cell] for cell in CELLS):
+    if all(count_of[cell] == valued[cell] for cell in CELLS):
         findings.append(right("every count is multiplied by its own value, so the total is right"))
         hint = "check the name of each amount: what happened to these flights?"
         return [*findings, wrong("the amounts have the wrong names", hint=hint)]
-    slip = _exchanged(counted)
+    slip = _exchanged(count_of)
     if slip:
         findings.append(slip)
     if all(valued[cell] == cell for cell in CELLS):
@@ -202,11 +206,11 @@ def _decoded(amounts: Mapping[str, float], counts: Mapping[str, float], payoff: 
     return findings
 
 
-def _exchanged(counted: Mapping[str, str]) -> Finding | None:
+def _exchanged(count_of: Mapping[str, str]) -> Finding | None:
     """Return which counts are exchanged, or None if every count is in its own cell."""
-    diagonal = counted[LATE] == QUIET and counted[QUIET] == LATE
-    mistakes = counted[FALSE_ALARM] == MISSED and counted[MISSED] == FALSE_ALARM
-    moved = [cell for cell in CELLS if counted[cell] != cell]
+    diagonal = count_of[LATE] == QUIET and count_of[QUIET] == LATE
+    mistakes = count_of[FALSE_ALARM] == MISSED and count_of[MISSED] == FALSE_ALARM
+    moved = [cell for cell in CELLS if count_of[cell] != cell]
     if not moved:
         return None
     if diagonal and mistakes:
@@ -266,8 +270,8 @@ def _total(total: float, counts: Mapping[str, float], payoff: Mapping[str, float
     """Return how the matrix was read if the answer is a total instead of four named amounts."""
     ask = wrong("this is a total, not a ledger", hint="keep the four amounts apart, each with the name of its cell")
     for order in permutations(CELLS):
-        counted = dict(zip(CELLS, order, strict=True))
-        if abs(total - sum(counts[counted[cell]] * payoff[cell] for cell in CELLS)) < 0.01:
-            slip = _exchanged(counted)
+        count_of = dict(zip(CELLS, order, strict=True))
+        if abs(total - sum(counts[count_of[cell]] * payoff[cell] for cell in CELLS)) < 0.01:
+            slip = _exchanged(count_of)
             return [ask, slip] if slip else [right("the total is right"), ask]
     return [ask]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.exercises.calls import call
 from course_utils.exercises.grading import Finding, as_number, grader, kind_of, listed, not_a, right, wrong
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import shap
@@ -314,7 +315,7 @@ def _no_list(case: str, given: Any) -> Finding:
 
 
 def _families_of(families: _Families) -> str:
-    return f"{len(families)} families" if len(families) != 1 else "one family"
+    return counted(len(families), "family") if len(families) != 1 else "one family"
 
 
 def _odd_reasons(

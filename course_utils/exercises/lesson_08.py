@@ -21,6 +21,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 _WRITE = "write a function: the check calls it for several months"
 
@@ -152,10 +153,10 @@ def _of_jobs(jobs: Sequence[int]) -> str:
     if not jobs:
         return "for a month without jobs"
     if len(jobs) > 4:
-        return f"for a month of {len(jobs)} jobs"
-    *before, last = [f"{size:,}" for size in jobs]
-    sizes = f"jobs of {', '.join(before)} and {last}" if before else f"one job of {last}"
-    return f"for {sizes} predictions"
+        return f"for a month of {counted(len(jobs), 'job')}"
+    *before, last = jobs
+    sizes = f"jobs of {', '.join(f'{size:,}' for size in before)} and" if before else "one job of"
+    return f"for {sizes} {counted(last, 'prediction')}"
 
 
 def _same(given: Sequence[float], wanted: Sequence[float]) -> bool:
@@ -220,7 +221,7 @@ _ALERT_SLIPS: list[tuple[Callable[[_Month], _Days], str, str]] = [
     *(
         (
             lambda month, fixed=fixed: _alerts(month, budget=fixed),
-            f"every month gets a budget of {fixed} dollars",
+            f"every month gets a budget of {counted(fixed, 'dollar')}",
             "use the arguments of your function: the check calls it with other budgets",
         )
         for fixed in (900, 1000)
@@ -335,7 +336,7 @@ def _odd_day(months: Sequence[_Month], given: Sequence[_Days], truth: Sequence[_
         for share, day, asked in zip(month["shares"], days, wanted, strict=True):
             if day == asked:
                 continue
-            start = f"{month['case']} and a budget of {month['budget']} dollars, the alert of share {share}"
+            start = f"{month['case']} and a budget of {counted(month['budget'], 'dollar')}, the alert of share {share}"
             if day is None:
                 hint = "by the end of the month this share was reached: print the running total"
                 return wrong(f"{start} does not fire", hint=hint)

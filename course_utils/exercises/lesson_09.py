@@ -21,6 +21,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 09.1
 
@@ -55,9 +56,8 @@ def own_project(answer: Any) -> Sequence[Finding]:
     faults = [fault for key, row in rows.items() if (fault := _fault(key, row, asked[key]))] or _repeated(rows)
     if faults:
         return faults
-    findings = [
-        right(f"{len(rows)} tests scored: the points follow from how each test is done, and none lacks evidence")
-    ]
+    scored = counted(len(rows), "test")
+    findings = [right(f"{scored} scored: the points follow from how each test is done, and none lacks evidence")]
     titles = {one["name"]: one["title"] for one in table["section"]}
     totals = {name: sum(rows[key][0] for key in keys) for name, keys in by_section.items() if keys[0] in rows}
     findings += [right(f"{titles[name]}: {total:g} of {len(by_section[name])}") for name, total in totals.items()]
@@ -164,5 +164,6 @@ def card_sort(answer: Any) -> Sequence[Finding]:
             findings.append(wrong(f"{name}: {pile!r} is not its pile", hint=rule["card"]["look"]))
     rightly = len(cards) - len(findings) + bool(strange)
     if rightly:
-        findings.insert(0, right(f"{rightly} of {len(cards)} cards are on the right pile"))
+        are = "is" if rightly == 1 else "are"
+        findings.insert(0, right(f"{rightly} of {counted(len(cards), 'card')} {are} on the right pile"))
     return findings

@@ -20,6 +20,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 10.1: the form
 
@@ -47,8 +48,8 @@ def form(answer: Any) -> Sequence[Finding]:
         elif hours == wanted:
             findings.append(right(f"'{name}': correct"))
         else:
-            said = "too many" if hours > wanted else "too few" if hours < wanted else "wrong"
-            findings.append(wrong(f"'{name}': {said} horizons", hint=signal["hint"]))
+            said = "too many horizons" if hours > wanted else "too few horizons" if hours < wanted else "wrong horizons"
+            findings.append(wrong(f"'{name}': {said}", hint=signal["hint"]))
     return findings
 
 
@@ -78,7 +79,9 @@ def late_before(answer: Any) -> Sequence[Finding]:
     tables = [Flights.of(rows) for _, rows in tried]
     if _agrees(values, [shares(table, earlier_days) for table in tables]):
         return [
-            right(f"it is the share late at the origin on all earlier days, for {len(tried)} tables of flights"),
+            right(
+                f"it is the share late at the origin on all earlier days, for {counted(len(tried), 'table')} of flights"
+            ),
             right("it does not change with the outcomes of today or later"),
         ]
     return [_mistake(answer, tried, tables, values)]
@@ -95,7 +98,8 @@ def _values(made: Any, rows: Any, case: str) -> Any:
         hint = "return a Series with the same row labels as the flights"
         raise Refused(wrong(f"{case}, it returns {kind_of(made)}, not a number per flight", hint=hint))
     if not made.index.is_unique or set(made.index) != set(rows.index):
-        hint = f"the row labels of {len(made)} values and {len(rows)} flights differ: give the Series those of `rows`"
+        lengths = f"{counted(len(made), 'value')} and {counted(len(rows), 'flight')}"
+        hint = f"the row labels of {lengths} differ: give the Series those of `rows`"
         raise Refused(wrong(f"{case}, the values have other row labels than the flights", hint=hint))
     if not any(isinstance(one, str) for one in made):
         try:
@@ -177,7 +181,7 @@ def audit(answer: Any) -> Sequence[Finding]:
         return [wrong(found, hint="spell the columns as the report does")]
     if len(lines) > task["most"]:
         hint = "which alarms are about a real fault, and which say only that a model could do without a column?"
-        return [wrong(f"{len(lines)} lines, at most {task['most']} are allowed", hint=hint)]
+        return [wrong(f"{counted(len(lines), 'line')}, at most {task['most']} are allowed", hint=hint)]
     planted = [(row["check"], set(row["where"])) for row in task["planted"]]
     touched = set().union(*(where for _, where in planted))
     useless = [(check, where) for check, where in lines if not where or where - touched]
@@ -211,8 +215,8 @@ def _recall(lines: Sequence[tuple[str, set[str]]], planted: Sequence[tuple[str, 
         where for check, where in planted if not any(check == said and where & columns for said, columns in lines)
     ]
     if not missed:
-        return right(f"all {len(planted)} planted faults are named, each by the check for it")
-    found = f"{len(planted) - len(missed)} of {len(planted)} planted faults are named by the check for them"
+        return right(f"all {counted(len(planted), 'planted fault')} are named, each by the check for it")
+    found = f"planted faults named by the check for them: {len(planted) - len(missed)} of {len(planted)}"
     named = set().union(*(columns for _, columns in lines))
     if all(where & named for where in missed):
         hint = (

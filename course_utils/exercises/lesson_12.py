@@ -158,9 +158,9 @@ def _same_rows(sides: dict[str, pd.Series]) -> Finding:
     task, dataset = read_toml("exercises.toml")["12.2"], active_dataset()
     expected = task["labelled"][dataset]
     if len(index) != expected:
-        more = "more" if len(index) > expected else "fewer"
+        more = "more flights" if len(index) > expected else "fewer flights"
         return wrong(
-            f"the two sides hold {more} flights than departed flights in the data",
+            f"the two sides hold {more} than departed flights in the data",
             hint="divide all departed flights, neither a sample nor another table, and each of them once",
         )
     if index.has_duplicates:

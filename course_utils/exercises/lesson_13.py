@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.exercises.grading import Finding, as_mapping, as_number, grader, kind_of, listed, right, wrong
 from course_utils.tables import active_dataset, read_toml
+from course_utils.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,7 +261,7 @@ def guard(answer: Any) -> Sequence[Finding]:
 def _another_stream(batches: pd.DataFrame, spoiled: pd.Series, harm: pd.Series, limits: Mapping[str, Any]) -> Any:
     """Say whether a run has other days, other reversed days or another learner than the lesson's; None if not."""
     if len(batches) != limits["batches"]:
-        found = f"the run has {len(batches)} days, and the lesson's stream {limits['batches']}"
+        found = f"the run has {counted(len(batches), 'day')}, and the lesson's stream {limits['batches']}"
         return wrong(found, hint="learn from the same stream as above")
     if [place for place, flag in enumerate(spoiled) if flag] != limits["spoiled"]:
         hint = "pass the same days as `spoiled`: test a guard on the fault that it is for"

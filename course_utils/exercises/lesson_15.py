@@ -25,6 +25,7 @@ from course_utils.exercises.grading import (
 )
 from course_utils.exercises.processes import packed, where_it_differs
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 
 def _first(mistakes: Sequence[tuple[bool, str, str]]) -> Finding | None:
@@ -73,7 +74,7 @@ def _judge_update(cluster: Any, answer: Any, names: Mapping[str, Any]) -> list[F
     for step in cluster.history:
         if not step.model:
             hint = "between two of your calls the application has no model: can you make the change in one step?"
-            return [wrong(f"after the call {step.call} passengers get the default answer", hint=hint)]
+            return [wrong(f"after the call {step.call}, passengers get the default answer", hint=hint)]
         if not step.replicas:
             found = f"after the call {step.call} no replica of version {step.version or '1'} answers"
             return [wrong(found, hint="how many replicas does the version in use have at that moment?")]
@@ -144,7 +145,9 @@ def canary(answer: Any) -> Sequence[Finding]:
     for less, more in itertools.pairwise(sorted(second)):
         if back := len(second[less] - second[more]):
             hint = "a passenger who was switched at a small share must not be switched back when the share grows"
-            return [wrong(f"from share={less:g} to share={more:g}, {back:,} passengers go back", hint=hint)]
+            return [
+                wrong(f"from share={less:g} to share={more:g}, {counted(back, 'passenger')} switched back", hint=hint)
+            ]
     return [
         right("version 2 gets its share of passengers with ids of any kind, from no one to everyone"),
         right("a passenger gets the same version in another process, and keeps version 2 when the share grows"),
@@ -174,12 +177,21 @@ def _judge_shares(second: Mapping[float, set[str]], kinds: Mapping[str, list[str
         return [wrong("the two versions are exchanged", hint="version 2 is the new one, which gets the share")]
     if second[0.0]:
         hint = "share=0 is before the first passenger gets the new version"
-        return [wrong(f"with share=0, {len(second[0.0]):,} of {everyone:,} passengers get version 2", hint=hint)]
+        return [
+            wrong(
+                f"with share=0, version 2 goes to {len(second[0.0]):,} of {counted(everyone, 'passenger')}", hint=hint
+            )
+        ]
     if len(second[1.0]) < everyone:
         hint = "share=1 is after the last one switched: which of your numbers is never below the share?"
         if len(second[1.0]) < everyone / 2:
             hint = "share=1 is after the last one switched: what do you compare the share with, a number from 0 to 1?"
-        return [wrong(f"with share=1, only {len(second[1.0]):,} of {everyone:,} passengers get version 2", hint=hint)]
+        return [
+            wrong(
+                f"with share=1, version 2 goes to only {len(second[1.0]):,} of {counted(everyone, 'passenger')}",
+                hint=hint,
+            )
+        ]
     for kind, names in kinds.items():
         for share in second:
             got = len(second[share].intersection(names)) / len(set(names))
@@ -238,7 +250,11 @@ def _objective(micros: float | None, load: Mapping[str, float]) -> Finding:
     alone, work = "how long does one query take, even without a queue?", load["milliseconds"]
     mistakes = [
         (micros <= 0, f"an objective of {micros:g} is no time", "how long may an answer take?"),
-        (micros <= most, f"{micros:g} microseconds end before any work starts", "check Clipper's unit of time"),
+        (
+            micros <= most,
+            f"an objective of {counted(micros, 'microsecond')} ends before any work starts",
+            "check Clipper's unit of time",
+        ),
         (milliseconds <= work, f"in {milliseconds:g} ms no answer can arrive in time", alone),
         (milliseconds < least, f"{milliseconds:g} ms leave no time for the queue", queue),
         (milliseconds > most, f"the page stops waiting before {milliseconds:g} ms", "how long does it wait?"),
@@ -259,15 +275,14 @@ def _measured(result: Any, replicas: float | None, micros: float | None, load: M
     counts, there, rate = result.counts(), result.deployment, result.rate
     if counts["failed"]:
         hint = "is the application registered and linked, and is its name right?"
-        return wrong(f"{counts['failed']} queries failed", hint=hint)
+        return wrong(f"{counted(counts['failed'], 'query')} failed", hint=hint)
     if there is None:
         hint = "measure the application on the cluster that this notebook has started"
         return wrong("the load was not sent to a cluster of this machine", hint=hint)
-    offered = f"the load had {rate:g} queries a second" if rate else "all queries came at the same moment"
+    offered = f"the load had a rate of {rate:g} a second" if rate else "all queries came at the same moment"
     again = "the plan and what you measure belong together: deploy the plan, and measure again"
-    other = (
-        f"{result.app!r} was registered with an objective of {there.objective_micros:,} microseconds, not the planned"
-    )
+    objective = counted(there.objective_micros, "microsecond")
+    other = f"{result.app!r} was registered with an objective of {objective}, not the planned"
     fastest = result.requests.loc[result.requests["outcome"] == "in time", "ms"].min()
     sooner = f"an answer came after {fastest:.0f} ms, sooner than the slow model can answer"
     lost = "most queries got the default: compare the objective with the latency. Is batch_size=1?"
@@ -275,10 +290,14 @@ def _measured(result: Any, replicas: float | None, micros: float | None, load: M
         (rate is None or abs(rate - load["rate"]) > 1e-6, offered, "what rate does the task name?"),
         (
             counts["asked"] < load["rate"] * load["seconds"],
-            f"{counts['asked']} queries are too few for this load",
-            f"send the full load for at least {load['seconds']:g} seconds",
+            f"too few queries for this load: {counts['asked']}",
+            f"send the full load for at least {counted(load['seconds'], 'second')}",
         ),
-        (there.replicas != replicas, f"{there.replicas} replicas answered, and the plan has another number", again),
+        (
+            there.replicas != replicas,
+            f"{counted(there.replicas, 'replica')} answered, and the plan has another number",
+            again,
+        ),
         (there.objective_micros != micros, other, again),
         (fastest < 0.9 * load["milliseconds"], sooner, "which function is deployed behind this application?"),
         (counts["in time"] < load["share"] * counts["asked"], "under this load the plan fails", lost),
@@ -340,11 +359,11 @@ def _repaired(answer: Any, table: Any, phases: Sequence[Any], wanted: Mapping[st
     failed, faults = int(table["failed"].sum()), last["other"] or last["mixed"] or last["stale"]
     slow = "one call is enough: you do not have to train, build or start anything"
     mistakes = [
-        (failed > 0, f"{failed} queries got no answer", "roll back by switching, without stopping anything"),
+        (failed > 0, f"{counted(failed, 'query')} got no answer", "roll back by switching, without stopping anything"),
         (faults > 0, "the last phase still has wrong answers", "which version does the model serve at the end?"),
         (last["default"] > 0, "the last phase has default answers", "does the version in use have a replica?"),
         (last["answers of"] != "version 1", f"at the end {serves} serves", good),
         (serves != "version 1", f"at the end {serves} serves", anew),
-        (seconds > wanted["seconds"], f"wrong answers for {seconds:.0f} seconds", slow),
+        (seconds > wanted["seconds"], f"wrong answers for {counted(round(seconds), 'second')}", slow),
     ]
     return _first(mistakes)

@@ -23,6 +23,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import benchmark, read_toml
+from course_utils.wording import counted
 
 # --------------------------------------------------------------------------- 16.1: an outage behind a dashboard
 
@@ -215,7 +216,7 @@ def decided(answer: Any) -> Sequence[Finding]:
     costs = [run.cost for run in runs if as_number(run.cost) != wanted["cost"]]
     if costs:
         hint = "the auditor's signature is now part of the cost of a release: see cost= of retraining.run_policy"
-        return [wrong(f"a release costs {costs[0]:,} dollars in your runs, not what the task says", hint=hint)]
+        return [wrong(f"a release costs {counted(costs[0], 'dollar')} in your runs, not what the task says", hint=hint)]
     worlds = [run.world for run in runs]
     if worlds != list(retraining.WORLDS):
         found = f"your runs are of the worlds {listed(worlds)}"
@@ -252,7 +253,7 @@ def _value(run: Any, world: Mapping[str, Any], many: int) -> Finding:
     from course_utils.operate import retraining
 
     gain = run.net - _run(retraining.never_retrain, run.world, run.cost).net
-    found = f"in the year {world['says']}, it nets {gain:,.0f} dollars more than never retraining"
+    found = f"in the year {world['says']}, it nets {counted(round(gain), 'dollar')} more than never retraining"
     if gain >= world["bar"]:
         return right(found)
     if run.releases == 0:

@@ -21,6 +21,7 @@ from course_utils.exercises.grading import (
     wrong,
 )
 from course_utils.tables import read_toml
+from course_utils.wording import counted
 
 _NOTHING = "nothing"
 
@@ -99,7 +100,7 @@ def shift(answer: Any) -> Sequence[Finding]:
         return [wrong("the causes were known before the game", hint=hint)]
     again = incidents.rerun(answer.service, answer.record())
     bar, points = read_toml("exercises.toml")["17.2"]["bar"], again.total
-    found = f"played again from its record, your shift earns {points:.0f} points, and {bar} are needed"
+    found = f"played again from its record, your shift earns {counted(round(points), 'point')}, and {bar} are needed"
     if points >= bar:
         return [right(found)]
     return [wrong(found, hint=_weakest_page(again)), *_unnamed_pages(again)]
@@ -115,7 +116,9 @@ def _weakest_page(game: Any) -> str:
     if table.loc["you did", page] == "nothing":
         return f"you did nothing after {page}, and the loss went on: which looks does the runbook name for its title?"
     if float(table.loc["you saved", page]) < 0:
-        return f"after {page} your acts cost more than they saved: which look would have shown whether they are needed?"
+        return (
+            f"after {page}, your acts cost more than they saved: which look would have shown whether they are needed?"
+        )
     return (
         f"after {page} a larger part of the loss could be stopped: which act fits what the looks showed, and how soon?"
     )
@@ -234,7 +237,8 @@ def readers(answer: Any) -> Sequence[Finding]:
     points = trial.play(asked["seeds"])
     if trial.problems:
         return list(trial.problems.values())
-    found = f"{points:.0f} points on average over {len(asked['seeds'])} other shifts, and {asked['bar']} are needed"
+    shifts = counted(len(asked["seeds"]), "other shift")
+    found = f"{counted(round(points), 'point')} on average over {shifts}, and {asked['bar']} are needed"
     if points >= asked["bar"]:
         return [right(found)]
     weak = trial.weaknesses(asked["hints"])

@@ -269,4 +269,4 @@ def test_a_refusal_names_the_month_and_the_bill(report):
 def test_a_refusal_names_the_alert_that_is_wrong(report):
     """I see in which month which alert is wrong, and on which day it fires."""
     printed = report("08.2", lambda daily, budget, shares: dict.fromkeys(shares, daily.index[0]))
-    assert "✗ for ten equal days and a budget of 1000 dollars, the alert of share 0.2 fires on day 1" in printed
+    assert "✗ for ten equal days and a budget of 1,000 dollars, the alert of share 0.2 fires on day 1" in printed

@@ -560,5 +560,5 @@ def test_an_update_is_tried_on_the_clients_own_calls(report):
     assert "incompatible input_type 'doubles'" in report(
         "15.1", lambda connection: deployed(connection, input_type="doubles")
     )
-    assert "after the call delete_model_links passengers get the default" in report("15.1", relinked)
+    assert "after the call delete_model_links, passengers get the default" in report("15.1", relinked)
     assert "xgboostv2-model:2 already exists" in report("15.1", the_decks)

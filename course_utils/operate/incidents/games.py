@@ -20,6 +20,7 @@ from course_utils.operate.incidents.inspections import inspect, measure
 from course_utils.operate.incidents.scenario import clock
 from course_utils.operate.incidents.service import Service
 from course_utils.operate.incidents.simulation import Move, shared_simulation
+from course_utils.wording import counted
 
 __all__ = ["Game", "play", "play_on", "rehearsal", "rerun"]
 
@@ -66,7 +67,7 @@ class Game:
     def __repr__(self) -> str:
         if self.over:
             return f"Game(seed {self.seed}, over)"
-        return f"Game(seed {self.seed}, {self.time}, {self.minutes_left} minutes of work left)"
+        return f"Game(seed {self.seed}, {self.time}, {counted(self.minutes_left, 'minute')} of work left)"
 
     # ----------------------------------------------------------------------- what the player sees
 
@@ -189,7 +190,7 @@ class Game:
             raise UsageError(f"there is no act {act!r}", fix=f"choose one of {', '.join(known)}")
         if known[act] > self.minutes_left:
             raise UsageError(
-                f"{act!r} takes {known[act]} minutes, and {self.minutes_left} of your shift's are left",
+                f"{act!r} takes {counted(known[act], 'minute')}, and {self.minutes_left} of your shift's are left",
                 fix="name the cause with game.close(), then game.wait()",
             )
         begun, self._now = self._now, self._now + known[act]

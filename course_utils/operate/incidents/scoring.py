@@ -14,6 +14,7 @@ import pandas as pd
 from course_utils.operate.incidents.catalog import cause, harms, minutes, settings, titles
 from course_utils.operate.incidents.scenario import clock
 from course_utils.operate.incidents.simulation import Move
+from course_utils.wording import counted
 
 __all__ = ["behind", "courses", "debrief", "loss_points", "named", "score_parts"]
 
@@ -73,9 +74,8 @@ def score_parts(game: Any) -> pd.DataFrame:
     points = loss_points(nothing, yours, best, game.service.normal_day)
     right = named(game)
     why = f"you saved ${nothing - yours:,.0f}, and the best public policy ${nothing - best:,.0f}".replace("$-", "-$")
-    count = (
-        f"{sum(part == 1 for part in right)} of {len(right)} pages named, {sum(0 < part < 1 for part in right)} in part"
-    )
+    whole, part = sum(share == 1 for share in right), sum(0 < share < 1 for share in right)
+    count = f"{whole} of {counted(len(right), 'page')} named, {part} in part"
     rows = {
         "loss": {"points": points, "of": worth["loss"], "why": why},
         "causes": {"points": worth["cause"] * float(np.mean(right)), "of": worth["cause"], "why": count},
