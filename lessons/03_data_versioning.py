@@ -558,7 +558,8 @@ claim(
 
 # %% [markdown]
 # Git alone needs the least space to push, because the text mostly repeats itself and Git compresses it; the
-# others store every version whole. But every clone carries all versions. DVC is the slowest here, since each
+# others store every version whole. But each clone with Git alone carries every version, and with DVC only those
+# that you check out, once in the cache and once in the workspace. DVC is the slowest here, since each
 # command starts Python again, and it hands out damaged content unless told to verify. Only DVC records what
 # was made from what.
 

@@ -232,13 +232,12 @@ claim("Microsoft's divided by Google's, three nodes", bills.iloc[0] / bills.iloc
 claim("Amazon: per look-up divided by hourly batch", bills.iloc[1] / bills.iloc[4], nyc2013=24.9)
 
 # %% [markdown]
-# The bills differ by a factor of over 4,000, for two reasons. The first is the price model: the same look-ups cost 65 times as
+# The bills differ by a factor of over 4,000, for two reasons. One is the price model: the same look-ups cost 65 times as
 # much per look-up (Microsoft) as per node hour (Google). The second is what you count. Amazon's price per prediction is the
 # same in both modes, but its bill is 25 times as high if you predict for every look-up rather than once an hour for every
 # flight.
 #
-# (The deck's slide leaves out two charges: Amazon also billed memory reserved for real time, and Microsoft billed compute
-# hours.) Where is the break-even?
+# Where is the break-even?
 
 # %% tags=["claim"]
 dollars = listed["dollars"]

@@ -151,7 +151,7 @@ print("What it means:", checklist.score_meaning(earned.min()))
 # | `"never"` | no one does it |
 #
 # `checklist.blank_score_sheet()` lists the questions of all sections, and the check accepts other complete sections too. The check
-# compares points with how, and looks whether there is evidence. Whether the evidence convinces, it cannot tell: ask a partner.
+# compares points with how, and looks whether there is evidence: three words or more, or the name of a file or page. Whether the evidence convinces, it cannot tell: ask a partner.
 #
 # <details><summary>Hint</summary>Evidence is what a stranger would find today. For each row, ask who starts the test and where
 # its result is recorded.</details>

@@ -658,8 +658,8 @@ claim("Checks other than 'necessary' that alarm in December", len(real), nyc2013
 claim("That one is the day without weather", "reliable" in real, nyc2013=True)
 
 # %% [markdown]
-# Only the real failure raises an alarm; the needless inputs are advice. Even the cold of December stays within what eight months
-# of days differ by chance. That is *one* month of one year: before you rely on the rates in the table, repeat this with yours.
+# Only the real failure raises an alarm; the needless inputs are advice. Even the cold of December stays within what the
+# days before it differ by chance. That is *one* month of one year: before you rely on the rates in the table, repeat this with yours.
 
 # %% [markdown]
 # ## A contaminated delivery

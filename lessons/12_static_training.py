@@ -359,7 +359,7 @@ learn, watch = train_test_split(learn, test_size=0.2, random_state=0)
 # %%
 shuffled = xgb.XGBClassifier(
     n_estimators=300,
-    learning_rate=0.3,
+    learning_rate=0.1,
     max_bin=64,
     min_child_weight=20,
     early_stopping_rounds=20,
@@ -613,7 +613,7 @@ claim(
 # %%
 plane = features.as_of(flights, horizon=3, assume_tail_known=True, only=["plane"])
 with_plane = pd.concat([known, plane.astype("float32")], axis=1)
-assumed = probability(fit(with_plane, learning_rate=0.2), with_plane.loc[y_test.index])
+assumed = probability(fit(with_plane), with_plane.loc[y_test.index])
 del plane, with_plane
 
 # %% tags=["claim"]

@@ -318,7 +318,7 @@ show_table(incidents.rubric())
 # %% [markdown] tags=["exercise"]
 # ### Exercise 17.3: facts first
 #
-# Collect the facts of the rehearsal, and choose the two best actions:
+# Collect the facts of the rehearsal, and choose the two best actions. Hand in the dict `report`: three numbers and two letters.
 #
 # - `"undetected"`: minutes from the beginning of the fault to the page;
 # - `"to cure"`: minutes from the page until the restart was done;
@@ -335,13 +335,14 @@ print(*rehearsal.log, sep="\n")
 print(debrief.loc[["began", "time", "lost if no one acts", "you saved"]].to_string())
 
 # %%
-report = {"undetected": ..., "to cure": ..., "saved": ..., "sooner": ..., "prevent": ...}
+report = {"game": rehearsal}
+report |= {"undetected": ..., "to cure": ..., "saved": ..., "sooner": ..., "prevent": ...}
 ### BEGIN SOLUTION
-report = {"undetected": 156, "to cure": 55, "saved": 22100, "sooner": "b", "prevent": "c"}
+report |= {"undetected": 156, "to cure": 55, "saved": 22100, "sooner": "b", "prevent": "c"}
 ### END SOLUTION
 
 # %% tags=["check"]
-check("17.3", {"game": rehearsal, **report})
+check("17.3", report)
 
 # %% [markdown]
 # Now write the text, for the rehearsal or for your own shift: one entry for each part of the rubric. No program can judge it, so **it is not

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils import tables
-from course_utils.data import checked
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
 
@@ -272,6 +271,8 @@ def check_kinds(flights: pd.DataFrame, *, file: str | PathLike[str] | None = Non
     --------
     >>> dictionary.check_kinds(flights[["Origin", "Distance"]])
     """
+    from course_utils.data import checked  # imports NumPy, which csv2vw does without
+
     checked.need(flights, ())
     for name, kind in load()["type"].items():
         if name in flights.columns:
@@ -335,6 +336,8 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
 
 def _plain(flights: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the flights with numbers as NumPy stores them: not all checks work on Arrow's and nullable columns."""
+    from course_utils.data import checked
+
     stored = {
         name: checked.numbers(flights[name])
         for name in rows.index

@@ -74,7 +74,7 @@ def _number(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Fin
     if as_number(value) is not None:
         return None
     if isinstance(value, str):
-        hint = f"write the number of {_unit(field)} alone, without quotes or unit"
+        hint = f"write the number of {_unit_of(field)} alone, without quotes or unit"
     elif value is None or isinstance(value, bool):
         hint = f"{field['question']} Estimate it: you can correct it when you know more"
     else:
@@ -82,7 +82,7 @@ def _number(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Fin
     return wrong(f"{field['key']} is {kind_of(value)}, and a finite number is needed", hint=hint)
 
 
-def _unit(field: Mapping[str, Any]) -> str:
+def _unit_of(field: Mapping[str, Any]) -> str:
     """Return what the number of a field counts: 'hours' for horizon_hours."""
     if field["key"].startswith("cost_"):
         return "dollars"
@@ -93,7 +93,7 @@ def _unit(field: Mapping[str, Any]) -> str:
 def _positive(field: Mapping[str, Any], value: Any, asked: Collection[str]) -> Finding | None:
     if (fault := _number(field, value, asked)) is not None:
         return fault
-    key, number, unit = field["key"], as_number(value), _unit(field)
+    key, number, unit = field["key"], as_number(value), _unit_of(field)
     if number <= 0:
         hint = {
             "hours": "count hours before departure as positive",

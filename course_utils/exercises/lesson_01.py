@@ -54,9 +54,7 @@ def canvas(answer: Any) -> Sequence[Finding]:
     are = "is" if good == 1 else "are"
     findings = [right(f"{good} of {counted(len(fields), 'question')} {are} answered")] if good else []
     if not problems:
-        findings.append(
-            right("success has a figure, a target, a unit and a date; horizon, budget and costs are numbers")
-        )
+        findings.append(right("success has a target, a unit and a date; horizon, budget and costs are numbers"))
     return findings + problems
 
 

@@ -74,7 +74,7 @@ _CASES = (
         True,
         "a table in a folder of that name inside another folder",
         "only one folder of that name is the project's: how must the path begin?",
-        ("notebooks/data/flights.csv", "reports/old/data/raw/flights.csv", "my_data/flights.csv"),
+        ("notebooks/data/flights.csv", "a/data/flights.csv", "reports/old/data/raw/flights.csv", "my_data/flights.csv"),
     ),
     _Case(
         True,

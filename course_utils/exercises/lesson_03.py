@@ -107,6 +107,8 @@ def _stages(value: Any) -> set[str] | None:
 def bring_back(answer: Any) -> Sequence[Finding]:
     """Grade a list of commands: Git runs those of Git in a clone, and those of DVC are judged by its pointers."""
     commands = _commands(answer)
+    if isinstance(answer, list | tuple | str) and not any(answer):
+        return [wrong("there is no command yet", hint="which arrow of the picture does she follow first?")]
     if commands is None:
         return [wrong("this is not a list of commands", hint='write them as texts, such as "git status", in a list')]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -84,7 +84,7 @@ def _judge_update(cluster: Any, answer: Any, names: Mapping[str, Any]) -> list[F
     if not cluster.replicas.get((model, "1")) or "1" not in versions[model]:
         hint = "if the new version turns out to be bad in an hour, what could you go back to?"
         return [wrong("version 1 is gone, or has no replica", hint=hint)]
-    used = right(f"the application uses version {now.version!r} of {model!r}, and always had a model")
+    used = right(f"the application uses version {now.version!r} of its own model, and always had one")
     return [used, right("version 1 is still deployed, for a rollback"), *_answers_as_planned(cluster, answer, now)]
 
 

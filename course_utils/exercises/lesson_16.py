@@ -115,7 +115,7 @@ def limits(answer: Any) -> Sequence[Finding]:
     first, last = rules["quiet"]
     outward = {name: number + signs[name] * rules["rounded"] for name, number in numbers.items()}
     pages = drift.false_episodes(benchmark("drift_year")[first:last], outward)
-    if pages["all"] <= rules["budget"] + rules["noise"]:
+    if pages["all"] <= rules["budget"]:
         kept = right(f"in simulated quarters the three cause {pages['all']:.2f} false pages, within the budget")
         return [kept, *(found or [right("each of them still finds its fault")])]
     worst = pages.drop("all").idxmax()

@@ -53,7 +53,7 @@ def _look(board: str, look: Any) -> Finding:
     known = [entry["name"] for entry in read_toml("incidents.toml")["act"] if entry["name"].startswith("look ")]
     asked = read_toml("exercises.toml")["17.1"]["board"][board]
     if look in asked["looks"]:
-        return right(f"board {board}: {look!r} tells the two apart")
+        return right(f"board {board}: this look tells the two apart")
     if look not in known:
         return wrong(
             f"board {board}: {look!r} is not a look", hint="choose a name of the table that begins with 'look'"
@@ -66,7 +66,7 @@ def _act(board: str, act: Any, cause: str, other: str) -> Finding:
     cures = {entry["name"]: entry["cure"] or _NOTHING for entry in table["cause"]}
     known = [entry["name"] for entry in table["act"]]
     if act == cures[cause]:
-        return right(f"board {board}: {act!r} is right if it is {cause!r}")
+        return right(f"board {board}: this act is right if it is {cause!r}")
     if act not in known and act != _NOTHING:
         hint = "choose a name of the table of acts, spelt as there, or 'nothing'"
         return wrong(f"board {board}: {act!r} is not an act", hint=hint)
@@ -237,8 +237,7 @@ def readers(answer: Any) -> Sequence[Finding]:
     points = trial.play(asked["seeds"])
     if trial.problems:
         return list(trial.problems.values())
-    shifts = counted(len(asked["seeds"]), "other shift")
-    found = f"{counted(round(points), 'point')} on average over {shifts}, and {asked['bar']} are needed"
+    found = f"{counted(round(points), 'point')} on average over other shifts, and {asked['bar']} are needed"
     if points >= asked["bar"]:
         return [right(found)]
     weak = trial.weaknesses(asked["hints"])

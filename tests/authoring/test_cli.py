@@ -391,7 +391,7 @@ def test_csv2vw_refuses_a_map_that_is_none(
             "--map YES=1 --map NO=-1",
             "Fix: type --unlabelled skip to leave such rows out, or --unlabelled keep",
         ),
-        (("1", "-1"), "--columns DepDelay", "only --all-columns includes it"),
+        (("1", "-1"), "--columns DepDelay", "it is included only with --all-columns"),
         (("1", "-1"), "--columns UniqueCarrier --all-columns", "--all-columns and --columns exclude each other"),
         (("1", "-1"), "--horizon -1", "--horizon -1.0 is after departure"),
         (("1", "-1"), "--encoding klingon", "--encoding 'klingon' is unknown"),

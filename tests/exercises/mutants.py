@@ -59,7 +59,8 @@ def function_of(number: str) -> ast.FunctionDef | None:
         and getattr(statement.value.func, "id", "") == "check"
         and statement.value.args[0].value == number
     )
-    defined = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == answered.id]
+    name = getattr(answered, "id", None)  # an answer may also be written where it is handed in
+    defined = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
     return defined[-1] if defined else None
 
 

@@ -105,6 +105,37 @@ RIGHT = {
     "17.4": [dict(READERS), MappingProxyType(dict(READERS)), pd.Series(dict(READERS))],
 }
 
+#: Right as well, by the label of the mutant.
+EQUIVALENT = {
+    "17.1": {"* with a foreign key": "the four boards are answered; another key does no harm"},
+    "17.3": {
+        "*'undetected'* → 15[57]": "the log shows whole minutes: one more or less is how it is rounded",
+        "*'to cure'* → 5[46]": "the log shows whole minutes: one more or less is how it is rounded",
+        "*'saved'* → 22[01]??": "a dollar more or less is how it is rounded",
+        "* with a foreign key": "all five facts are there; another key does no harm",
+    },
+    "17.4": {
+        "*'inputs'* left out": "the lesson gives this reader; without it the policy is still good enough",
+        "*'inputs'* under another name": "the lesson gives this reader; without it the policy is still good enough",
+        "* with a foreign key": "a reader of a look that does not exist is never called",
+    },
+}
+
+
+def mutants(number: str):
+    """Yield shifts in which nothing was done, as they are and with a better score written into them."""
+    if number != "17.2":
+        return
+    service, bar = incidents.open_service(), tables.read_toml("exercises.toml")["17.2"]["bar"]
+    for seed in range(1, 13):
+        idle = incidents.play(service, seed, lambda game, page: "nothing")
+        if idle.total < bar:  # in a quiet fortnight nothing is the right thing to do
+            yield f"nothing done, seed {seed}", idle
+            forged = incidents.play(service, seed, lambda game, page: "nothing")
+            forged.score = lambda: pd.DataFrame({"points": {"all": 100.0}})
+            yield f"nothing done, seed {seed}, score written", forged
+
+
 WRONG = {
     "17.1": [
         (TRIAGE | {"A": ("look inputs", "use table", "restart")}, "on whose side"),

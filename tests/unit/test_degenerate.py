@@ -34,7 +34,7 @@ NO_DATA = {
         "loader", "read_flights", "read_parquet",
     },
     "data.csv_files": {"parse"},
-    "data.dictionary": {"load", "readme"},
+    "data.dictionary": {"load", "readme", "rules"},
     "data.faults": {"catalogue", "finding_matches"},
     "data.profiles": {"deck_figures", "deck_warnings", "profilers", "write_skrub_report"},
     "data.reports": {"save", "sponsor_page"},

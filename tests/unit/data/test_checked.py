@@ -52,7 +52,7 @@ def test_what_is_no_number_is_refused(values: object):
 
 def test_whole_and_complete_numbers_can_be_required():
     """A fraction and a missing value are named where they cannot be."""
-    with pytest.raises(DataError, match=r"row 1: holds 2.5, which is not a whole number \(and 1 more rows\)"):
+    with pytest.raises(DataError, match=r"row 1: holds 2.5, which is not a whole number \(and 1 more row\)"):
         checked.numbers([1, 2.5, 3.5], whole=True)
     with pytest.raises(DataError, match="row 1: holds no value"):
         checked.numbers([1, None], missing=False)

@@ -354,7 +354,7 @@ WRONG = {
     "the inputs are of the type list, not a table": lambda s, f, t: online_learning.stream(f, [1]),
     "two flights have the row label 0": lambda s, f, t: online_learning.stream(pd.concat([f, f]), t),
     "two inputs have the row label 0": lambda s, f, t: online_learning.stream(f, pd.concat([t, t])),
-    "row 0: has no day": lambda s, f, t: online_learning.stream(f.assign(Year=np.nan), t),
+    "column Year, row 0: holds no value": lambda s, f, t: online_learning.stream(f.assign(Year=np.nan), t),
     "has no row with a label": lambda s, f, t: online_learning.stream(f.assign(DepDelay=np.nan), t),
     "column Distance, row 0: holds 'inf'": lambda s, f, t: online_learning.stream(f, t.assign(Distance=np.inf)),
     "rows=2.5 is not a number of flights": lambda s, f, t: online_learning.every_nth_flight(f, 2.5),
