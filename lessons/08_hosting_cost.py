@@ -234,8 +234,7 @@ claim("Amazon: per look-up divided by hourly batch", bills.iloc[1] / bills.iloc[
 # %% [markdown]
 # The bills differ by a factor of over 4,000, for two reasons. One is the price model: the same look-ups cost 65 times as
 # much per look-up (Microsoft) as per node hour (Google). The second is what you count. Amazon's price per prediction is the
-# same in both modes, but its bill is 25 times as high if you predict for every look-up rather than once an hour for every
-# flight.
+# same in both modes, but its bill is 25 times as high for every look-up as for every flight once an hour.
 #
 # Where is the break-even?
 
@@ -489,6 +488,8 @@ costs.processor_time_ms(lambda: scorer.score(flight))
 show_table(listed.iloc[5:][["what", "dollars", "unit", "as of", "source"]])
 
 # %% [markdown]
+# The deck's slide leaves out two charges: Amazon also billed memory reserved for real time, and Microsoft billed compute hours.
+#
 # To use today's prices, enter your vendor's prices here, in the units of the table. Any price that you leave out keeps its old
 # value.
 

@@ -166,8 +166,8 @@ claim("Two looks, then a restart", ends["yours"], nyc2013=(0, 5_000), unit="$")
 # %% [markdown] tags=["exercise"]
 # ### Exercise 17.1: which look?
 #
-# Each board below has a page, and two causes that it may have ('nothing' is a false page). For each board give three names of the table of
-# acts: the one look that tells the two apart, the act if it is `one`, and the act if it is `other`. If no act is needed, write
+# Each board below has a page, and two causes that it may have ('nothing' is a false page). Hand in the dict `triage`: for each board a
+# tuple of three names of the table of acts: the one look that tells the two apart, the act if it is `one`, and the act if it is `other`. If no act is needed, write
 # `"nothing"`.
 #
 # <details><summary>Hint</summary>Imagine both causes, and ask what each look would show. A look that shows the same in both cases is of
