@@ -250,7 +250,8 @@ def _lessons(root: Path) -> Iterator[str]:
     yield (
         f"*In class* is what the deck plans for a lesson. *Alone* is about what you need to read, run and solve it by "
         f"yourself, computed from the notebook. Day 1 is lessons 00 to 09: {days[1]}. Day 2 is lessons 10 to "
-        f"{lessons[-1]['number']}: {days[2]}. You can take each lesson without another one first."
+        f"{lessons[-1]['number']}: {days[2]}. Begin with 00; after it you can take the lessons in any "
+        "order. K1 to K5 are the deck's knowledge checks; an unnamed notebook has no name in the deck."
     )
 
 

@@ -428,7 +428,7 @@ claim("More of March's flights left late than of February's", late[3] > late[2],
 # %% [markdown] tags=["exercise"]
 # ### Exercise 03.2: a colleague asks
 #
-# A passenger complains about a warning of last month. Your colleague still has the clone from above: data of
+# A passenger complains about a warning of last month. Your colleague still has the clone from above: data up to
 # February, no pipeline, no tag `february`. Which commands, in order, bring data and model of that tag into her
 # workspace? Hand in the list `commands`, each command as a text such as `"git status"`.
 #

@@ -273,7 +273,7 @@ claim(
 
 # %% [markdown]
 # The table smoothed by 20 flights beats the deck's model in ranking and in log-loss. Two facts belong to that result. With raw
-# rates, the table's log-loss is the worse one. And the deck's model was handicapped: `Month` and `DayofMonth` describe days that
+# rates, the table's log-loss is worse than the deck model's. And the deck's model was handicapped: `Month` and `DayofMonth` describe days that
 # do not come back. Without them XGBoost draws level with the table.
 #
 # Level is not enough. A model must beat what a spreadsheet can do before it deserves a server. So the table stays in every
@@ -447,7 +447,8 @@ check("12.2", fair)
 # Nothing in the timetable says that a storm is coming. `features.as_of(flights, horizon)` computes what else the airline knew that
 # many hours before each departure. It prepares data, so it is the course's; the training below is XGBoost's.
 #
-# Whether *another* flight is late counts as known 15 minutes after its own schedule; weather, once it is observed.
+# Whether *another* flight is late counts as known 15 minutes after its own scheduled departure. A weather report counts as known
+# once it has been observed.
 
 # %%
 del train, valid, test  # large, and not needed again

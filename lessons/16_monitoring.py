@@ -492,8 +492,9 @@ limits = drift.calibrate(quiet)
 show_table(limits)
 
 # %% [markdown]
-# Blocks, because bad days come in runs. The scores are from models *not* trained on that month, because a model looks better on its own
-# training data. **Guess first:** limits close to these were used from June to December. How many false pages were there?
+# For each group you see its limit, the false pages it causes in a simulated quarter, and the most extreme value of the quiet months. The
+# group `model` alarms *below* its limit: it measures how much better the model is than a table. Blocks, because bad days
+# come in runs. The scores are from models *not* trained on that month, because a model looks better on its own training data. **Guess first:** limits close to these were used from June to December. How many false pages were there?
 
 # %%
 pages = drift.episodes(drift.alarms(live))
@@ -525,7 +526,7 @@ claim(
 # ### Exercise 16.2: limits for a smaller budget
 #
 # The night shift allows the three groups of statistics *half* a false page a quarter, together. Hand in their limits as the dict `mine`, one
-# number for each group. They must keep the budget on the quiet months, and still find Newark's change within `12` days.
+# number for each group (`drift.calibrate` takes a `budget`). They must keep the budget on the quiet months, and still find Newark's change within `12` days.
 #
 # <details><summary>Hint</summary>Which days may you use to set a limit, and which may only test it?</details>
 
@@ -542,7 +543,7 @@ check("16.2", mine)
 # ## From a daily job to Prometheus
 #
 # The signals of a day come from a job that runs once and ends, so Prometheus cannot scrape it. Such a job writes its gauges to a *text
-# file*, which the node exporter on that machine shows to Prometheus. Write those of 14 August:
+# file*, which the *node exporter*, a small program that serves the metrics of a machine, shows to Prometheus. Write those of 14 August:
 
 # %%
 from prometheus_client import write_to_textfile
@@ -564,7 +565,7 @@ terminal.show("flights.prom")
 # %%
 history = telemetry.open_history(drifted)
 above = history.query("flights_hub_EWR > 0.076")
-show_table(above[above["flights_hub_EWR"] > 0].iloc[:3])
+show_table(above.dropna().iloc[:3])
 
 # %% [markdown]
 # A comparison is a filter: days without an answer drop out. A range in brackets looks back, here for the mean over a week, and `or` joins
