@@ -18,8 +18,6 @@ from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from course_utils import tables
 from course_utils.errors import DataError, UsageError
 from course_utils.wording import counted
@@ -336,6 +334,8 @@ def _check_kind(values: pd.Series, kind: str, file: str | PathLike[str] | None) 
 
 def _plain(flights: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the flights with numbers as NumPy stores them: not all checks work on Arrow's and nullable columns."""
+    import numpy as np
+
     from course_utils.data import checked
 
     stored = {
