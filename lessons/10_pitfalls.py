@@ -349,8 +349,9 @@ claim("Contracts that the unchanged month violates", len(quiet), nyc2013=0)
 
 # %%
 any_delay = flights["DepDelay"].where(~flights["DepDelay"].between(1, 14), 15)
-version_2 = known.copy()
-feed = features.as_of(flights.assign(DepDelay=any_delay), 3, only=["airport_today"])
+used = small.train.index.union(small.validation.index).union(split.test.index)
+version_2 = known.loc[used]
+feed = features.as_of(flights.assign(DepDelay=any_delay), 3, only=["airport_today"], rows=used)
 counts = [name for name in feed if name.startswith("late_")]
 version_2[counts] = feed[counts]
 
@@ -373,6 +374,7 @@ versions.round(3)
 # %% tags=["claim"]
 mixed = versions.loc["model 1 reads version 2"] - versions.loc["model 1 reads version 1"]
 again = versions.loc["model 2 reads version 2"] - versions.loc["model 1 reads version 1"]
+del version_2, feed, model_2, by_version  # large, and not needed again
 claim(
     "The unannounced version raises the mean score by", mixed["mean score"], nyc2013=(0.02, 0.2)
 )
@@ -451,7 +453,7 @@ without = {
     "without all that are needless alone": list(needless),
 }
 fits = {
-    name: training.train_xgboost(small, known.drop(columns=columns))
+    name: training.train_xgboost(small, known.loc[used].drop(columns=columns))
     for name, columns in without.items()
 }
 
@@ -463,6 +465,7 @@ worth = money.policies(on_time, warnings, payoff, test_days, against="all inputs
 worth.drop(columns="warned").round(-2)
 
 # %% tags=["claim"]
+del fits, warnings  # large, and not needed again
 dry, few = worth.loc["without the weather"], worth.loc["without all that are needless alone"]
 claim("Inputs", known.shape[1], nyc2013=59)
 claim("Inputs that are needless alone", len(needless), nyc2013=(35, 41))
