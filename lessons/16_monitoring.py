@@ -565,7 +565,7 @@ terminal.show("flights.prom")
 # %%
 history = telemetry.open_history(drifted)
 above = history.query("flights_hub_EWR > 0.076")
-show_table(above.dropna().iloc[:3])
+show_table(above[above["flights_hub_EWR"] > 0].iloc[:3])
 
 # %% [markdown]
 # A comparison is a filter: days without an answer drop out. A range in brackets looks back, here for the mean over a week, and `or` joins
