@@ -83,7 +83,7 @@ def call(function: Callable[..., Any], *given: Any, case: str = "", may_be_none:
     changed = [place for place, (before, after) in enumerate(zip(given, mine, strict=True)) if not same(before, after)]
     if changed:
         found = f"{start}your function changes {_which(function, changed[0], given)}"
-        hint = "whoever calls it still needs the data as they were: build a new object, or work on a copy"
+        hint = "the caller still needs the data as they were: build a new object, or work on a copy"
         raise Refused(wrong(found, hint=hint))
     if value is None and not may_be_none:
         if printed.getvalue().strip():

@@ -173,7 +173,8 @@ def _unnamed(result: Any, given: Mapping[Any, Any] | None) -> Finding:
         return wrong(found, hint=f"give each of the four amounts the name of its cell: {listed(CELLS)}")
     unknown = [name for name in given if name not in CELLS]
     return wrong(
-        f"{listed(unknown)} is not a cell", hint="return the four cells only: whoever adds them up counts each"
+        f"{listed(unknown)} is not a cell",
+        hint="return the four cells only: a sum over them would count each twice",
     )
 
 

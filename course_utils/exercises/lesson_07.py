@@ -122,7 +122,7 @@ _SLIPS: list[tuple[Callable[[float, list[float]], float], str, str]] = [
         (
             lambda start, values, digits=digits: round(_logistic(start + sum(values)), digits),
             "this is rounded",
-            "return the full number: whoever shows it decides how many digits to print",
+            "return the full number: how many digits to print is decided where it is shown",
         )
         for digits in range(5)
     ),

@@ -355,7 +355,7 @@ def _repaired(answer: Any, table: Any, phases: Sequence[Any], wanted: Mapping[st
     last, there, seconds = phases[-1], answer.deployed[-1], answer.seconds_wrong
     serves = (f"version {there.version}" if there else "") or last["answers of"] or "no version"
     good = "go back to the version that was known to be good at the start"
-    anew = "it answers like the first version, but had to be deployed: which version is still there?"
+    deployed_again = "it answers like the first version, but had to be deployed: which version is still there?"
     failed, faults = int(table["failed"].sum()), last["other"] or last["mixed"] or last["stale"]
     slow = "one call is enough: you do not have to train, build or start anything"
     mistakes = [
@@ -363,7 +363,7 @@ def _repaired(answer: Any, table: Any, phases: Sequence[Any], wanted: Mapping[st
         (faults > 0, "the last phase still has wrong answers", "which version does the model serve at the end?"),
         (last["default"] > 0, "the last phase has default answers", "does the version in use have a replica?"),
         (last["answers of"] != "version 1", f"at the end {serves} serves", good),
-        (serves != "version 1", f"at the end {serves} serves", anew),
+        (serves != "version 1", f"at the end {serves} serves", deployed_again),
         (seconds > wanted["seconds"], f"wrong answers for {counted(round(seconds), 'second')}", slow),
     ]
     return _first(mistakes)

@@ -304,15 +304,9 @@ _DECISION = "a decision of the airline, not a mistake"
 _SENTENCE = "the check does not judge sentences; the lesson says so"
 EQUIVALENT = {
     "01.1": {
-        "[[]'sponsor'] → '?*'": _SENTENCE,
-        "[[]'users'] → '?*'": _SENTENCE,
         "[[]'metric'] → '?*'": _SENTENCE,
-        "[[]'decision'] → '?*'": _SENTENCE,
-        "[[]'objective'] → '?*'": _SENTENCE,
-        "[[]'success'] → '?*'": _SENTENCE,
         "[[]'assumptions'][[]?] → '?*'": _SENTENCE,
         "[[]'*'] and [[]'*'] exchanged": "both are sentences, or both are numbers that the airline decides on",
-        "[[]'success_unit'] → ' x'": "any text can be a unit",
         "[[]'success_unit'] → '% x'": "any text can be a unit",
         "[[]'success_target'] → *[0-9]": _DECISION,
         "[[]'success_months'] → *[0-9]": _DECISION,

@@ -240,7 +240,6 @@ EQUIVALENT = {
         "* reversed": _ANY_ORDER,
         "* exchanged": _ANY_ORDER,
         "* twice": _ANY_ORDER,
-        "* empty": "it is empty in the right answer too",
     },
     "10.2": {
         "line 4: days.groupby(level=0).cumsum() - days swapped": "with both counts negative, their ratio is the same",

@@ -85,6 +85,7 @@ class _Shift:
 
     def __init__(self, service: Service, seed: int) -> None:
         game = Game(service, seed)
+        game.finish()  # what the best policy loses is told once a shift is over
         simulation = game._simulation
         self.episodes, self.normal = simulation.scenario.episodes, service.normal_day
         self.nothing, self.best = sum(simulation.losses()), sum(game.reference())
